@@ -1,0 +1,175 @@
+/**
+ * What a plugin reads of its configuration, declared once: the declaration decodes, gives the TypeScript type, and
+ * tells `cnictl validate` which keys exist.
+ *
+ * Keys match as Go's encoding/json matches them, because configurations in the wild rely on it: the field of exactly
+ * that name, else the one equal when case is ignored; of several spellings the later in the document wins; unknown
+ * keys are ignored; `null` is the same as absent.
+ */
+
+/** The declared form of a value, for tools that explain a configuration. */
+export type Shape =
+	| { readonly kind: "boolean" | "integer" | "string" | "any" }
+	| { readonly kind: "list" | "record"; readonly of: Shape }
+	| { readonly kind: "object"; readonly fields: Readonly<Record<string, Shape>> };
+
+export interface Schema<T> {
+	readonly shape: Shape;
+	/** The value of an absent or null key. */
+	readonly absent: T;
+	/** @throws SchemaError when a present value has the wrong type. */
+	decode(value: unknown, context: DecodeContext): T;
+}
+
+export type Infer<S> = S extends Schema<infer T> ? T : never;
+
+export interface DecodeContext {
+	/** Where in the document: `ipam.ranges[0][1].subnet`. */
+	readonly path: string;
+	/** Instead of throwing, reports a problem and treats the value as absent: for DEL, which must not stop. */
+	readonly tolerate?: (problem: SchemaError) => void;
+}
+
+/** A value of the wrong type, or out of its bounds; `path` says where. */
+export class SchemaError extends Error {
+	override readonly name = "SchemaError";
+	readonly path: string;
+
+	constructor(path: string, problem: string) {
+		super(path === "" ? problem : `"${path}" ${problem}`);
+		this.path = path;
+	}
+}
+
+/** Decodes the whole document `value`. @throws SchemaError */
+export function decodeDocument<T>(schema: Schema<T>, value: unknown, tolerate?: DecodeContext["tolerate"]): T {
+	return decodePresent(schema, value, tolerate === undefined ? { path: "" } : { path: "", tolerate });
+}
+
+export function boolean(): Schema<boolean | undefined>;
+export function boolean(absent: boolean): Schema<boolean>;
+export function boolean(absent?: boolean): Schema<boolean | undefined> {
+	return scalar("boolean", absent, (value) => typeof value === "boolean");
+}
+
+export function string(): Schema<string | undefined>;
+export function string(absent: string): Schema<string>;
+export function string(absent?: string): Schema<string | undefined> {
+	return scalar("string", absent, (value) => typeof value === "string");
+}
+
+export function integer(): Schema<number | undefined>;
+export function integer(absent: number): Schema<number>;
+export function integer(absent?: number): Schema<number | undefined> {
+	return scalar("integer", absent, (value) => Number.isSafeInteger(value));
+}
+
+/** Any JSON value, passed as it is; undefined when absent. */
+export function any(): Schema<unknown> {
+	return { shape: { kind: "any" }, absent: undefined, decode: (value) => value };
+}
+
+/** A list; `null` members become the member's absent value. Absent: undefined. */
+export function list<T>(of: Schema<T>): Schema<readonly T[] | undefined> {
+	return {
+		shape: { kind: "list", of: of.shape },
+		absent: undefined,
+		decode(value, context) {
+			if (!Array.isArray(value)) throw wrongType(context.path, "a list", value);
+			return value.map((item, index) => decodePresent(of, item, { ...context, path: `${context.path}[${index}]` }));
+		},
+	};
+}
+
+/** A map whose keys are data: they match exactly. Absent: undefined. */
+export function record<T>(of: Schema<T>): Schema<Readonly<Record<string, T>> | undefined> {
+	return {
+		shape: { kind: "record", of: of.shape },
+		absent: undefined,
+		decode(value, context) {
+			const entries = Object.entries(asObject(value, context.path));
+			return Object.fromEntries(
+				entries.map(([key, item]) => [key, decodePresent(of, item, { ...context, path: join(context.path, key) })]),
+			);
+		},
+	};
+}
+
+type Fields = Readonly<Record<string, Schema<unknown>>>;
+type Decoded<F extends Fields> = { readonly [K in keyof F]: Infer<F[K]> };
+
+/** An object with declared keys, all of them optional. Absent: undefined. */
+export function object<F extends Fields>(fields: F): Schema<Decoded<F> | undefined> {
+	const folded = new Map(Object.keys(fields).map((name) => [name.toLowerCase(), name]));
+	return {
+		shape: {
+			kind: "object",
+			fields: Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.shape])),
+		},
+		absent: undefined,
+		decode(value, context) {
+			const decoded: Record<string, unknown> = {};
+			for (const [name, field] of Object.entries(fields)) decoded[name] = field.absent;
+			for (const [key, item] of Object.entries(asObject(value, context.path))) {
+				const name = Object.hasOwn(fields, key) ? key : folded.get(key.toLowerCase());
+				const field = name === undefined ? undefined : fields[name];
+				if (name === undefined || field === undefined || item === null) continue;
+				decoded[name] = decodePresent(field, item, { ...context, path: join(context.path, key) });
+			}
+			return decoded as Decoded<F>;
+		},
+	};
+}
+
+/** The same schema, but an absent object is decoded as an empty one. */
+export function required<T extends object>(schema: Schema<T | undefined>): Schema<T> {
+	const absent = schema.decode({}, { path: "" });
+	if (absent === undefined) throw new Error("required() takes the schema of an object");
+	return { shape: schema.shape, absent, decode: (value, context) => schema.decode(value, context) ?? absent };
+}
+
+function decodePresent<T>(schema: Schema<T>, value: unknown, context: DecodeContext): T {
+	if (value === null || value === undefined) return schema.absent;
+	if (context.tolerate === undefined) return schema.decode(value, context);
+	try {
+		return schema.decode(value, context);
+	} catch (thrown) {
+		if (!(thrown instanceof SchemaError)) throw thrown;
+		context.tolerate(thrown);
+		return schema.absent;
+	}
+}
+
+function scalar<T>(kind: "boolean" | "integer" | "string", absent: T, accepts: (value: unknown) => boolean): Schema<T> {
+	const article = kind === "integer" ? "an" : "a";
+	return {
+		shape: { kind },
+		absent,
+		decode(value, { path }) {
+			if (!accepts(value)) throw wrongType(path, `${article} ${kind}`, value);
+			return value as T;
+		},
+	};
+}
+
+function asObject(value: unknown, path: string): Record<string, unknown> {
+	if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrongType(path, "an object", value);
+	return value as Record<string, unknown>;
+}
+
+function wrongType(path: string, wanted: string, value: unknown): SchemaError {
+	return new SchemaError(path, `must be ${wanted}, not ${describeValue(value)}`);
+}
+
+/** A value as an error text shows it: its type, and the value itself where it is short. */
+export function describeValue(value: unknown): string {
+	if (value === null) return "null";
+	if (Array.isArray(value)) return "a list";
+	if (typeof value === "object") return "an object";
+	const text = JSON.stringify(value) ?? String(value);
+	return `the ${typeof value} ${text.length <= 64 ? text : `${text.slice(0, 61)}…`}`;
+}
+
+function join(path: string, key: string): string {
+	return path === "" ? key : `${path}.${key}`;
+}

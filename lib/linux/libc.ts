@@ -1,0 +1,126 @@
+/**
+ * The seam to the kernel, and the only file that imports bun:ffi. Each function is the libc wrapper of the system
+ * call of the same name: it returns what the call returns, or throws a SystemError.
+ *
+ * Structures are written by the callers, little-endian: Bun has no big-endian build.
+ */
+import { dlopen, read } from "bun:ffi";
+import { errnoOf, Errno, SystemError } from "./errno.ts";
+
+const { symbols: c } = dlopen("libc.so.6", {
+	__errno_location: { args: [], returns: "ptr" },
+	bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
+	close: { args: ["i32"], returns: "i32" },
+	flock: { args: ["i32", "i32"], returns: "i32" },
+	fstatfs: { args: ["i32", "ptr"], returns: "i32" },
+	getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+	open: { args: ["ptr", "i32", "u32"], returns: "i32" },
+	recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
+	sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
+	setns: { args: ["i32", "i32"], returns: "i32" },
+	setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+	socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+});
+
+/** errno of the call just made on this thread. */
+function lastErrno(): number {
+	const location = c.__errno_location();
+	return location === null ? Errno.EIO : read.i32(location, 0);
+}
+
+function checked(attempt: string, returned: number | bigint): number {
+	if (returned < 0) throw new SystemError(attempt, lastErrno());
+	return Number(returned);
+}
+
+/** Repeats a call that a signal interrupted. */
+function uninterrupted(call: () => number): number {
+	for (;;) {
+		try {
+			return call();
+		} catch (thrown) {
+			if (errnoOf(thrown) !== Errno.EINTR) throw thrown;
+		}
+	}
+}
+
+function cString(text: string): Uint8Array {
+	return new TextEncoder().encode(`${text}\0`);
+}
+
+export const O_RDONLY = 0;
+export const O_CREAT = 0o100;
+export const O_CLOEXEC = 0o2000000;
+
+export function open(path: string, { flags, mode = 0 }: { flags: number; mode?: number }): number {
+	return uninterrupted(() => checked(`open "${path}"`, c.open(cString(path), flags | O_CLOEXEC, mode)));
+}
+
+/** Never throws: there is nothing a caller could do, and the descriptor is gone in any case. close(2). */
+export function close(fd: number): void {
+	c.close(fd);
+}
+
+export const LOCK_SH = 1;
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+export const LOCK_UN = 8;
+
+export function flock(fd: number, operation: number): void {
+	uninterrupted(() => checked("flock", c.flock(fd, operation)));
+}
+
+/** The magic number of the file system that an open file lies on; statfs(2). */
+export function fileSystemMagic(fd: number): number {
+	const statfs = new Uint8Array(120);
+	checked("fstatfs", c.fstatfs(fd, statfs));
+	return Number(new DataView(statfs.buffer).getBigUint64(0, true));
+}
+
+export const CLONE_NEWNET = 0x4000_0000;
+
+/** Moves the calling thread into the namespace; `netns.ts` is the only caller. */
+export function setns(fd: number, kind: number): void {
+	checked("setns", c.setns(fd, kind));
+}
+
+export const AF_NETLINK = 16;
+export const AF_PACKET = 17;
+export const SOCK_RAW = 3;
+export const SOCK_DGRAM = 2;
+export const SOCK_CLOEXEC = 0o2000000;
+
+export function socket(domain: number, { type, protocol }: { type: number; protocol: number }): number {
+	return checked("socket", c.socket(domain, type | SOCK_CLOEXEC, protocol));
+}
+
+export function bind(fd: number, address: Uint8Array): void {
+	checked("bind", c.bind(fd, address, address.byteLength));
+}
+
+/** Fills `address` (a sockaddr of the right size) with the name that the kernel gave the socket. */
+export function getsockname(fd: number, address: Uint8Array): void {
+	const length = new Uint32Array([address.byteLength]);
+	checked("getsockname", c.getsockname(fd, address, length));
+}
+
+export function setsockoptInt(fd: number, { level, option, value }: { level: number; option: number; value: number }): void {
+	const bytes = new Int32Array([value]);
+	checked("setsockopt", c.setsockopt(fd, level, option, bytes, bytes.byteLength));
+}
+
+/** Sends `data` whole, to `address` (a sockaddr) if given. */
+export function send(fd: number, { data, address }: { data: Uint8Array; address?: Uint8Array }): void {
+	uninterrupted(() =>
+		checked("sendto", c.sendto(fd, data, data.byteLength, 0, address ?? null, address?.byteLength ?? 0)),
+	);
+}
+
+/** Receives one datagram into `buffer`; returns its length, which exceeds the buffer's when `flags` has MSG_TRUNC. */
+export function receive(fd: number, { buffer, flags = 0 }: { buffer: Uint8Array; flags?: number }): number {
+	return uninterrupted(() => checked("recv", c.recv(fd, buffer, buffer.byteLength, flags)));
+}
+
+export const MSG_PEEK = 0x02;
+export const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
