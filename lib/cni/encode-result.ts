@@ -1,0 +1,118 @@
+import { formatAddress, formatPrefix } from "../ip/address.ts";
+import { CniError, ErrorCode } from "./error.ts";
+import type { Dns, Result, ResultInterface, ResultIp, ResultRoute } from "./result.ts";
+import { isEmptyDns } from "./result.ts";
+import { resultFamilyOf, type SpecVersion } from "./version.ts";
+
+type Json = Record<string, unknown>;
+
+/**
+ * A result as JSON of the given version, keys in the order in which the reference prints them.
+ *
+ * @throws CniError when the version cannot carry it: 0.1.0 and 0.2.0 need an address
+ */
+export function encodeResult(result: Result, version: SpecVersion): Json {
+	switch (resultFamilyOf(version)) {
+		case "current":
+			return sorted({
+				cniVersion: version,
+				...(isEmptyDns(result.dns) ? {} : { dns: sorted(encodeDns(result.dns)) }),
+				...unlessEmpty("interfaces", result.interfaces.map(encodeInterface).map(sorted)),
+				...unlessEmpty("ips", result.ips.map(encodeIp).map(sorted)),
+				...unlessEmpty("routes", result.routes.map(encodeRoute).map(sorted)),
+			});
+		case "lists":
+			return {
+				cniVersion: version,
+				...unlessEmpty("interfaces", result.interfaces.map(encodePlainInterface)),
+				...unlessEmpty(
+					"ips",
+					result.ips.map((ip) => ({ version: String(ip.address.address.family), ...encodeIp(ip) })),
+				),
+				...unlessEmpty("routes", result.routes.map(encodeRoute)),
+				dns: encodeDns(result.dns),
+			};
+		case "legacy":
+			return encodeLegacy(result, version);
+	}
+}
+
+/** JSON as plugins print it: 4 spaces, no newline at the end. */
+export function formatJson(value: unknown): string {
+	return JSON.stringify(value, null, 4);
+}
+
+/** The first address of each family, each with the routes of its family. */
+function encodeLegacy({ ips, routes, dns }: Result, version: SpecVersion): Json {
+	const encoded: Json = { cniVersion: version };
+	for (const family of [4, 6] as const) {
+		const ip = ips.find(({ address }) => address.address.family === family);
+		if (ip === undefined) continue;
+		const own = routes.filter(({ dst }) => dst.address.family === family);
+		encoded[`ip${family}`] = {
+			ip: formatPrefix(ip.address),
+			...(ip.gateway === undefined ? {} : { gateway: formatAddress(ip.gateway) }),
+			...unlessEmpty(
+				"routes",
+				own.map(({ dst, gw }) => ({ dst: formatPrefix(dst), ...(gw === undefined ? {} : { gw: formatAddress(gw) }) })),
+			),
+		};
+	}
+	if (encoded.ip4 === undefined && encoded.ip6 === undefined) {
+		throw new CniError(ErrorCode.internal, "cannot convert: no valid IP addresses", {
+			details: `A result of cniVersion ${version} needs an address. Give the network an "ipam" section, or "cniVersion" 0.3.0 or later`,
+		});
+	}
+	encoded.dns = encodeDns(dns);
+	return encoded;
+}
+
+function encodeInterface(entry: ResultInterface): Json {
+	return {
+		...encodePlainInterface(entry),
+		...(entry.mtu ? { mtu: entry.mtu } : {}),
+		...(entry.socketPath ? { socketPath: entry.socketPath } : {}),
+		...(entry.pciID ? { pciID: entry.pciID } : {}),
+	};
+}
+
+function encodePlainInterface({ name, mac, sandbox }: ResultInterface): Json {
+	return { name, ...(mac ? { mac } : {}), ...(sandbox ? { sandbox } : {}) };
+}
+
+function encodeIp({ interface: index, address, gateway }: ResultIp): Json {
+	return {
+		...(index === undefined ? {} : { interface: index }),
+		address: formatPrefix(address),
+		...(gateway === undefined ? {} : { gateway: formatAddress(gateway) }),
+	};
+}
+
+function encodeRoute({ dst, gw, mtu, advmss, priority, table, scope }: ResultRoute): Json {
+	return {
+		dst: formatPrefix(dst),
+		...(gw === undefined ? {} : { gw: formatAddress(gw) }),
+		...(mtu ? { mtu } : {}),
+		...(advmss ? { advmss } : {}),
+		...(priority ? { priority } : {}),
+		...(table === undefined ? {} : { table }),
+		...(scope === undefined ? {} : { scope }),
+	};
+}
+
+function encodeDns({ nameservers, domain, search, options }: Dns): Json {
+	return {
+		...unlessEmpty("nameservers", nameservers ?? []),
+		...(domain ? { domain } : {}),
+		...unlessEmpty("search", search ?? []),
+		...unlessEmpty("options", options ?? []),
+	};
+}
+
+function unlessEmpty(key: string, items: readonly unknown[]): Json {
+	return items.length === 0 ? {} : { [key]: items };
+}
+
+function sorted(value: Json): Json {
+	return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

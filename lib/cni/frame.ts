@@ -1,0 +1,151 @@
+import { isOwnNamespace } from "../linux/netns.ts";
+import type { PluginRegistry } from "./call.ts";
+import { delegateIpam } from "./delegate.ts";
+import { encodeResult, formatJson } from "./encode-result.ts";
+import { type CniEnvironment, readEnvironment } from "./environment.ts";
+import { CniError, ErrorCode, toCniError } from "./error.ts";
+import { createLog, type Log } from "./log.ts";
+import { type Document, networkNameOf, parseDocument, versionTextOf } from "./network-config.ts";
+import type { Plugin, Verb } from "./plugin.ts";
+import { serve } from "./serve.ts";
+import { latestVersion } from "./version.ts";
+
+/** What the frame needs of the process; the executable passes the real one. */
+export interface Host {
+	readonly variables: Readonly<Record<string, string | undefined>>;
+	/** Release of the suite, shown to a person who starts a plugin by hand. */
+	readonly release: string;
+	readonly plugins: PluginRegistry;
+	readStdin(): Uint8Array;
+	writeStdout(text: string): void;
+	writeStderr(text: string): void;
+}
+
+/**
+ * Answers one call of a plugin as the specification says: result or error object on stdout.
+ *
+ * @returns the exit code
+ */
+export async function runPlugin<Config>(plugin: Plugin<Config>, host: Host): Promise<number> {
+	let version = "";
+	try {
+		const environment = readEnvironment(host.variables);
+		if (environment.command === "") {
+			host.writeStderr(helpText(plugin, host));
+			return 0;
+		}
+		if (environment.command === "VERSION") {
+			host.writeStdout(`${JSON.stringify(versionAnswer(plugin, host))}\n`);
+			return 0;
+		}
+		const stdin = readStdin(host);
+		const document = parseDocument(stdin);
+		networkNameOf(document);
+		const verb = verbOf(environment.command);
+		version = versionTextOf(document);
+		refuseOwnNamespace(verb, environment);
+
+		const log = openLog(plugin, { environment, host, verb, document });
+		try {
+			const call = { verb, environment, stdin, document, plugins: host.plugins, delegate: delegateIpam, log };
+			const served = await log.step(verb, () => serve(plugin, call));
+			if (served.result !== undefined) host.writeStdout(formatJson(encodeResult(served.result, served.version)));
+		} finally {
+			log.flush();
+		}
+		return 0;
+	} catch (thrown) {
+		host.writeStdout(formatJson(errorAnswer(thrown, version)));
+		return 1;
+	}
+}
+
+function helpText<Config>(plugin: Plugin<Config>, host: Host): string {
+	return (
+		`CNI ${plugin.type} plugin ${host.release}\n` + `CNI protocol versions supported: ${plugin.versions.join(", ")}\n`
+	);
+}
+
+/** Echoes the caller's `cniVersion` where there is one; what else is on stdin does not matter. */
+function versionAnswer<Config>(plugin: Plugin<Config>, host: Host): Record<string, unknown> {
+	return { cniVersion: callersVersion(host) || latestVersion, supportedVersions: plugin.versions };
+}
+
+function callersVersion(host: Host): string {
+	try {
+		return versionTextOf(parseDocument(host.readStdin()));
+	} catch {
+		return "";
+	}
+}
+
+function readStdin(host: Host): Uint8Array {
+	try {
+		return host.readStdin();
+	} catch (thrown) {
+		const reason = thrown instanceof Error ? thrown.message : String(thrown);
+		throw new CniError(ErrorCode.ioFailure, `error reading from stdin: ${reason}`, { cause: thrown });
+	}
+}
+
+const verbs: readonly string[] = ["ADD", "CHECK", "DEL", "GC", "STATUS"] satisfies Verb[];
+
+function verbOf(command: string): Verb {
+	if (!verbs.includes(command)) {
+		throw new CniError(ErrorCode.invalidEnvironment, `unknown CNI_COMMAND: ${command}`);
+	}
+	return command as Verb;
+}
+
+/**
+ * A sandbox that is the host's own namespace would have the host's interfaces reconfigured. The reference looks only
+ * after it has done so.
+ */
+function refuseOwnNamespace(verb: Verb, { netns, netnsOverride }: CniEnvironment): void {
+	if ((verb !== "ADD" && verb !== "DEL") || netnsOverride) return;
+	let same: boolean | undefined;
+	try {
+		same = isOwnNamespace(netns);
+	} catch (thrown) {
+		throw new CniError(ErrorCode.invalidNetns, "get plugin's netns failed", { details: String(thrown), cause: thrown });
+	}
+	if (same) {
+		throw new CniError(
+			ErrorCode.invalidNetns,
+			"plugin's netns and netns from CNI_NETNS should not be the same",
+			{ details: `CNI_NETNS is "${netns}". Pass the namespace of the container, or set CNI_NETNS_OVERRIDE=1` },
+		);
+	}
+}
+
+interface LogScope {
+	readonly environment: CniEnvironment;
+	readonly host: Host;
+	readonly verb: Verb;
+	readonly document: Document;
+}
+
+function openLog<Config>(plugin: Plugin<Config>, { environment, host, verb, document }: LogScope): Log {
+	return createLog({
+		path: host.variables.CNI_SUITE_LOG,
+		traceparent: host.variables.TRACEPARENT,
+		fields: {
+			plugin: plugin.type,
+			command: verb,
+			network: networkNameOf(document),
+			containerId: environment.containerId,
+			ifName: environment.ifName,
+		},
+		stderr: host.writeStderr,
+	});
+}
+
+function errorAnswer(thrown: unknown, version: string): Record<string, unknown> {
+	const { code, message, details } = toCniError(thrown);
+	return {
+		...(version === "" ? {} : { cniVersion: version }),
+		code,
+		msg: message,
+		...(details === "" ? {} : { details }),
+	};
+}

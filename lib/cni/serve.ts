@@ -1,0 +1,110 @@
+import { decodeResult } from "./decode-result.ts";
+import type { Call } from "./call.ts";
+import { annotate, CniError, ErrorCode, errorText } from "./error.ts";
+import { commonKeys, type Document, networkNameOf, validAttachmentsOf, versionTextOf } from "./network-config.ts";
+import type { AttachmentRequest, NetworkRequest, Plugin } from "./plugin.ts";
+import type { Result } from "./result.ts";
+import { createRollback } from "./rollback.ts";
+import { decodeDocument, object, required, type Schema, SchemaError } from "./schema.ts";
+import type { SpecVersion } from "./version.ts";
+import { negotiateVersion } from "./version-gate.ts";
+
+export interface Served {
+	readonly version: SpecVersion;
+	/** Of ADD. */
+	readonly result: Result | undefined;
+}
+
+/** Decodes the configuration, checks the version, and runs the verb; a failed ADD is rolled back. @throws CniError */
+export async function serve<Config>(plugin: Plugin<Config>, call: Call): Promise<Served> {
+	const { verb, log } = call;
+	const version = negotiateVersion(versionTextOf(call.document), { verb, supported: plugin.versions });
+	const request = log.step("decode", () => decodeRequest(plugin, { call, version }));
+	switch (verb) {
+		case "ADD":
+			return { version, result: await add(plugin, request) };
+		case "CHECK":
+			await plugin.check(request);
+			break;
+		case "DEL":
+			await plugin.del(request);
+			break;
+		case "GC":
+			await plugin.gc({ ...request, validAttachments: validAttachmentsOf(call.document) });
+			break;
+		case "STATUS":
+			await plugin.status(request);
+			break;
+	}
+	return { version, result: undefined };
+}
+
+async function add<Config>(plugin: Plugin<Config>, request: AttachmentRequest<Config>): Promise<Result> {
+	const rollback = createRollback();
+	try {
+		return await plugin.add({ ...request, rollback });
+	} catch (thrown) {
+		await rollback.undoAll(request.log);
+		throw thrown;
+	}
+}
+
+const commonSchema = required(object(commonKeys));
+
+function decodeRequest<Config>(
+	plugin: Plugin<Config>,
+	{ call, version }: { call: Call; version: SpecVersion },
+): AttachmentRequest<Config> {
+	const { verb, environment, document, log } = call;
+	// DEL takes what it can use: an attachment must go even when its configuration was spoilt meanwhile.
+	const tolerate =
+		verb === "DEL" ? (problem: SchemaError) => log.warn(`Ignored in the configuration: ${problem.message}`) : undefined;
+	const common = decode(commonSchema, document, tolerate);
+	const network: NetworkRequest<Config> = {
+		config: decode(plugin.schema, document, tolerate),
+		network: networkNameOf(document),
+		cniVersion: version,
+		document,
+		ipam: common.ipam?.type ? call.delegate(common.ipam.type, call) : undefined,
+		log,
+	};
+	return {
+		...network,
+		containerId: environment.containerId,
+		ifName: environment.ifName,
+		netns: environment.netns,
+		args: environment.args,
+		prevResult: decodePrevResult(common.prevResult, { call, version }),
+	};
+}
+
+function decode<T>(schema: Schema<T>, document: Document, tolerate?: (problem: SchemaError) => void): T {
+	try {
+		return decodeDocument(schema, document, tolerate);
+	} catch (thrown) {
+		if (!(thrown instanceof SchemaError)) throw thrown;
+		throw new CniError(ErrorCode.decodingFailure, `failed to load netconf: ${thrown.message}`, {
+			details: "`cnictl validate FILE` checks a configuration file",
+		});
+	}
+}
+
+/** Runtimes of versions before 0.4.0 pass none on DEL; one that cannot be read must not keep DEL from its work. */
+function decodePrevResult(
+	value: unknown,
+	{ call: { verb, log }, version }: { call: Call; version: SpecVersion },
+): Result | undefined {
+	if (value === undefined || value === null || verb === "GC" || verb === "STATUS") return undefined;
+	if (typeof value !== "object" && verb !== "DEL") {
+		throw new CniError(ErrorCode.decodingFailure, "failed to parse config: prevResult must be an object");
+	}
+	try {
+		return annotate("could not parse prevResult", () =>
+			decodeResult(value, { assumedVersion: version, sameFamily: true }),
+		);
+	} catch (thrown) {
+		if (verb !== "DEL") throw thrown;
+		log.warn(`Ignored in the configuration: ${errorText(thrown)}`);
+		return undefined;
+	}
+}

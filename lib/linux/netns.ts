@@ -1,0 +1,97 @@
+import { statSync } from "node:fs";
+import { Errno, errnoOf, SystemError } from "./errno.ts";
+import { CLONE_NEWNET, close, fileSystemMagic, open, O_RDONLY, setns } from "./libc.ts";
+
+/** A network namespace held open by a descriptor. */
+export interface NetworkNamespace extends Disposable {
+	/** The path as it was given; results carry it as `sandbox`. */
+	readonly path: string;
+	/** For requests that name a namespace by descriptor (IFLA_NET_NS_FD). */
+	readonly fd: number;
+	/**
+	 * Runs `action` with the calling thread inside the namespace, and brings the thread back, also after an exception.
+	 * The action is synchronous, so nothing else can run on this thread meanwhile; what it opens (sockets, files below
+	 * /proc/sys/net) belongs to the namespace.
+	 */
+	run<T>(action: () => T): T;
+}
+
+const nsfsMagic = 0x6e736673;
+const procfsMagic = 0x9fa0;
+
+/** Why a path could not be opened as a network namespace. `missing` is what DEL takes for "already gone". */
+export class NamespaceError extends Error {
+	override readonly name = "NamespaceError";
+	readonly missing: boolean;
+
+	constructor(message: string, { missing, cause }: { missing: boolean; cause?: unknown }) {
+		super(message, cause === undefined ? undefined : { cause });
+		this.missing = missing;
+	}
+}
+
+/** Opens the namespace bound at `path`. @throws NamespaceError */
+export function openNamespace(path: string): NetworkNamespace {
+	const fd = openPath(path);
+	try {
+		const magic = fileSystemMagic(fd);
+		if (magic !== nsfsMagic && magic !== procfsMagic) {
+			throw new NamespaceError(`unknown FS magic on "${path}": ${magic.toString(16)}`, { missing: false });
+		}
+		return { path, fd, run: (action) => runInside(fd, action), [Symbol.dispose]: () => close(fd) };
+	} catch (thrown) {
+		close(fd);
+		throw thrown;
+	}
+}
+
+/** Opens the namespace of the calling thread. */
+export function openOwnNamespace(): NetworkNamespace {
+	return openNamespace("/proc/thread-self/ns/net");
+}
+
+/**
+ * Whether `path` leads to the network namespace that this process is in; undefined when it leads nowhere (a stale,
+ * missing or empty path). @throws SystemError when the own namespace cannot be read
+ */
+export function isOwnNamespace(path: string): boolean | undefined {
+	const own = statSync("/proc/self/ns/net", { bigint: true });
+	const other = path === "" ? undefined : tryStat(path);
+	return other === undefined ? undefined : own.ino === other.ino && own.dev === other.dev;
+}
+
+function openPath(path: string): number {
+	try {
+		if (path === "") throw new SystemError("open", Errno.ENOENT);
+		return open(path, { flags: O_RDONLY });
+	} catch (thrown) {
+		const errno = errnoOf(thrown);
+		const reason = thrown instanceof SystemError ? new SystemError(`failed to Statfs "${path}"`, errno).message : thrown;
+		throw new NamespaceError(String(reason), {
+			missing: errno === Errno.ENOENT || errno === Errno.ENOTDIR,
+			cause: thrown,
+		});
+	}
+}
+
+function runInside<T>(fd: number, action: () => T): T {
+	const home = open("/proc/thread-self/ns/net", { flags: O_RDONLY });
+	try {
+		setns(fd, CLONE_NEWNET);
+		try {
+			return action();
+		} finally {
+			setns(home, CLONE_NEWNET);
+		}
+	} finally {
+		close(home);
+	}
+}
+
+function tryStat(path: string): { ino: bigint; dev: bigint } | undefined {
+	try {
+		return statSync(path, { bigint: true });
+	} catch {
+		return undefined;
+	}
+}

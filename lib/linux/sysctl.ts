@@ -1,0 +1,28 @@
+import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+
+/**
+ * A kernel parameter by its path below /proc/sys, with slashes: `net/ipv4/conf/eth0/arp_notify`. Parameters below
+ * `net/` are those of the namespace that the thread is in. Equivalent of `sysctl`.
+ */
+export type SysctlPath = string;
+
+/** The parameter's value without white space around it. @throws an error of node:fs */
+export function readSysctl(path: SysctlPath): string {
+	return readFileSync(`/proc/sys/${path}`, "latin1").trim();
+}
+
+/** @throws an error of node:fs */
+export function writeSysctl(path: SysctlPath, value: string): void {
+	// Opened without O_CREAT and O_TRUNC: /proc refuses to create, and then says ENOENT.
+	const fd = openSync(`/proc/sys/${path}`, "r+");
+	try {
+		writeSync(fd, value);
+	} finally {
+		closeSync(fd);
+	}
+}
+
+/** Writes the value unless it is there already, so that the file's time does not change for nothing. */
+export function ensureSysctl(path: SysctlPath, value: string): void {
+	if (readSysctl(path) !== value) writeSysctl(path, value);
+}

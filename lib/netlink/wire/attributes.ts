@@ -1,0 +1,117 @@
+/**
+ * Netlink attributes: `struct nlattr { u16 length; u16 type; }` and a payload, each padded to 4 bytes. Numbers are
+ * little-endian, the byte order of every machine that Bun runs on; what nftables wants in network order says so (Be).
+ */
+
+const headerSize = 4;
+const nestedFlag = 0x8000;
+/** The type proper, without NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
+const typeMask = 0x3fff;
+
+/** An attribute to be sent: the kernel's constant, and its payload. */
+export interface Attribute {
+	readonly type: number;
+	readonly payload: Uint8Array;
+}
+
+const utf8 = new TextEncoder();
+const utf8Decoder = new TextDecoder();
+
+/** Constructors, one for each form of payload. */
+export const attribute = {
+	bytes: (type: number, payload: Uint8Array): Attribute => ({ type, payload }),
+	flag: (type: number): Attribute => ({ type, payload: new Uint8Array(0) }),
+	u8: (type: number, value: number): Attribute => ({ type, payload: new Uint8Array([value]) }),
+	u16: (type: number, value: number): Attribute => ({ type, payload: new Uint8Array(new Uint16Array([value]).buffer) }),
+	u32: (type: number, value: number): Attribute => ({ type, payload: new Uint8Array(new Uint32Array([value]).buffer) }),
+	u16be: (type: number, value: number): Attribute => ({ type, payload: new Uint8Array([value >> 8, value & 255]) }),
+	u32be(type: number, value: number): Attribute {
+		const payload = new Uint8Array(4);
+		new DataView(payload.buffer).setUint32(0, value >>> 0);
+		return { type, payload };
+	},
+	u64be(type: number, value: bigint): Attribute {
+		const payload = new Uint8Array(8);
+		new DataView(payload.buffer).setBigUint64(0, value);
+		return { type, payload };
+	},
+	/** NUL-terminated, as the kernel's NLA_NUL_STRING wants it. */
+	string: (type: number, text: string): Attribute => ({ type, payload: utf8.encode(`${text}\0`) }),
+	nested: (type: number, attributes: readonly Attribute[]): Attribute => ({
+		type: type | nestedFlag,
+		payload: encodeAttributes(attributes),
+	}),
+	/** Nested without NLA_F_NESTED, as older subsystems expect it (and `ip` sends it). */
+	nestedPlain: (type: number, attributes: readonly Attribute[]): Attribute => ({
+		type,
+		payload: encodeAttributes(attributes),
+	}),
+};
+
+/** The attributes one behind the other, each padded. */
+export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
+	let size = 0;
+	for (const { payload } of attributes) size += align(headerSize + payload.byteLength);
+	const buffer = new Uint8Array(size);
+	const view = new DataView(buffer.buffer);
+	let offset = 0;
+	for (const { type, payload } of attributes) {
+		view.setUint16(offset, headerSize + payload.byteLength, true);
+		view.setUint16(offset + 2, type, true);
+		buffer.set(payload, offset + headerSize);
+		offset += align(headerSize + payload.byteLength);
+	}
+	return buffer;
+}
+
+/**
+ * Received attributes by type; of a repeated type the last one. Lists whose members share a type are read with
+ * {@link decodeAttributeList}.
+ */
+export function decodeAttributes(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
+	return new Map(decodeAttributeList(bytes).map(({ type, payload }) => [type, payload]));
+}
+
+/** Received attributes in order. A truncated attribute ends the list: the kernel never sends one. */
+export function decodeAttributeList(bytes: Uint8Array): readonly Attribute[] {
+	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+	const attributes: Attribute[] = [];
+	for (let offset = 0; offset + headerSize <= bytes.byteLength; ) {
+		const length = view.getUint16(offset, true);
+		if (length < headerSize || offset + length > bytes.byteLength) break;
+		attributes.push({
+			type: view.getUint16(offset + 2, true) & typeMask,
+			payload: bytes.subarray(offset + headerSize, offset + length),
+		});
+		offset += align(length);
+	}
+	return attributes;
+}
+
+/** Readers of received payloads; undefined when the attribute is absent. */
+export const read = {
+	u8: (payload: Uint8Array | undefined): number | undefined => payload?.[0],
+	u16: (payload: Uint8Array | undefined): number | undefined =>
+		payload && payload.byteLength >= 2 ? viewOf(payload).getUint16(0, true) : undefined,
+	u32: (payload: Uint8Array | undefined): number | undefined =>
+		payload && payload.byteLength >= 4 ? viewOf(payload).getUint32(0, true) : undefined,
+	u32be: (payload: Uint8Array | undefined): number | undefined =>
+		payload && payload.byteLength >= 4 ? viewOf(payload).getUint32(0) : undefined,
+	u64be: (payload: Uint8Array | undefined): bigint | undefined =>
+		payload && payload.byteLength >= 8 ? viewOf(payload).getBigUint64(0) : undefined,
+	string(payload: Uint8Array | undefined): string | undefined {
+		if (payload === undefined) return undefined;
+		const end = payload.indexOf(0);
+		return utf8Decoder.decode(end < 0 ? payload : payload.subarray(0, end));
+	},
+	nested: (payload: Uint8Array | undefined): ReadonlyMap<number, Uint8Array> =>
+		payload === undefined ? new Map() : decodeAttributes(payload),
+};
+
+function viewOf(payload: Uint8Array): DataView {
+	return new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+}
+
+function align(length: number): number {
+	return (length + 3) & ~3;
+}

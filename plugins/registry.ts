@@ -1,0 +1,22 @@
+import type { PluginRegistry } from "../lib/cni/call.ts";
+import type { Plugin } from "../lib/cni/plugin.ts";
+
+/**
+ * Every type of plugin in the executable, and how it is loaded: a run of one plugin evaluates the modules of no
+ * other.
+ */
+const loaders: Readonly<Record<string, () => Promise<Plugin<unknown>>>> = {
+	bridge: async () => erase((await import("./main/bridge/bridge.ts")).bridge),
+	"host-local": async () => erase((await import("./ipam/host-local.ts")).hostLocal),
+	loopback: async () => erase((await import("./main/loopback.ts")).loopback),
+};
+
+export const plugins: PluginRegistry = {
+	types: Object.keys(loaders),
+	load: (type) => (Object.hasOwn(loaders, type) ? loaders[type]?.() : undefined),
+};
+
+/** The frame decodes the configuration with the plugin's own schema, so the two always fit. */
+function erase<Config>(plugin: Plugin<Config>): Plugin<unknown> {
+	return plugin as Plugin<unknown>;
+}
