@@ -7,7 +7,7 @@ import type { Plugin } from "../lib/cni/plugin.ts";
  */
 const loaders: Readonly<Record<string, () => Promise<Plugin<unknown>>>> = {
 	bridge: async () => erase((await import("./main/bridge/bridge.ts")).bridge),
-	"host-local": async () => erase((await import("./ipam/host-local.ts")).hostLocal),
+	"host-local": async () => erase((await import("./ipam/host-local/host-local.ts")).hostLocal),
 	loopback: async () => erase((await import("./main/loopback.ts")).loopback),
 };
 

@@ -18,17 +18,24 @@ const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_BROADCAST = 4;
 const IFA_FLAGS = 8;
+const IFA_F_NODAD = 0x02;
 const IFA_F_DADFAILED = 0x08;
 const IFA_F_TENTATIVE = 0x40;
 
-/** `ip address add PREFIX dev LINK`; fails with EEXIST when the link has it. */
-export function addAddress(linkIndex: number, prefix: IpPrefix): Message {
+/**
+ * `ip address add PREFIX dev LINK [nodad]`; fails with EEXIST when the link has it. Without duplicate address detection
+ * an IPv6 address can be used at once.
+ */
+export function addAddress(
+	linkIndex: number,
+	{ prefix, detectDuplicates }: { prefix: IpPrefix; detectDuplicates: boolean },
+): Message {
 	const bytes = addressToBytes(prefix.address);
 	const broadcast = prefix.address.family === 4 && prefix.length < 31;
 	return {
 		type: RTM_NEWADDR,
 		flags: NLM_F_CREATE | NLM_F_EXCL,
-		header: ifaddrmsg(linkIndex, prefix),
+		header: ifaddrmsg(linkIndex, { prefix, flags: detectDuplicates ? 0 : IFA_F_NODAD }),
 		attributes: [
 			attribute.bytes(IFA_LOCAL, bytes),
 			attribute.bytes(IFA_ADDRESS, bytes),
@@ -42,7 +49,7 @@ export function deleteAddress(linkIndex: number, prefix: IpPrefix): Message {
 	const bytes = addressToBytes(prefix.address);
 	return {
 		type: RTM_DELADDR,
-		header: ifaddrmsg(linkIndex, prefix),
+		header: ifaddrmsg(linkIndex, { prefix }),
 		attributes: [attribute.bytes(IFA_LOCAL, bytes), attribute.bytes(IFA_ADDRESS, bytes)],
 	};
 }
@@ -76,10 +83,11 @@ export function ofFamily(addresses: readonly LinkAddress[], family: Family): rea
 }
 
 /** `struct ifaddrmsg`: u8 family, u8 prefix length, u8 flags, u8 scope, u32 index. */
-function ifaddrmsg(linkIndex: number, prefix: IpPrefix): Uint8Array {
+function ifaddrmsg(linkIndex: number, { prefix, flags = 0 }: { prefix: IpPrefix; flags?: number }): Uint8Array {
 	const header = new Uint8Array(8);
 	header[0] = addressFamily(prefix.address.family);
 	header[1] = prefix.length;
+	header[2] = flags;
 	new DataView(header.buffer).setUint32(4, linkIndex, true);
 	return header;
 }

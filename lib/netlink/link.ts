@@ -221,6 +221,20 @@ export function setBridgePort(link: { readonly index: number }, { hairpin, isola
 	};
 }
 
+/** `ip link set BRIDGE type bridge vlan_filtering 1`. */
+export function enableVlanFiltering(link: { readonly index: number }): Message {
+	return {
+		type: RTM_NEWLINK,
+		header: ifinfomsg(link),
+		attributes: [
+			attribute.nested(IFLA_LINKINFO, [
+				attribute.string(IFLA_INFO_KIND, "bridge"),
+				attribute.nested(IFLA_INFO_DATA, [attribute.u8(IFLA_BR_VLAN_FILTERING, 1)]),
+			]),
+		],
+	};
+}
+
 /** `ip link del LINK`. */
 export function deleteLink(link: LinkReference): Message {
 	return { type: RTM_DELLINK, header: ifinfomsg(link), attributes: nameOf(link) };

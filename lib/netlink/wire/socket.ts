@@ -55,8 +55,18 @@ export interface NetlinkSocket extends Disposable {
 	get(message: Message): readonly ReceivedMessage[];
 	/** All objects that a dump yields, from one consistent run. @throws NetlinkError */
 	dump(message: Message): readonly ReceivedMessage[];
-	/** Sends a datagram made by the caller and returns what `isLast` ends; for nftables' batches. */
-	exchange(messages: readonly Message[], isLast: (message: ReceivedMessage) => boolean): readonly ReceivedMessage[];
+	/**
+	 * Sends the messages in one datagram, as they are, and returns the answers up to the one that `isLast` accepts; for
+	 * nftables' batches.
+	 */
+	exchange(messages: readonly Message[], isLast: (answer: Answer) => boolean): readonly Answer[];
+}
+
+/** What the kernel answers to one message of several. */
+export interface Answer {
+	/** Of the message that it answers, in the order of sending. */
+	readonly index: number;
+	readonly message: ReceivedMessage;
 }
 
 /** Opens a socket of the given netlink family in the thread's current namespace. @throws SystemError */
@@ -149,11 +159,12 @@ class Conversation implements NetlinkSocket {
 		}
 	}
 
-	exchange(messages: readonly Message[], isLast: (message: ReceivedMessage) => boolean): readonly ReceivedMessage[] {
+	exchange(messages: readonly Message[], isLast: (answer: Answer) => boolean): readonly Answer[] {
 		const first = this.#send(messages);
-		const answers: ReceivedMessage[] = [];
+		const answers: Answer[] = [];
 		for (;;) {
-			for (const answer of this.#receive(first, messages.length)) {
+			for (const message of this.#receive(first, messages.length)) {
+				const answer = { index: message.sequence - first, message };
 				answers.push(answer);
 				if (isLast(answer)) return answers;
 			}

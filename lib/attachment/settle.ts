@@ -1,0 +1,57 @@
+import { CniError, ErrorCode } from "../cni/error.ts";
+import { formatAddress } from "../ip/address.ts";
+import { listAddresses, ofFamily } from "../netlink/address.ts";
+import { findLink, type Link } from "../netlink/link.ts";
+import type { NetlinkSocket } from "../netlink/wire/socket.ts";
+
+/** The kernel raises the operational state in a worker, usually within a millisecond of the link coming up. */
+const portTimeoutMs = 2500;
+
+/** Waits until the port of a bridge forwards. @throws CniError naming the state that it is stuck in */
+export function waitUntilUp(socket: NetlinkSocket, { index, name }: Link): void {
+	const deadline = performance.now() + portTimeoutMs;
+	for (let pause = 0.2; ; pause = Math.min(pause * 2, 50)) {
+		const link = findLink(socket, { index });
+		if (link?.operState === "up") return;
+		if (performance.now() > deadline) {
+			throw new CniError(ErrorCode.internal, `bridge port in error state: ${link?.operState ?? "gone"}`, {
+				details: `The port is "${name}"; \`ip -d link show ${name}\` shows what the kernel thinks of it`,
+			});
+		}
+		sleep(pause);
+	}
+}
+
+const dadTimeoutMs = 5000;
+
+/**
+ * Waits until duplicate address detection has accepted the IPv6 addresses of the link.
+ *
+ * @throws CniError for an address that another machine has, or when it takes more than 5 s
+ */
+export function waitForDuplicateDetection(socket: NetlinkSocket, link: Link): void {
+	const deadline = performance.now() + dadTimeoutMs;
+	for (;;) {
+		const addresses = ofFamily(listAddresses(socket, link.index), 6);
+		const failed = addresses.find(({ dadFailed }) => dadFailed);
+		if (failed !== undefined) {
+			const address = formatAddress(failed.prefix.address);
+			throw settleError(link, `link ${link.name} has address ${address} in DADFAILED state`, {
+				details: `Another machine on the network has ${address}`,
+			});
+		}
+		if (!addresses.some(({ tentative }) => tentative)) return;
+		if (performance.now() > deadline) {
+			throw settleError(link, `link ${link.name} still has tentative addresses after ${dadTimeoutMs / 1000} seconds`);
+		}
+		sleep(20);
+	}
+}
+
+function settleError(link: Link, problem: string, options: { details?: string } = {}): CniError {
+	return new CniError(ErrorCode.internal, `failed to settle addresses for "${link.name}": ${problem}`, options);
+}
+
+function sleep(milliseconds: number): void {
+	Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}

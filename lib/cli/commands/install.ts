@@ -1,0 +1,28 @@
+import { Command } from "commander";
+import type { PluginRegistry } from "../../cni/call.ts";
+import { formatTable } from "../format-table.ts";
+import { installSuite } from "../install/install-suite.ts";
+import { print } from "../print.ts";
+
+/** `cnictl install DIR` */
+export function installCommand(plugins: PluginRegistry): Command {
+	return new Command("install")
+		.description(
+			"Puts this executable and a link for each plugin type into a directory. Safe while runtimes call plugins there: " +
+				"each file is replaced in one step. Can be repeated.",
+		)
+		.argument("<dir>", "directory of CNI plugins; made if it is missing")
+		.option("-f, --force", "replace plugins of other suites; each is kept beside as NAME.orig")
+		.option("--json", "print JSON")
+		.addHelpText("after", "\nExample:\n  ./dist/bin/cnictl install /opt/cni/bin")
+		.action((directory: string, { force, json }: { force?: boolean; json?: boolean }) => {
+			const steps = installSuite(directory, {
+				executable: process.execPath,
+				names: [...plugins.types, "cnictl"],
+				force: force ?? false,
+			});
+			if (json) print(`${JSON.stringify({ directory, files: steps }, null, "\t")}\n`);
+			else
+				print(formatTable([["FILE", "WHAT", "STATE"], ...steps.map(({ file, what, state }) => [file, what, state])]));
+		});
+}

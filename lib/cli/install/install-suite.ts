@@ -1,0 +1,115 @@
+import { copyFileSync, linkSync, lstatSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { CniError, ErrorCode } from "../../cni/error.ts";
+import { Errno, errnoOf, errnoText } from "../../linux/errno.ts";
+import { sameContent } from "./same-content.ts";
+import { syncPath } from "./sync-path.ts";
+import { removeAbandoned, temporaryName } from "./temporary-name.ts";
+
+export interface InstallOptions {
+	/** The executable to copy. */
+	readonly executable: string;
+	/** The links to make. */
+	readonly names: readonly string[];
+	/** Replace files that are not ours. */
+	readonly force: boolean;
+}
+
+/** What was done about one file. */
+export interface InstallStep {
+	readonly file: string;
+	readonly what: "executable" | "link";
+	readonly state: "installed" | "updated" | "unchanged" | "replaced";
+	/** Where the file that was replaced is kept. */
+	readonly backup?: string;
+}
+
+/** The name of the executable in the directory; links of this target are ours. */
+const executableName = "cni-suite";
+
+/**
+ * Copies the executable to `<directory>/cni-suite` and makes a relative link to it for each name. Whoever starts a
+ * plugin meanwhile gets the old or the new one: everything is made under a temporary name and renamed into place, the
+ * executable before the links that lead to it.
+ *
+ * @throws CniError before anything is changed when a name is taken by a file that is not ours, unless `force`
+ */
+export function installSuite(directory: string, { executable, names, force }: InstallOptions): InstallStep[] {
+	try {
+		mkdirSync(directory, { recursive: true, mode: 0o755 });
+		removeAbandoned(directory);
+		if (!force) refuseForeign(directory, names);
+		const steps = [installExecutable(directory, executable), ...names.map((name) => installLink(directory, name))];
+		syncPath(directory);
+		return steps;
+	} catch (thrown) {
+		if (thrown instanceof CniError) throw thrown;
+		const reason = errnoOf(thrown) === 0 ? String(thrown) : errnoText(errnoOf(thrown));
+		throw new CniError(ErrorCode.ioFailure, `Cannot install into "${directory}": ${reason}`, { cause: thrown });
+	}
+}
+
+function refuseForeign(directory: string, names: readonly string[]): void {
+	const foreign = names.filter((name) => stateOf(join(directory, name)) === "foreign");
+	if (foreign.length === 0) return;
+	throw new CniError(
+		ErrorCode.internal,
+		`Cannot install into "${directory}": ${foreign.map((name) => `"${name}"`).join(", ")} there is not of this suite`,
+		{ details: "Nothing was changed. --force replaces it and keeps it as NAME.orig" },
+	);
+}
+
+function installExecutable(directory: string, executable: string): InstallStep {
+	const file = join(directory, executableName);
+	const before = stateOf(file);
+	if (before === "directory") throw new CniError(ErrorCode.ioFailure, `Cannot replace "${file}": it is a directory`);
+	if (before !== "missing" && sameContent(executable, file)) return { file, what: "executable", state: "unchanged" };
+	replace(file, (temporary) => {
+		copyFileSync(executable, temporary);
+		// Not only what a crash would leave matters: a name must not appear before the bytes that it stands for.
+		syncPath(temporary, 0o755);
+	});
+	return { file, what: "executable", state: before === "missing" ? "installed" : "updated" };
+}
+
+function installLink(directory: string, name: string): InstallStep {
+	const file = join(directory, name);
+	const before = stateOf(file);
+	if (before === "directory") throw new CniError(ErrorCode.ioFailure, `Cannot replace "${file}": it is a directory`);
+	if (before === "ours") return { file, what: "link", state: "unchanged" };
+	const backup = before === "foreign" ? keep(file) : undefined;
+	replace(file, (temporary) => symlinkSync(executableName, temporary));
+	return backup === undefined
+		? { file, what: "link", state: "installed" }
+		: { file, what: "link", state: "replaced", backup };
+}
+
+/** A second name for what is about to be replaced, so that the first is never missing. An older backup stays. */
+function keep(file: string): string {
+	const backup = `${file}.orig`;
+	try {
+		linkSync(file, backup);
+	} catch (thrown) {
+		if (errnoOf(thrown) !== Errno.EEXIST) throw thrown;
+	}
+	return backup;
+}
+
+/** Makes a file under a temporary name and renames it over `file`. */
+function replace(file: string, make: (temporary: string) => void): void {
+	const temporary = temporaryName(file);
+	try {
+		make(temporary);
+		renameSync(temporary, file);
+	} catch (thrown) {
+		rmSync(temporary, { force: true });
+		throw thrown;
+	}
+}
+
+function stateOf(file: string): "missing" | "ours" | "foreign" | "directory" {
+	const stat = lstatSync(file, { throwIfNoEntry: false });
+	if (stat === undefined) return "missing";
+	if (stat.isDirectory()) return "directory";
+	return stat.isSymbolicLink() && readlinkSync(file) === executableName ? "ours" : "foreign";
+}

@@ -1,0 +1,60 @@
+import { executePlugin, findPlugin } from "../execute.ts";
+import type { Verb } from "../plugin.ts";
+import type { NetworkList, PluginConfig } from "./network-list.ts";
+import type { Runtime, RuntimeAttachment } from "./runtime.ts";
+import { sortKeys } from "./sort-keys.ts";
+
+/** What one plugin is asked. */
+export interface Call {
+	readonly verb: Verb;
+	readonly network: NetworkList;
+	readonly plugin: PluginConfig;
+	/** Absent for GC and STATUS. */
+	readonly attachment?: RuntimeAttachment;
+	readonly prevResult?: unknown;
+	/** Further keys of the request: `cni.dev/…`. */
+	readonly extra?: Readonly<Record<string, unknown>>;
+}
+
+/** Executes a plugin and returns its stdout. @throws CniError the plugin's own, or one saying why it could not run */
+export function callPlugin(runtime: Runtime, call: Call): string {
+	const path = findPlugin(call.plugin.type, runtime.paths);
+	return executePlugin({ path, environment: environmentOf(runtime, call), stdin: requestOf(call) });
+}
+
+/** The configuration as the plugin gets it on stdin. */
+function requestOf({ network, plugin, attachment, prevResult, extra }: Call): string {
+	const runtimeConfig = runtimeConfigOf(plugin, attachment);
+	return JSON.stringify(
+		sortKeys({
+			...plugin.document,
+			name: network.name,
+			cniVersion: network.cniVersion,
+			...(prevResult === undefined ? {} : { prevResult }),
+			...(runtimeConfig === undefined ? {} : { runtimeConfig }),
+			...extra,
+		}),
+	);
+}
+
+/** Those capability arguments that the plugin has asked for, or undefined when there are none. */
+function runtimeConfigOf({ capabilities }: PluginConfig, attachment: RuntimeAttachment | undefined): unknown {
+	const entries = Object.entries(attachment?.capabilityArgs ?? {}).filter(([name]) => capabilities[name] === true);
+	return entries.length === 0 ? undefined : Object.fromEntries(entries);
+}
+
+/** Variables that do not apply are set and empty, so that no value of our own caller reaches a plugin. */
+function environmentOf(
+	{ paths, environment }: Runtime,
+	{ verb, attachment }: Call,
+): Record<string, string | undefined> {
+	return {
+		...environment,
+		CNI_COMMAND: verb,
+		CNI_CONTAINERID: attachment?.containerId ?? "",
+		CNI_NETNS: attachment?.netns ?? "",
+		CNI_ARGS: attachment?.args.map(([key, value]) => `${key}=${value}`).join(";") ?? "",
+		CNI_IFNAME: attachment?.ifName ?? "",
+		CNI_PATH: paths.join(":"),
+	};
+}

@@ -1,0 +1,47 @@
+import { createHash } from "node:crypto";
+
+/** One interface of one container on one network. */
+export interface NetworkAttachment {
+	readonly network: string;
+	readonly containerId: string;
+	readonly ifName: string;
+}
+
+/** The longest comment that `nft` accepts, in bytes. */
+const maximumLength = 128;
+
+/**
+ * Says whose something in the kernel is: `<H(network)>-<H(ifName:containerId)>, net: …, if: …, id: …`. The comment of
+ * the masquerade rules of either suite, and our alias of host links. The hashes, which are never cut off, are what
+ * owners are told by; the rest is for people.
+ */
+export function attachmentTag(attachment: NetworkAttachment): string {
+	const [network, ifName, containerId] = [attachment.network, attachment.ifName, attachment.containerId].map((text) =>
+		text.replaceAll('"', ""),
+	);
+	const text = `${attachmentPrefix(attachment)}, net: ${network}, if: ${ifName}, id: ${containerId}`;
+	if (text.length <= maximumLength && isAscii(text)) return text;
+	return Buffer.from(text)
+		.subarray(0, maximumLength)
+		.toString("utf8")
+		.replace(/\ufffd+$/, "");
+}
+
+/** What the tags of this attachment, and of no other, begin with. */
+export function attachmentPrefix({ network, ifName, containerId }: NetworkAttachment): string {
+	return `${networkPrefix(network)}-${shortHash(`${ifName}:${containerId}`)}`;
+}
+
+/** What the tags of all attachments of the network begin with. */
+export function networkPrefix(network: string): string {
+	return shortHash(network);
+}
+
+function shortHash(text: string): string {
+	return createHash("sha512").update(text).digest("hex").slice(0, 16);
+}
+
+function isAscii(text: string): boolean {
+	for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 127) return false;
+	return true;
+}

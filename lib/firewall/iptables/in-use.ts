@@ -1,0 +1,30 @@
+import { readFileSync } from "node:fs";
+import type { Family } from "../../ip/address.ts";
+import { hasTable } from "../../netlink/nftables/table.ts";
+import { withNftables } from "../nftables-session.ts";
+
+/**
+ * Whether the namespace has a nat table of iptables at all, of either kind and family. Asks the kernel, and starts no
+ * process, so that hosts without iptables rules do not pay for their removal.
+ */
+export function isIptablesInUse(): boolean {
+	return (
+		withNftables(
+			(socket) => hasTable(socket, { family: "ip", table: "nat" }) || hasTable(socket, { family: "ip6", table: "nat" }),
+			() => false,
+		) ||
+		isLegacyInUse(4) ||
+		isLegacyInUse(6)
+	);
+}
+
+/** Whether iptables-legacy has a nat table in the namespace; it gets one when somebody first looks into it. */
+export function isLegacyInUse(family: Family): boolean {
+	try {
+		const names = readFileSync(`/proc/thread-self/net/${family === 4 ? "ip" : "ip6"}_tables_names`, "latin1");
+		return names.split("\n").includes("nat");
+	} catch {
+		// The kernel module is not loaded.
+		return false;
+	}
+}

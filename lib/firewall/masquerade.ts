@@ -1,0 +1,112 @@
+import { CniError, ErrorCode } from "../cni/error.ts";
+import { formatPrefix, type IpPrefix } from "../ip/address.ts";
+import type { NetworkAttachment } from "./attachment-tag.ts";
+import type { Masquerade, MasqueradeBackend } from "./masquerade-backend.ts";
+import { nftablesMasquerade } from "./nftables-masquerade.ts";
+import { isNftablesAvailable } from "./nftables-session.ts";
+
+export type MasqueradeBackendName = "nftables" | "iptables";
+
+/**
+ * The backend that `ipMasqBackend` asks for; without one nftables, and iptables on a kernel that lacks it.
+ *
+ * @throws CniError for an unknown name, also the empty one
+ */
+export function chooseMasqueradeBackend(configured: string | undefined): MasqueradeBackendName {
+	if (configured === undefined) return isNftablesAvailable() ? "nftables" : "iptables";
+	if (configured === "nftables" || configured === "iptables") return configured;
+	throw new CniError(ErrorCode.invalidNetworkConfig, `unknown ipmasq backend "${configured}"`, {
+		details: 'Set "ipMasqBackend" to "nftables" or "iptables", or leave it out',
+	});
+}
+
+export interface MasqueradeOptions {
+	readonly addresses: readonly IpPrefix[];
+	readonly backend: MasqueradeBackendName;
+}
+
+/** Masquerades what the addresses send beyond their networks; when it is so already, nothing changes. @throws CniError */
+export async function applyMasquerade(
+	attachment: NetworkAttachment,
+	{ addresses, backend }: MasqueradeOptions,
+): Promise<void> {
+	(await implementationOf(backend)).apply({ attachment, addresses });
+}
+
+/** @throws CniError that names everything that is missing of what {@link applyMasquerade} made */
+export async function verifyMasquerade(
+	attachment: NetworkAttachment,
+	{ addresses, backend }: MasqueradeOptions,
+): Promise<void> {
+	const masquerade: Masquerade = { attachment, addresses };
+	const missing = (await implementationOf(backend)).verify(masquerade);
+	if (missing.length === 0) return;
+	// The reference prefers the other backend, and containers that it started outlive a change of suite.
+	if (await isWholeIn(backend === "nftables" ? "iptables" : "nftables", masquerade)) return;
+	throw new CniError(
+		ErrorCode.internal,
+		`Cannot find the masquerading of ${addresses.map(formatPrefix).join(", ")} (interface "${attachment.ifName}" of container "${attachment.containerId}", network "${attachment.network}"): ${missing.join("; ")} missing`,
+		{ details: `Somebody changed the host's ${backend} rules: restore them, or start the container again` },
+	);
+}
+
+/**
+ * Removes the attachment's masquerading from both backends, whoever made it and whether or not anything is there.
+ *
+ * @param addresses where they are known, they keep a second interface of the container on the same network apart
+ * @throws CniError: the first, after everything was tried
+ */
+export async function removeMasquerade(
+	attachment: NetworkAttachment,
+	{ addresses }: { addresses?: readonly IpPrefix[] } = {},
+): Promise<void> {
+	await onBoth((backend) => backend.remove(attachment, addresses));
+}
+
+/**
+ * Removes the masquerading of attachments of the network that are not among the valid ones.
+ *
+ * @throws CniError: the first, after everything was tried
+ */
+export async function collectMasquerade(
+	network: string,
+	validAttachments: readonly Omit<NetworkAttachment, "network">[],
+): Promise<void> {
+	const valid = validAttachments.map(({ containerId, ifName }) => ({ network, containerId, ifName }));
+	await onBoth((backend) => {
+		const stale = backend.list(network).filter((entry) => !valid.some((attachment) => entry.isOf(attachment)));
+		everyOne(stale, (entry) => entry.remove());
+	});
+}
+
+/** Loaded only where something of iptables may be: most hosts never need it. */
+async function implementationOf(backend: MasqueradeBackendName): Promise<MasqueradeBackend> {
+	return backend === "nftables" ? nftablesMasquerade : (await import("./iptables-masquerade.ts")).iptablesMasquerade;
+}
+
+async function isWholeIn(backend: MasqueradeBackendName, masquerade: Masquerade): Promise<boolean> {
+	try {
+		return (await implementationOf(backend)).verify(masquerade).length === 0;
+	} catch {
+		return false;
+	}
+}
+
+async function onBoth(action: (backend: MasqueradeBackend) => void): Promise<void> {
+	const backends = [nftablesMasquerade];
+	const { isIptablesInUse } = await import("./iptables/in-use.ts");
+	if (isIptablesInUse()) backends.push(await implementationOf("iptables"));
+	everyOne(backends, action);
+}
+
+function everyOne<T>(items: readonly T[], action: (item: T) => void): void {
+	const errors: unknown[] = [];
+	for (const item of items) {
+		try {
+			action(item);
+		} catch (thrown) {
+			errors.push(thrown);
+		}
+	}
+	if (errors.length > 0) throw errors[0];
+}

@@ -1,0 +1,102 @@
+import { CniError, ErrorCode } from "../cni/error.ts";
+import type { Attachment } from "../cni/plugin.ts";
+import type { ResultIp } from "../cni/result.ts";
+import { formatAddress, type IpAddress, sameAddress } from "../ip/address.ts";
+import { formatRangeSet, type RangeSet, rangeOf, requireRangeOf, setSize } from "./range-set.ts";
+import type { IpamStore, ReserveOutcome, Wish } from "./store.ts";
+
+export interface AllocationRequest {
+	readonly owner: Attachment;
+	/** One address is taken from each. */
+	readonly sets: readonly RangeSet[];
+	/** Addresses asked for, in the order of precedence: each set takes the first that lies in it. */
+	readonly requested: readonly IpAddress[];
+}
+
+/**
+ * Reserves one address of each set, or none at all.
+ * @throws CniError code 7 when the request cannot be met by this network, 11 when it could be met later
+ */
+export async function allocate(store: IpamStore, request: AllocationRequest): Promise<readonly ResultIp[]> {
+	const wishes = planWishes(request);
+	const outcome = await store.reserve(request.owner, wishes);
+	if (outcome.kind !== "reserved") throw refusal(outcome, { request, wishes });
+	return outcome.addresses.map((address, index) => {
+		const range = requireRangeOf(wishes[index]?.set ?? [], address);
+		return { address: { address, length: range.subnet.length }, gateway: range.gateway };
+	});
+}
+
+/** Which set takes which requested address. @throws CniError code 7 when one is left over, or is a gateway */
+export function planWishes({ sets, requested }: AllocationRequest): readonly Wish[] {
+	const pending = requested.filter((ip, index) => requested.findIndex((other) => sameAddress(other, ip)) === index);
+	const wishes = sets.map((set, index): Wish => {
+		const chosen = pending.findIndex((address) => rangeOf(set, address) !== undefined);
+		const address = chosen < 0 ? undefined : pending.splice(chosen, 1)[0];
+		if (address !== undefined) refuseGateway(address, { set, index });
+		return { set, requested: address };
+	});
+	if (pending.length > 0) {
+		throw new CniError(
+			ErrorCode.invalidNetworkConfig,
+			`failed to allocate all requested IPs: ${pending.map(formatAddress).join(" ")}`,
+			{ details: `Request one address at most from each range set: ${sets.map(formatRangeSet).join("; ")}` },
+		);
+	}
+	return wishes;
+}
+
+/** What helps when a set has no free address left. */
+export function exhaustedDetails(set: RangeSet, taken: number): string {
+	return `${taken} of ${setSize(set)} addresses are taken in ${formatRangeSet(set)}. Extend the range, or release addresses of containers that are gone with GC`;
+}
+
+function refuseGateway(address: IpAddress, { set, index }: { set: RangeSet; index: number }): void {
+	if (!sameAddress(requireRangeOf(set, address).gateway, address)) return;
+	throw failed(index, {
+		code: ErrorCode.invalidNetworkConfig,
+		reason: `requested ip ${formatAddress(address)} is subnet's gateway`,
+		details: "Request another address: the gateway's is never handed out",
+	});
+}
+
+type Refusal = Exclude<ReserveOutcome, { kind: "reserved" }>;
+
+function refusal(
+	outcome: Refusal,
+	{ request, wishes }: { request: AllocationRequest; wishes: readonly Wish[] },
+): CniError {
+	const set = wishes[outcome.wish]?.set ?? [];
+	switch (outcome.kind) {
+		case "duplicate": {
+			const { containerId, ifName } = request.owner;
+			return failed(outcome.wish, {
+				code: ErrorCode.internal,
+				reason: `${formatAddress(outcome.address)} has been allocated to ${containerId}, duplicate allocation is not allowed`,
+				details: `Interface "${ifName}" of this container holds the address already. DEL it before the next ADD`,
+			});
+		}
+		case "taken":
+			return failed(outcome.wish, {
+				code: ErrorCode.tryAgainLater,
+				reason: `requested IP address ${formatAddress(outcome.address)} is not available in range set ${formatRangeSet(set)}`,
+				details: heldBy(outcome.holder),
+			});
+		case "exhausted":
+			return failed(outcome.wish, {
+				code: ErrorCode.tryAgainLater,
+				reason: `no IP addresses available in range set: ${formatRangeSet(set)}`,
+				details: exhaustedDetails(set, outcome.taken),
+			});
+	}
+}
+
+function heldBy(holder: Attachment | undefined): string {
+	if (holder === undefined) return "Request another address";
+	const interfaceText = holder.ifName === "" ? "" : ` (interface "${holder.ifName}")`;
+	return `Container "${holder.containerId}"${interfaceText} holds it. Request another address`;
+}
+
+function failed(index: number, { code, reason, details }: { code: number; reason: string; details: string }): CniError {
+	return new CniError(code, `failed to allocate for range ${index}: ${reason}`, { details });
+}

@@ -1,0 +1,175 @@
+import { mkdirSync } from "node:fs";
+import type { Attachment } from "../../cni/plugin.ts";
+import { formatAddress, type IpAddress, sameAddress } from "../../ip/address.ts";
+import { Errno, errnoOf } from "../../linux/errno.ts";
+import { rangeOf } from "../range-set.ts";
+import type { IpamStore, Reservation, ReserveOutcome, Wish } from "../store.ts";
+import { countTaken } from "./count-taken.ts";
+import { writeCursor } from "./cursor.ts";
+import { removeFile } from "./files.ts";
+import { type Layout, layoutOf } from "./layout.ts";
+import { preparePending, sweepPending } from "./pending.ts";
+import { holderOf, reservationText, type ScannedReservation, scanReservations } from "./reservation.ts";
+import { openIndex, type ReservationIndex, type TakenAddress } from "./reservation-index.ts";
+import { take, takeAny } from "./take.ts";
+
+export interface FileStoreOptions {
+	/** Relative to the working directory if it is not absolute. */
+	readonly dataDir: string;
+	/** The network's name, validated. */
+	readonly network: string;
+	/** How long a released address rests; 0 is not at all. */
+	readonly cooldownMs: number;
+	/** Takes flock(2) on a file, which it creates; throws with errno ENOENT when there is no such directory. */
+	readonly lock: (path: string) => Disposable;
+	/** Milliseconds since the epoch. */
+	readonly now?: () => number;
+}
+
+/** The store in files that the reference's host-local shares; see layout.ts. */
+export function createFileStore(options: FileStoreOptions): IpamStore {
+	const { now = Date.now, cooldownMs, lock } = options;
+	const layout = layoutOf(options.dataDir, options.network);
+	const open = () => openIndex(layout, { cooldownMs, now });
+
+	/** Under the lock; `otherwise` when the network has no directory, and so no reservation. */
+	function locked<T>(otherwise: T, work: () => T): T {
+		const held = lockExisting(layout, lock);
+		if (held === undefined) return otherwise;
+		using _held = held;
+		return work();
+	}
+
+	function free(
+		owner: Attachment,
+		{ only, rests }: { only?: readonly IpAddress[]; rests: boolean },
+	): readonly IpAddress[] {
+		return locked([], () => {
+			sweepPending(layout.pending);
+			const index = open();
+			const chosen = (address: IpAddress) => only === undefined || only.some((other) => sameAddress(other, address));
+			const addresses = index.heldBy(trimmed(owner)).filter(chosen);
+			if (addresses.length === 0) return addresses;
+			removeAll(addresses.map((address) => pathOf(layout, address)));
+			index.removed(trimmed(owner), { addresses, rests });
+			return addresses;
+		});
+	}
+
+	return {
+		reserve(owner, wishes) {
+			using pending = preparePending(layout.pending, reservationText(owner));
+			using _held = lockCreating(layout, lock);
+			return reserveAll({ layout, index: open(), owner: trimmed(owner), wishes, pending });
+		},
+		release: (owner) => free(owner, { rests: true }),
+		unreserve(owner, addresses) {
+			free(owner, { only: addresses, rests: false });
+		},
+		find: (owner) => locked([], () => open().heldBy(trimmed(owner))),
+		list() {
+			return locked([], () => scanReservations(layout.directory).flatMap(owned));
+		},
+		reclaim(isValid) {
+			return locked([], () => {
+				sweepPending(layout.pending);
+				const scanned = scanReservations(layout.directory);
+				const isStale = ({ owner }: ScannedReservation) => owner !== "unreadable" && !(owner && isValid(owner));
+				removeAll(scanned.filter(isStale).map(({ name }) => `${layout.directory}/${name}`));
+				const removed = scanned.filter(isStale).flatMap(owned);
+				const kept = scanned.filter((reservation) => !isStale(reservation));
+				openIndex(layout, { cooldownMs, now, scanned: kept }).rest(removed.map(({ address }) => address));
+				return removed;
+			});
+		},
+		countTaken: (set) => locked(0, () => countTaken(layout.directory, set)),
+	};
+}
+
+interface ReserveContext {
+	readonly layout: Layout;
+	readonly index: ReservationIndex;
+	readonly owner: Attachment;
+	readonly wishes: readonly Wish[];
+	readonly pending: { link(path: string): boolean };
+}
+
+function reserveAll(context: ReserveContext): ReserveOutcome {
+	const { layout, index, owner, wishes, pending } = context;
+	const duplicate = findDuplicate(context);
+	if (duplicate !== undefined) return duplicate;
+	const made: TakenAddress[] = [];
+	let complete = false;
+	try {
+		for (const [wish, { set, requested }] of wishes.entries()) {
+			const target = { directory: layout.directory, index, pending };
+			if (requested !== undefined && !take(target, requested)) {
+				const holder = holderOf(layout.directory, formatAddress(requested));
+				return { kind: "taken", wish, address: requested, holder };
+			}
+			const address = requested ?? takeAny(target, { set, setIndex: wish });
+			if (address === undefined) return { kind: "exhausted", wish, taken: countTaken(layout.directory, set) };
+			made.push({ address, requested: requested !== undefined });
+		}
+		for (const [setIndex, { address }] of made.entries()) writeCursor(layout.directory, { setIndex, address });
+		complete = true;
+	} finally {
+		if (!complete) for (const { address } of made) removeFile(pathOf(layout, address));
+	}
+	index.added(owner, made);
+	return { kind: "reserved", addresses: made.map(({ address }) => address) };
+}
+
+function findDuplicate({ index, owner, wishes }: ReserveContext): ReserveOutcome | undefined {
+	const held = index.heldBy(owner);
+	for (const [wish, { set }] of wishes.entries()) {
+		const address = held.find((candidate) => rangeOf(set, candidate) !== undefined);
+		if (address !== undefined) return { kind: "duplicate", wish, address };
+	}
+	return undefined;
+}
+
+function lockCreating({ directory, lock: path }: Layout, lock: FileStoreOptions["lock"]): Disposable {
+	try {
+		return lock(path);
+	} catch (thrown) {
+		if (errnoOf(thrown) !== Errno.ENOENT) throw thrown;
+		mkdirSync(directory, { recursive: true, mode: 0o755 });
+		return lock(path);
+	}
+}
+
+function lockExisting({ lock: path }: Layout, lock: FileStoreOptions["lock"]): Disposable | undefined {
+	try {
+		return lock(path);
+	} catch (thrown) {
+		if (errnoOf(thrown) === Errno.ENOENT) return undefined;
+		throw thrown;
+	}
+}
+
+function pathOf({ directory }: Layout, address: IpAddress): string {
+	return `${directory}/${formatAddress(address)}`;
+}
+
+/** Removes what it can, and then throws the first error. */
+function removeAll(paths: readonly string[]): void {
+	const errors: unknown[] = [];
+	for (const path of paths) {
+		try {
+			removeFile(path);
+		} catch (thrown) {
+			errors.push(thrown);
+		}
+	}
+	if (errors.length > 0) throw errors[0];
+}
+
+/** The reservation, where its owner is known. */
+function owned({ address, owner }: ScannedReservation): readonly Reservation[] {
+	return owner === undefined || owner === "unreadable" ? [] : [{ address, owner }];
+}
+
+function trimmed({ containerId, ifName }: Attachment): Attachment {
+	return { containerId: containerId.trim(), ifName };
+}

@@ -1,0 +1,52 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { Errno, errnoOf } from "../../linux/errno.ts";
+
+/** The text of a file, or undefined when there is none: ENOENT, or a directory of that name. */
+export function readText(path: string): string | undefined {
+	return unless([Errno.ENOENT, Errno.ENOTDIR, Errno.EISDIR], () => readFileSync(path, "utf8"));
+}
+
+/** The names in a directory, none when there is no such directory. */
+export function namesIn(directory: string): readonly string[] {
+	return unless([Errno.ENOENT], () => readdirSync(directory)) ?? [];
+}
+
+/** Whether there was a file to remove. */
+export function removeFile(path: string): boolean {
+	const remove = () => {
+		unlinkSync(path);
+		return true;
+	};
+	return unless([Errno.ENOENT], remove) ?? false;
+}
+
+export function removeTree(path: string): void {
+	rmSync(path, { recursive: true, force: true });
+}
+
+/** Writes in place, mode 0600, and makes the directory (0700) where it is missing. */
+export function writeBeside(path: string, data: string | Uint8Array): void {
+	inDirectoryOf(path, () => writeFileSync(path, data, { mode: 0o600 }));
+}
+
+/** Runs `action`, once more after making the directory of `path` when that was missing: one system call on the way. */
+export function inDirectoryOf<T>(path: string, action: () => T): T {
+	try {
+		return action();
+	} catch (thrown) {
+		if (errnoOf(thrown) !== Errno.ENOENT) throw thrown;
+		mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+		return action();
+	}
+}
+
+/** What `action` returns, or undefined when it fails with one of these. */
+export function unless<T>(errnos: readonly number[], action: () => T): T | undefined {
+	try {
+		return action();
+	} catch (thrown) {
+		if (errnos.includes(errnoOf(thrown))) return undefined;
+		throw thrown;
+	}
+}

@@ -1,0 +1,57 @@
+import { join } from "node:path";
+
+/**
+ * Where a network's reservations lie.
+ *
+ *     <dataDir>/<network>/                     shared with the reference's host-local, byte for byte
+ *         lock                                 flock(2): everything below, in both directories, changes under it only.
+ *                                              It closes the race of two calls that choose the same address, and that
+ *                                              of one reading what the other is about to write. The kernel drops it
+ *                                              with the process
+ *         10.1.0.2                             one file an address: containerID CR LF ifname. A hard link made in one
+ *                                              step from a file that was written and synced before: it is whole or it
+ *                                              is not there. An empty one, seen under the lock, is what a crash of the
+ *                                              reference left, which writes under the same lock: free
+ *         last_reserved_ip.<index of the set>  the address given last; absent or unreadable means from the start
+ *
+ *     <dataDir>/.cni-suite/<network>/          ours; all of it may be missing or stale without harm. A network's name
+ *                                              cannot start with a dot, and the reference walks its directory
+ *                                              recursively, so nothing of ours lies in there
+ *         stamp                                which state of the directory above the rest describes (freshness.ts)
+ *         owners/<hash of the containerID>     who holds what (owner-index.ts)
+ *         taken/<family>-<address >> 16>       bitmaps of taken addresses (taken-index.ts)
+ *         cooling, cooling.previous            released addresses that rest (cooling-log.ts)
+ *         pending/<pid>.<random>               reservations not yet linked (pending.ts)
+ *
+ * A crash at any point leaves reservations that are whole, and a stamp that no longer fits, so that the next call reads
+ * the directory anew.
+ */
+export interface Layout {
+	readonly directory: string;
+	readonly lock: string;
+	readonly stamp: string;
+	readonly owners: string;
+	readonly taken: string;
+	readonly cooling: string;
+	readonly coolingPrevious: string;
+	readonly pending: string;
+	/** Our own directory for this network. */
+	readonly beside: string;
+}
+
+/** `network` is a validated name: it has no slash and starts with a letter or digit. */
+export function layoutOf(dataDir: string, network: string): Layout {
+	const directory = join(dataDir, network);
+	const beside = join(dataDir, ".cni-suite", network);
+	return {
+		directory,
+		lock: join(directory, "lock"),
+		beside,
+		stamp: join(beside, "stamp"),
+		owners: join(beside, "owners"),
+		taken: join(beside, "taken"),
+		cooling: join(beside, "cooling"),
+		coolingPrevious: join(beside, "cooling.previous"),
+		pending: join(beside, "pending"),
+	};
+}

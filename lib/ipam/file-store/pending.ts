@@ -1,0 +1,83 @@
+import { closeSync, fdatasyncSync, linkSync, openSync, writeSync } from "node:fs";
+import { Errno, errnoOf } from "../../linux/errno.ts";
+import { inDirectoryOf, namesIn, removeFile } from "./files.ts";
+
+/** A reservation that is written and synced, and has no address yet. */
+export interface PendingReservation extends Disposable {
+	/** Makes it the file `path`. False when there is one already. */
+	link(path: string): boolean;
+}
+
+/**
+ * Writes the content before the lock is taken: syncing takes longer than all that is done under the lock. Disposing
+ * removes the file here; what was linked stays.
+ */
+export function preparePending(directory: string, content: string): PendingReservation {
+	const path = `${directory}/${process.pid}.${Math.random().toString(36).slice(2)}`;
+	inDirectoryOf(path, () => writeSynced(path, content));
+	return {
+		link(target) {
+			try {
+				linkSync(path, target);
+				return true;
+			} catch (thrown) {
+				const errno = errnoOf(thrown);
+				if (errno === Errno.EEXIST) return false;
+				// Swept by a process that does not see ours (another PID namespace): see sweepPending
+				if (errno === Errno.ENOENT || withoutHardLinks.includes(errno)) return createInPlace(target, content);
+				throw thrown;
+			}
+		},
+		[Symbol.dispose]: () => void removeFile(path),
+	};
+}
+
+/** Removes what killed processes left. One too many is harmless: its process writes in place. */
+export function sweepPending(directory: string): void {
+	for (const name of namesIn(directory)) {
+		const pid = Number.parseInt(name, 10);
+		if (!(pid > 0 && isAlive(pid))) removeFile(`${directory}/${name}`);
+	}
+}
+
+/** A network's directory on another file system, and file systems that know no hard links. */
+const withoutHardLinks: readonly number[] = [
+	Errno.EXDEV,
+	Errno.EPERM,
+	Errno.EOPNOTSUPP,
+	31 /* EMLINK */,
+	38 /* ENOSYS */,
+];
+
+/** As the reference does: a crash in between leaves an empty file, which counts as free. */
+function createInPlace(path: string, content: string): boolean {
+	try {
+		writeSynced(path, content);
+		return true;
+	} catch (thrown) {
+		if (errnoOf(thrown) === Errno.EEXIST) return false;
+		throw thrown;
+	}
+}
+
+function writeSynced(path: string, content: string): void {
+	const fd = openSync(path, "wx", 0o600);
+	try {
+		writeSync(fd, content);
+		fdatasyncSync(fd);
+	} catch (thrown) {
+		removeFile(path);
+		throw thrown;
+	} finally {
+		closeSync(fd);
+	}
+}
+
+function isAlive(pid: number): boolean {
+	try {
+		process.kill(pid, 0);
+		return true;
+	} catch (thrown) {
+		return errnoOf(thrown) !== Errno.ESRCH;
+	}
+}

@@ -1,0 +1,56 @@
+import type { Attachment } from "../cni/plugin.ts";
+import type { IpAddress } from "../ip/address.ts";
+import type { RangeSet } from "./range-set.ts";
+
+/** A value now, or later from a store that lies across a network. */
+export type Eventually<T> = T | Promise<T>;
+
+/**
+ * The seam: who holds which address of one network. Addresses are held by attachments; a reservation of an older
+ * release of the field's host-local has no `ifName` and stands for every interface of its container.
+ *
+ * Laws: an address has one holder at most; `reserve` takes all wishes or none; what one call reserved, only its
+ * owner's `release` or `reclaim` frees.
+ */
+export interface IpamStore {
+	/**
+	 * Takes one address for each wish. Refused when the owner holds an address of any wish's set already, when a
+	 * requested address is taken, or when a set has no free address.
+	 */
+	reserve(owner: Attachment, wishes: readonly Wish[]): Eventually<ReserveOutcome>;
+	/** Frees what the owner holds and returns it. Holding nothing is fine. */
+	release(owner: Attachment): Eventually<readonly IpAddress[]>;
+	/** Takes back a `reserve` whose addresses nobody has used yet: frees these only, at once, whatever the cooldown. */
+	unreserve(owner: Attachment, addresses: readonly IpAddress[]): Eventually<void>;
+	/** What the owner holds. */
+	find(owner: Attachment): Eventually<readonly IpAddress[]>;
+	/** Every reservation, in no order; reads all of them. */
+	list(): Eventually<readonly Reservation[]>;
+	/** Frees every reservation whose owner is not valid, and returns them. */
+	reclaim(isValid: (owner: Attachment) => boolean): Eventually<readonly Reservation[]>;
+	/** How many addresses of the set are taken; those that cool down are not. */
+	countTaken(set: RangeSet): Eventually<number>;
+}
+
+export interface Reservation {
+	readonly address: IpAddress;
+	/** `ifName` is empty where only the container is known. */
+	readonly owner: Attachment;
+}
+
+/** One address wanted: any of the set, or the requested one, which lies in the set and is not a gateway. */
+export interface Wish {
+	readonly set: RangeSet;
+	readonly requested: IpAddress | undefined;
+}
+
+export type ReserveOutcome =
+	| { readonly kind: "reserved"; readonly addresses: readonly IpAddress[] }
+	| { readonly kind: "duplicate"; readonly wish: number; readonly address: IpAddress }
+	| {
+			readonly kind: "taken";
+			readonly wish: number;
+			readonly address: IpAddress;
+			readonly holder: Attachment | undefined;
+	  }
+	| { readonly kind: "exhausted"; readonly wish: number; readonly taken: number };

@@ -1,0 +1,61 @@
+import { type Attribute, decodeAttributes } from "../wire/attributes.ts";
+import type { Message, ReceivedMessage } from "../wire/message.ts";
+
+/** NFNL_SUBSYS_NFTABLES: the high byte of every message type. */
+const subsystem = 10;
+
+export const NFT_MSG_NEWTABLE = 0;
+export const NFT_MSG_GETTABLE = 1;
+export const NFT_MSG_DELTABLE = 2;
+export const NFT_MSG_NEWCHAIN = 3;
+export const NFT_MSG_GETCHAIN = 4;
+export const NFT_MSG_DELCHAIN = 5;
+export const NFT_MSG_NEWRULE = 6;
+export const NFT_MSG_GETRULE = 7;
+export const NFT_MSG_DELRULE = 8;
+export const NFT_MSG_GETGEN = 16;
+
+/** The families of tables by the names that `nft` gives them, and their NFPROTO numbers. */
+const familyNumbers = { inet: 1, ip: 2, bridge: 7, ip6: 10 } as const;
+export type TableFamily = keyof typeof familyNumbers;
+
+/** A table, as `nft` names it: `inet cni_plugins_masquerade`. */
+export interface TableName {
+	readonly family: TableFamily;
+	readonly table: string;
+}
+
+/** A chain, as `nft` names it: `inet cni_plugins_masquerade postrouting`. */
+export interface ChainName extends TableName {
+	readonly chain: string;
+}
+
+/** A message to nf_tables: `struct nfgenmsg`, and attributes. */
+export function nftMessage(
+	type: number,
+	{ family, flags = 0, attributes = [] }: { family?: TableFamily; flags?: number; attributes?: readonly Attribute[] },
+): Message {
+	const number = family === undefined ? 0 : familyNumbers[family];
+	return { type: (subsystem << 8) | type, flags, header: nfgenmsg(number, 0), attributes };
+}
+
+export const NFNL_MSG_BATCH_BEGIN = 0x10;
+export const NFNL_MSG_BATCH_END = 0x11;
+
+/** The begin or the end of a batch: they name the subsystem in their header. */
+export function batchMessage(
+	type: typeof NFNL_MSG_BATCH_BEGIN | typeof NFNL_MSG_BATCH_END,
+	attributes: readonly Attribute[],
+): Message {
+	return { type, header: nfgenmsg(0, subsystem), attributes };
+}
+
+/** The attributes of an answer of nf_tables. */
+export function nftAttributes({ body }: ReceivedMessage): ReadonlyMap<number, Uint8Array> {
+	return decodeAttributes(body.subarray(4));
+}
+
+/** `struct nfgenmsg`: u8 family, u8 version 0, u16 resource, big-endian. */
+function nfgenmsg(family: number, resource: number): Uint8Array {
+	return new Uint8Array([family, 0, resource >> 8, resource & 255]);
+}

@@ -1,0 +1,40 @@
+import { type Infer, integer, list, object, required, string } from "../../../lib/cni/schema.ts";
+
+const range = object({ subnet: string(), rangeStart: string(), rangeEnd: string(), gateway: string() });
+
+const route = object({
+	dst: string(),
+	gw: string(),
+	mtu: integer(),
+	advmss: integer(),
+	priority: integer(),
+	table: integer(),
+	scope: integer(),
+});
+
+const rangeSets = list(list(range));
+
+/** What host-local reads of a network's configuration. */
+export const hostLocalSchema = required(
+	object({
+		ipam: object({
+			type: string(),
+			subnet: string(),
+			rangeStart: string(),
+			rangeEnd: string(),
+			gateway: string(),
+			ranges: rangeSets,
+			routes: list(route),
+			resolvConf: string(),
+			dataDir: string(),
+			/** Seconds that a released address rests. */
+			cooldown: integer(),
+		}),
+		runtimeConfig: object({ ipRanges: rangeSets, ips: list(string()) }),
+		args: object({ cni: object({ ips: list(string()) }) }),
+	}),
+);
+
+export type HostLocalConfig = Infer<typeof hostLocalSchema>;
+export type RouteText = NonNullable<Infer<typeof route>>;
+export type RangeSetsText = Infer<typeof rangeSets>;

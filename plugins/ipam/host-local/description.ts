@@ -1,0 +1,126 @@
+import { parseArgs } from "../../../lib/cni/args.ts";
+import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
+import type { ResultRoute } from "../../../lib/cni/result.ts";
+import { type SpecVersion, versionAtLeast } from "../../../lib/cni/version.ts";
+import { type IpAddress, parseAddress, parsePrefix } from "../../../lib/ip/address.ts";
+import { optionalAddress, type RangeText, requiredPrefix } from "../../../lib/ipam/range.ts";
+import { familyOf, parseRangeSet, type RangeSet, setsOverlap } from "../../../lib/ipam/range-set.ts";
+import type { HostLocalConfig, RangeSetsText, RouteText } from "./config.ts";
+
+/** What the network hands out. */
+export interface Pools {
+	/** Each gives one address; their order is that of the result and of the cursor files. */
+	readonly sets: readonly RangeSet[];
+	readonly routes: readonly ResultRoute[];
+}
+
+/** @throws CniError code 7, in the texts of the reference */
+export function describePools(config: HostLocalConfig, cniVersion: SpecVersion): Pools {
+	const ipam = requireIpam(config);
+	const texts = [...rangeSetTexts(config.runtimeConfig?.ipRanges), ...legacyRange(ipam), ...rangeSetTexts(ipam.ranges)];
+	if (texts.length === 0) {
+		throw invalid("no IP ranges specified", `Set "ipam.ranges", such as [[{"subnet": "10.1.0.0/16"}]]`);
+	}
+	if ((ipam.cooldown ?? 0) < 0) {
+		throw invalid(`Cannot use "ipam.cooldown" ${ipam.cooldown}: it is negative`, "Give seconds, 0 for none");
+	}
+	const sets = texts.map((set, index) => inSet(index, () => parseRangeSet(set)));
+	refuseSecondOfFamily(sets, cniVersion);
+	refuseOverlap(sets);
+	return { sets, routes: (ipam.routes ?? []).map(parseRoute) };
+}
+
+/**
+ * The addresses asked for, in the order of precedence: CNI_ARGS `IP`, `args.cni.ips`, `runtimeConfig.ips`. Tenants
+ * write these; prefix lengths are not used.
+ * @throws CniError code 4 for CNI_ARGS, 7 for the others
+ */
+export function describeRequested(config: HostLocalConfig, args: string): readonly IpAddress[] {
+	requireIpam(config);
+	const ip = parseArgs(args, ["IP"]).get("IP") ?? "";
+	const texts = [...(config.args?.cni?.ips ?? []), ...(config.runtimeConfig?.ips ?? [])];
+	return [...(ip === "" ? [] : [requestedByArgs(ip)]), ...texts.map(requestedByConfig)];
+}
+
+type IpamConfig = NonNullable<HostLocalConfig["ipam"]>;
+
+function requireIpam({ ipam }: HostLocalConfig): IpamConfig {
+	if (ipam === undefined) throw invalid("IPAM config missing 'ipam' key");
+	return ipam;
+}
+
+function rangeSetTexts(sets: RangeSetsText): readonly (readonly RangeText[])[] {
+	return (sets ?? []).map((set) => (set ?? []).map((range) => range ?? {}));
+}
+
+/** One range beside `ranges`; without a subnet, what belongs to it is not looked at. */
+function legacyRange({ subnet, rangeStart, rangeEnd, gateway }: IpamConfig) {
+	return subnet === undefined || subnet === "" ? [] : [[{ subnet, rangeStart, rangeEnd, gateway }]];
+}
+
+function inSet<T>(index: number, parse: () => T): T {
+	try {
+		return parse();
+	} catch (thrown) {
+		if (!(thrown instanceof CniError)) throw thrown;
+		throw invalid(`invalid range set ${index}: ${thrown.message}`, thrown.details);
+	}
+}
+
+/** Results before 0.3.0 have room for one address of each family. */
+function refuseSecondOfFamily(sets: readonly RangeSet[], cniVersion: SpecVersion): void {
+	if (versionAtLeast(cniVersion, "0.3.0")) return;
+	const families = sets.map(familyOf);
+	if (new Set(families).size === families.length) return;
+	throw invalid(
+		`CNI version ${cniVersion} does not support more than 1 address per family`,
+		`Set "cniVersion" to "0.3.0" or later, or leave one range set for each family`,
+	);
+}
+
+function refuseOverlap(sets: readonly RangeSet[]): void {
+	for (const [index, set] of sets.entries()) {
+		const other = sets.findIndex((later, at) => at > index && setsOverlap(set, later));
+		if (other >= 0) throw invalid(`range set ${index} overlaps with ${other}`);
+	}
+}
+
+function parseRoute(text: RouteText | undefined): ResultRoute {
+	if (text?.dst === undefined || text.dst === "") {
+		throw invalid(`Cannot read a route of "ipam.routes": it has no "dst"`, `Give the destination, such as "0.0.0.0/0"`);
+	}
+	const { mtu, advmss, priority, table, scope } = text;
+	const gw = optionalAddress(text.gw);
+	return {
+		dst: requiredPrefix(text.dst),
+		...(gw === undefined ? {} : { gw }),
+		...(mtu === undefined ? {} : { mtu }),
+		...(advmss === undefined ? {} : { advmss }),
+		...(priority === undefined ? {} : { priority }),
+		...(table === undefined ? {} : { table }),
+		...(scope === undefined ? {} : { scope }),
+	};
+}
+
+function requestedByArgs(text: string): IpAddress {
+	const address = parseRequested(text);
+	if (address !== undefined) return address;
+	const reason = `invalid IP address ${text}`;
+	throw new CniError(ErrorCode.invalidEnvironment, `ARGS: error parsing value of pair "IP=${text}": ${reason}`);
+}
+
+function requestedByConfig(text: string | undefined): IpAddress {
+	if (text === undefined || text === "") throw invalid("cannot understand ip: IP <nil> not v4 nor v6");
+	const address = parseRequested(text);
+	if (address === undefined) throw invalid(`invalid IP address ${text}`);
+	return address;
+}
+
+/** `IP` or `IP/prefix`. */
+function parseRequested(text: string): IpAddress | undefined {
+	return text.includes("/") ? parsePrefix(text)?.address : parseAddress(text);
+}
+
+function invalid(msg: string, details = ""): CniError {
+	return new CniError(ErrorCode.invalidNetworkConfig, msg, { details });
+}

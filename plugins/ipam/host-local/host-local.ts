@@ -1,0 +1,125 @@
+import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
+import type { Attachment, AttachmentRequest, NetworkRequest, Plugin } from "../../../lib/cni/plugin.ts";
+import type { ResultIp } from "../../../lib/cni/result.ts";
+import { specVersions } from "../../../lib/cni/version.ts";
+import { formatAddress, sameAddress } from "../../../lib/ip/address.ts";
+import { allocate, exhaustedDetails } from "../../../lib/ipam/allocate.ts";
+import { createFileStore } from "../../../lib/ipam/file-store/file-store.ts";
+import { formatRangeSet, type RangeSet, rangeOf, setSize } from "../../../lib/ipam/range-set.ts";
+import type { IpamStore } from "../../../lib/ipam/store.ts";
+import { lockFile } from "../../../lib/linux/file-lock.ts";
+import { type HostLocalConfig, hostLocalSchema } from "./config.ts";
+import { describePools, describeRequested } from "./description.ts";
+import { requireUsable } from "./require-usable.ts";
+import { readResolvConf } from "./resolv-conf.ts";
+
+const defaultDataDir = "/var/lib/cni/networks";
+
+/** Hands out the addresses of this host's ranges, and keeps who holds which in files. */
+export const hostLocal: Plugin<HostLocalConfig> = {
+	type: "host-local",
+	versions: specVersions,
+	schema: hostLocalSchema,
+
+	async add(request) {
+		const { config, rollback } = request;
+		const requested = describeRequested(config, request.args);
+		const { sets, routes } = describePools(config, request.cniVersion);
+		const resolvConf = config.ipam?.resolvConf ?? "";
+		const dns = resolvConf === "" ? {} : readResolvConf(resolvConf);
+		const store = openStore(request);
+		const ips = await allocate(store, { owner: request, sets, requested });
+		rollback.push("release the addresses", () =>
+			store.unreserve(
+				request,
+				ips.map(({ address }) => address.address),
+			),
+		);
+		return { interfaces: [], ips, routes, dns };
+	},
+
+	async check(request) {
+		describeRequested(request.config, request.args);
+		const { sets } = describePools(request.config, request.cniVersion);
+		const store = openStore(request);
+		const held = await store.find(request);
+		if (held.length === 0) {
+			throw new CniError(
+				ErrorCode.internal,
+				`host-local: Failed to find address added by container ${request.containerId}`,
+			);
+		}
+		const missing = expectedIps(request, sets).find(
+			({ address }) => !held.some((candidate) => sameAddress(candidate, address.address)),
+		);
+		if (missing !== undefined) throw await notHeld(request, { store, missing });
+	},
+
+	// Needs the name and the directory alone: whatever else is wrong by now, the addresses are released.
+	async del(request) {
+		await openStore(request).release(request);
+	},
+
+	async gc(request) {
+		const { validAttachments } = request;
+		const owners = new Set(validAttachments.flatMap((valid) => [ownerKey(valid), ownerKey({ ...valid, ifName: "" })]));
+		const released = await openStore(request).reclaim((owner) => owners.has(ownerKey(owner)));
+		if (released.length === 0) return;
+		const addresses = released.map(({ address }) => formatAddress(address)).join(" ");
+		request.log.warn(`GC released addresses of attachments that are not valid any more: ${addresses}`);
+	},
+
+	async status(request) {
+		const { sets } = describePools(request.config, request.cniVersion);
+		requireUsable(dataDirOf(request.config));
+		const store = openStore(request);
+		for (const set of sets) {
+			const taken = await store.countTaken(set);
+			if (BigInt(taken) < setSize(set)) continue;
+			throw new CniError(
+				ErrorCode.pluginNotAvailable,
+				`no IP addresses available in range set: ${formatRangeSet(set)}`,
+				{ details: exhaustedDetails(set, taken) },
+			);
+		}
+	},
+};
+
+function dataDirOf({ ipam }: HostLocalConfig): string {
+	return ipam?.dataDir === undefined || ipam.dataDir === "" ? defaultDataDir : ipam.dataDir;
+}
+
+function openStore({ config, network }: NetworkRequest<HostLocalConfig>): IpamStore {
+	const cooldownMs = Math.max(0, config.ipam?.cooldown ?? 0) * 1000;
+	return createFileStore({ dataDir: dataDirOf(config), network, cooldownMs, lock: lockFile });
+}
+
+function ownerKey({ containerId, ifName }: Attachment): string {
+	return `${containerId} ${ifName}`;
+}
+
+/** Those of prevResult that come from our ranges; the others are not ours to judge. */
+function expectedIps(
+	{ prevResult }: AttachmentRequest<HostLocalConfig>,
+	sets: readonly RangeSet[],
+): readonly ResultIp[] {
+	return (prevResult?.ips ?? []).filter(({ address }) =>
+		sets.some((set) => rangeOf(set, address.address) !== undefined),
+	);
+}
+
+async function notHeld(
+	{ containerId, ifName, network }: AttachmentRequest<HostLocalConfig>,
+	{ store, missing }: { store: IpamStore; missing: ResultIp },
+): Promise<CniError> {
+	const holder = (await store.list()).find(({ address }) => sameAddress(address, missing.address.address))?.owner;
+	const cause = holder === undefined ? "it is not reserved" : `container "${holder.containerId}" holds it`;
+	const address = formatAddress(missing.address.address);
+	return new CniError(
+		ErrorCode.internal,
+		`host-local: Failed to find address ${address} added by container ${containerId}: ${cause}`,
+		{
+			details: `The reservation in network "${network}" for interface "${ifName}" was removed or replaced. DEL and ADD the attachment`,
+		},
+	);
+}

@@ -1,0 +1,48 @@
+import { readFileSync } from "node:fs";
+import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
+import type { Dns } from "../../../lib/cni/result.ts";
+import { errnoOf, errnoText } from "../../../lib/linux/errno.ts";
+
+/** Longer lines are refused, as the reference does. */
+const longestLine = 65_536;
+
+/** Reads a file in the form of resolv.conf(5). @throws CniError code 7 */
+export function readResolvConf(path: string): Dns {
+	let text: string;
+	try {
+		text = readFileSync(path, "utf8");
+	} catch (thrown) {
+		throw new CniError(ErrorCode.invalidNetworkConfig, `open ${path}: ${errnoText(errnoOf(thrown))}`, {
+			details: `"ipam.resolvConf" must name a file in the form of resolv.conf`,
+			cause: thrown,
+		});
+	}
+	return parseResolvConf(text);
+}
+
+/**
+ * Parses the lines `nameserver`, `domain`, `search` and `options`: name servers, search domains and options add up, of
+ * several domains the last one counts. What follows a name server or domain on its line is not read.
+ * @throws CniError code 7
+ */
+export function parseResolvConf(text: string): Dns {
+	const nameservers: string[] = [];
+	const search: string[] = [];
+	const options: string[] = [];
+	let domain = "";
+	for (const line of text.split("\n")) {
+		if (line.length >= longestLine) {
+			throw new CniError(
+				ErrorCode.invalidNetworkConfig,
+				`Cannot read resolvConf: a line is longer than ${longestLine} characters`,
+			);
+		}
+		const [keyword = "", first, ...rest] = line.trim().split(/\s+/);
+		if (first === undefined || keyword.startsWith("#") || keyword.startsWith(";")) continue;
+		if (keyword === "nameserver") nameservers.push(first);
+		else if (keyword === "domain") domain = first;
+		else if (keyword === "search") search.push(first, ...rest);
+		else if (keyword === "options") options.push(first, ...rest);
+	}
+	return { nameservers, domain, search, options };
+}

@@ -1,0 +1,156 @@
+import { announce } from "../../../lib/attachment/announce.ts";
+import { applyInterface } from "../../../lib/attachment/apply-interface.ts";
+import { removeLink } from "../../../lib/attachment/host-links.ts";
+import { openSandbox, type Sandbox } from "../../../lib/attachment/sandbox.ts";
+import { waitForDuplicateDetection, waitUntilUp } from "../../../lib/attachment/settle.ts";
+import { dnsOf } from "../../../lib/cni/network-config.ts";
+import type { AddRequest } from "../../../lib/cni/plugin.ts";
+import { type Dns, emptyResult, type Result } from "../../../lib/cni/result.ts";
+import { applyMasquerade, removeMasquerade } from "../../../lib/firewall/masquerade.ts";
+import { applySpoofCheck, removeSpoofCheck } from "../../../lib/firewall/spoof-check.ts";
+import { enableForwarding } from "../../../lib/linux/forwarding.ts";
+import type { Link } from "../../../lib/netlink/link.ts";
+import { replaceNeighbour } from "../../../lib/netlink/neighbour.ts";
+import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
+import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
+import { ensureBridge, ensureGatewayAddress } from "./bridge-device.ts";
+import { type BridgeConfig, type BridgeSettings, parseSettings } from "./config.ts";
+import { type BridgeDescription, describeBridge } from "./description.ts";
+import { planResult } from "./plan-result.ts";
+import { configurePort, createVethPair, refuseExistingInterface, type VethPair } from "./port.ts";
+import { ensureVlanGateway } from "./vlan-gateway.ts";
+
+type Request = AddRequest<BridgeConfig>;
+
+/** One ADD under way: where it works, and what it has to bring about. */
+interface Work {
+	readonly request: Request;
+	readonly settings: BridgeSettings;
+	readonly description: BridgeDescription;
+	readonly sandbox: Sandbox;
+	readonly host: NetlinkSocket;
+}
+
+/** ADD: allocates addresses, then makes everything that the description says, each step with its undo. */
+export async function attach(request: Request): Promise<Result> {
+	const settings = parseSettings(request);
+	using sandbox = openSandbox(request.netns);
+	refuseExistingInterface(sandbox, request.ifName);
+	const allocated = planResult(settings, await allocate(request));
+	const description = describeBridge(request, { settings, result: allocated });
+	using host = openRouteSocket();
+	const work: Work = { request, settings, description, sandbox, host };
+	const { log } = request;
+
+	const device = log.step("bridge", () => ensureBridge(host, { bridge: description.bridge, mtu: settings.mtu }));
+	const pair = log.step("veth", () => connect(work, device));
+	log.step("spoof check", () => guard(work, pair));
+	log.step("interface", () => applyInterface(sandbox, { link: pair.container, description: description.container }));
+	const vlanGateway = log.step("gateway", () => becomeGateway(work, device));
+	await log.step("masquerade", () => masquerade(work));
+	log.step("announce", () => introduce(work, { pair, gateway: vlanGateway ?? device }));
+	log.step("settle", () => settle(work, pair));
+	return resultOf(request, { allocated, device, pair, vlanGateway });
+}
+
+async function allocate({ ipam, rollback }: Request): Promise<Result> {
+	if (ipam === undefined) return emptyResult;
+	const result = await ipam.add();
+	rollback.push("IPAM ADD", () => ipam.del());
+	return result;
+}
+
+function connect({ request, description, sandbox, host }: Work, bridge: Link): VethPair {
+	const pair = createVethPair(host, {
+		sandbox,
+		bridge,
+		description,
+		created: (name) =>
+			request.rollback.push(`veth "${name}"`, () => {
+				removeLink(host, { name });
+			}),
+	});
+	configurePort(host, { link: pair.port, wanted: description.port });
+	return pair;
+}
+
+/** Before the container's interface comes up, so that there is no moment in which it could send a false address. */
+function guard({ request, description }: Work, { port, container }: VethPair): void {
+	if (!description.macSpoofCheck) return;
+	request.rollback.push("spoof check", () => removeSpoofCheck(request));
+	applySpoofCheck(request, { hostIfName: port.name, mac: container.mac });
+}
+
+/** Gives the bridge, or the gateway interface of the VLAN, the gateways' addresses, and lets the host forward. */
+function becomeGateway({ description, settings, host }: Work, bridge: Link): Link | undefined {
+	const { vlanGateway } = description;
+	const vlanLink =
+		vlanGateway === undefined
+			? undefined
+			: ensureVlanGateway(host, { bridge, ...vlanGateway, preserveVlans: settings.preserveDefaultVlan });
+	for (const gateway of vlanGateway?.gateways ?? description.bridge.gateways) {
+		const { forceAddress, detectDuplicates } = settings;
+		ensureGatewayAddress(host, { link: vlanLink ?? bridge, gateway, forceAddress, detectDuplicates });
+	}
+	for (const family of description.forwarding) enableForwarding(family);
+	return vlanLink;
+}
+
+async function masquerade({ request, description }: Work): Promise<void> {
+	if (description.masquerade === undefined) return;
+	request.rollback.push("masquerade", () => removeMasquerade(request));
+	await applyMasquerade(request, description.masquerade);
+}
+
+/** Corrects what others remember of the addresses' former owners: the neighbours by announcement, the host at once. */
+function introduce(
+	{ description, sandbox, host }: Work,
+	{ pair, gateway }: { pair: VethPair; gateway: Link },
+): void {
+	const { addresses } = description.container;
+	if (description.forwarding.length > 0) {
+		host.requestAll(
+			addresses.map(({ address }) =>
+				replaceNeighbour({ linkIndex: gateway.index, address, mac: pair.container.mac }),
+			),
+		);
+	}
+	announce(sandbox, { link: pair.container, addresses });
+}
+
+function settle({ description, sandbox, host }: Work, { port, container }: VethPair): void {
+	if (!description.container.up) return;
+	waitUntilUp(host, port);
+	waitUntilUp(sandbox.socket, container);
+	if (description.container.detectDuplicates) waitForDuplicateDetection(sandbox.socket, container);
+}
+
+interface Outcome {
+	readonly allocated: Result;
+	readonly device: Link;
+	readonly pair: VethPair;
+	readonly vlanGateway: Link | undefined;
+}
+
+function resultOf({ netns, config }: Request, { allocated, device, pair, vlanGateway }: Outcome): Result {
+	return {
+		interfaces: [
+			{ name: device.name, mac: device.mac },
+			{ name: pair.port.name, mac: pair.port.mac },
+			{ name: pair.container.name, mac: pair.container.mac, sandbox: netns },
+			...(vlanGateway === undefined ? [] : [{ name: vlanGateway.name, mac: vlanGateway.mac }]),
+		],
+		ips: allocated.ips.map((ip) => ({ ...ip, interface: containerIndex })),
+		routes: allocated.routes,
+		dns: chooseDns(config, allocated.dns),
+	};
+}
+
+/** Of the container among the result's interfaces. */
+const containerIndex = 2;
+
+/** The configuration's, once it says anything (an empty list is something), else IPAM's. */
+function chooseDns({ dns }: BridgeConfig, fromIpam: Dns): Dns {
+	const isSet = dns !== undefined && (dns.nameservers || dns.search || dns.options || dns.domain);
+	return isSet ? dnsOf(dns) : fromIpam;
+}

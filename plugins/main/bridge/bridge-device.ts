@@ -1,0 +1,138 @@
+import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
+import { formatPrefix, type IpPrefix, prefixesOverlap, samePrefix } from "../../../lib/ip/address.ts";
+import { Errno, errnoOf } from "../../../lib/linux/errno.ts";
+import { writeSysctl } from "../../../lib/linux/sysctl.ts";
+import { addAddress, deleteAddress, listAddresses } from "../../../lib/netlink/address.ts";
+import { addBridge, enableVlanFiltering, findLink, type Link, setLink } from "../../../lib/netlink/link.ts";
+import { randomMac } from "../../../lib/netlink/mac.ts";
+import { NetlinkError } from "../../../lib/netlink/wire/error.ts";
+import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
+import type { BridgeDescription } from "./description.ts";
+
+/**
+ * The bridge that the description names, created where it is missing. It outlives its attachments, so nothing here is
+ * undone.
+ */
+export function ensureBridge(
+	host: NetlinkSocket,
+	{ bridge, mtu }: { bridge: BridgeDescription["bridge"]; mtu: number | undefined },
+): Link {
+	const { name, promiscuous, vlanFiltering } = bridge;
+	const link = findLink(host, { name }) ?? createBridge(host, { bridge, mtu });
+	if (link.kind !== "bridge") {
+		throw failed(name, `"${name}" already exists but is not a bridge`, `Give another name in "bridge", or remove it`);
+	}
+	if (!link.up) attempt(name, `could not set "${name}" up`, () => host.request(setLink(link, { up: true })));
+	if (promiscuous && link.promiscuity === 0) {
+		const text = `could not set promiscuous mode on "${name}"`;
+		attempt(name, text, () => host.request(setLink(link, { promiscuous: true })));
+	}
+	if (vlanFiltering && !link.bridge?.vlanFiltering) {
+		attempt(name, `could not enable VLAN filtering on "${name}"`, () => host.request(enableVlanFiltering(link)));
+	}
+	return link;
+}
+
+function createBridge(
+	host: NetlinkSocket,
+	{ bridge: { name, vlanFiltering }, mtu }: { bridge: BridgeDescription["bridge"]; mtu: number | undefined },
+): Link {
+	try {
+		host.request(addBridge({ name, mac: randomMac(), mtu, vlanFiltering }));
+	} catch (thrown) {
+		// Another ADD has created it since we looked.
+		if (errnoOf(thrown) !== Errno.EEXIST && !(thrown instanceof NetlinkError && thrown.errno === Errno.EEXIST)) {
+			const help =
+				thrown instanceof NetlinkError && thrown.errno === Errno.EOPNOTSUPP
+					? vlanFiltering
+						? 'VLANs on a bridge need a kernel with CONFIG_BRIDGE_VLAN_FILTERING; without "vlan" and "vlanTrunk" the network works'
+						: "The kernel has no bridges: load the module with `modprobe bridge`"
+					: "";
+			throw failed(name, `could not add "${name}": ${messageOf(thrown)}`, help);
+		}
+	}
+	const link = findLink(host, { name });
+	if (link === undefined) throw failed(name, `could not lookup "${name}": Link not found`);
+	ignoreRouterAdvertisements(name);
+	return link;
+}
+
+/** The host must not take addresses and routes from a container that plays router. */
+export function ignoreRouterAdvertisements(linkName: string): void {
+	try {
+		writeSysctl(`net/ipv6/conf/${linkName}/accept_ra`, "0");
+	} catch {
+		// A kernel without IPv6 has nothing to ignore.
+	}
+}
+
+/**
+ * Puts the gateway's address on `link`. Another IPv4 address, or an IPv6 address of an overlapping subnet, belongs to
+ * somebody else's network: refused, or replaced with `forceAddress`.
+ */
+export function ensureGatewayAddress(
+	host: NetlinkSocket,
+	{ link, gateway, forceAddress, detectDuplicates }: GatewayAddress,
+): void {
+	const { name } = link;
+	const existing = listAddresses(host, link.index).map(({ prefix }) => prefix);
+	if (existing.some((prefix) => samePrefix(prefix, gateway))) return;
+	for (const conflict of existing.filter((prefix) => conflicts(prefix, gateway))) {
+		if (!forceAddress) {
+			throw failedAddress(`"${name}" already has an IP address different from ${formatPrefix(gateway)}`, {
+				details: `It has ${formatPrefix(conflict)}. Use another "bridge", or "forceAddress": true to replace it`,
+			});
+		}
+		ignoring(Errno.EADDRNOTAVAIL, `could not remove IP address from "${name}"`, () =>
+			host.request(deleteAddress(link.index, conflict)),
+		);
+	}
+	ignoring(Errno.EEXIST, `could not add IP address ${formatPrefix(gateway)} to "${name}"`, () =>
+		host.request(addAddress(link.index, { prefix: gateway, detectDuplicates })),
+	);
+	// A bridge that somebody else created follows the MAC of its ports until one is set; neighbours remember it.
+	host.request(setLink(link, { mac: link.mac }));
+}
+
+export interface GatewayAddress {
+	/** As it was before any port of ours was attached. */
+	readonly link: Link;
+	readonly gateway: IpPrefix;
+	readonly forceAddress: boolean;
+	readonly detectDuplicates: boolean;
+}
+
+function conflicts(existing: IpPrefix, gateway: IpPrefix): boolean {
+	if (existing.address.family !== gateway.address.family) return false;
+	return gateway.address.family === 4 || prefixesOverlap(existing, gateway);
+}
+
+function ignoring(errno: number, text: string, action: () => void): void {
+	try {
+		action();
+	} catch (thrown) {
+		if (!(thrown instanceof NetlinkError) || thrown.errno !== errno) {
+			throw failedAddress(`${text}: ${messageOf(thrown)}`, { cause: thrown });
+		}
+	}
+}
+
+function failedAddress(problem: string, options: { details?: string; cause?: unknown }): CniError {
+	return new CniError(ErrorCode.internal, `failed to set bridge addr: ${problem}`, options);
+}
+
+function attempt(name: string, text: string, action: () => void): void {
+	try {
+		action();
+	} catch (thrown) {
+		throw failed(name, `${text}: ${messageOf(thrown)}`);
+	}
+}
+
+function failed(name: string, problem: string, details = ""): CniError {
+	return new CniError(ErrorCode.internal, `failed to create bridge "${name}": ${problem}`, { details });
+}
+
+function messageOf(thrown: unknown): string {
+	return thrown instanceof Error ? thrown.message : String(thrown);
+}

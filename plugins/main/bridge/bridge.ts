@@ -1,0 +1,62 @@
+import { collectHostLinks, removeHostLinks, removeLink } from "../../../lib/attachment/host-links.ts";
+import { openSandboxIfPresent } from "../../../lib/attachment/sandbox.ts";
+import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
+import type { Plugin } from "../../../lib/cni/plugin.ts";
+import { createTeardown } from "../../../lib/cni/teardown.ts";
+import { specVersions } from "../../../lib/cni/version.ts";
+import { collectMasquerade, removeMasquerade } from "../../../lib/firewall/masquerade.ts";
+import { collectSpoofChecks, removeSpoofCheck } from "../../../lib/firewall/spoof-check.ts";
+import { findLink } from "../../../lib/netlink/link.ts";
+import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
+import { attach } from "./attach.ts";
+import { type BridgeConfig, bridgeSchema, parseSettings } from "./config.ts";
+import { verifyAttachment } from "./verify.ts";
+
+/** Connects containers of a host to a Linux bridge, each through a veth pair. docs/plugins/bridge.md */
+export const bridge: Plugin<BridgeConfig> = {
+	type: "bridge",
+	versions: specVersions,
+	schema: bridgeSchema,
+	add: attach,
+	check: verifyAttachment,
+
+	async del(request) {
+		const { ifName, netns, config, ipam, log } = request;
+		const teardown = createTeardown(log);
+		await teardown.step("links", () => {
+			using sandbox = openSandboxIfPresent(netns, log);
+			if (sandbox !== undefined && removeLink(sandbox.socket, { name: ifName })) return;
+			using host = openRouteSocket();
+			removeHostLinks(host, request);
+		});
+		if (config.macspoofchk) await teardown.step("spoof check", () => removeSpoofCheck(request));
+		if (config.ipMasq) await teardown.step("masquerade", () => removeMasquerade(request));
+		// Last: nobody else may get the address while its old owner could still use it.
+		await teardown.step("ipam", () => ipam?.del());
+		teardown.finish();
+	},
+
+	/** By their owners, whatever the configuration says now. */
+	async gc({ network, validAttachments, ipam, log }) {
+		const teardown = createTeardown(log);
+		using host = openRouteSocket();
+		const linkExists = (name: string) => findLink(host, { name }) !== undefined;
+		await teardown.step("links", () => collectHostLinks(host, { network, validAttachments }));
+		await teardown.step("spoof check", () => collectSpoofChecks(network, { validAttachments, linkExists }));
+		await teardown.step("masquerade", () => collectMasquerade(network, validAttachments));
+		await teardown.step("ipam", () => ipam?.gc());
+		teardown.finish();
+	},
+
+	async status({ config, ipam }) {
+		const settings = parseSettings({ config, ipam, args: "" });
+		using host = openRouteSocket();
+		const device = findLink(host, { name: settings.bridge });
+		if (device !== undefined && device.kind !== "bridge") {
+			throw new CniError(ErrorCode.pluginNotAvailable, `"${settings.bridge}" already exists but is not a bridge`, {
+				details: 'Give another name in "bridge", or remove it',
+			});
+		}
+		await ipam?.status();
+	},
+};
