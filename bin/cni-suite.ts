@@ -64,6 +64,5 @@ function retry(call: () => number): number {
 	}
 }
 
-main().then((exitCode) => {
-	process.exitCode = exitCode;
-});
+// Everything is written: not waiting for the runtime to wind down saves a millisecond.
+process.exit(await main());

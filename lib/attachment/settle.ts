@@ -6,11 +6,13 @@ import type { NetlinkSocket } from "../netlink/wire/socket.ts";
 
 /** The kernel raises the operational state in a worker, usually within a millisecond of the link coming up. */
 const portTimeoutMs = 2500;
+/** Polls of 20 µs before the first pause. */
+const eagerAttempts = 20;
 
 /** Waits until the port of a bridge forwards. @throws CniError naming the state that it is stuck in */
 export function waitUntilUp(socket: NetlinkSocket, { index, name }: Link): void {
 	const deadline = performance.now() + portTimeoutMs;
-	for (let pause = 0.2; ; pause = Math.min(pause * 2, 50)) {
+	for (let attempt = 0; ; attempt++) {
 		const link = findLink(socket, { index });
 		if (link?.operState === "up") return;
 		if (performance.now() > deadline) {
@@ -18,7 +20,8 @@ export function waitUntilUp(socket: NetlinkSocket, { index, name }: Link): void 
 				details: `The port is "${name}"; \`ip -d link show ${name}\` shows what the kernel thinks of it`,
 			});
 		}
-		sleep(pause);
+		// The worker is usually under way already: sleeping would take longer than it does.
+		if (attempt >= eagerAttempts) sleep(Math.min(attempt - eagerAttempts + 1, 50));
 	}
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha512Hex } from "../cni/sha512.ts";
 
 /** One interface of one container on one network. */
 export interface NetworkAttachment {
@@ -38,7 +38,7 @@ export function networkPrefix(network: string): string {
 }
 
 function shortHash(text: string): string {
-	return createHash("sha512").update(text).digest("hex").slice(0, 16);
+	return sha512Hex(text).slice(0, 16);
 }
 
 function isAscii(text: string): boolean {

@@ -3,17 +3,18 @@ import { formatPrefix, type IpPrefix } from "../ip/address.ts";
 import type { NetworkAttachment } from "./attachment-tag.ts";
 import type { Masquerade, MasqueradeBackend } from "./masquerade-backend.ts";
 import { nftablesMasquerade } from "./nftables-masquerade.ts";
-import { isNftablesAvailable } from "./nftables-session.ts";
+import { isWithoutNftables } from "./nftables-session.ts";
 
-export type MasqueradeBackendName = "nftables" | "iptables";
+/** `automatic`: nftables, and iptables on a kernel that lacks it. */
+export type MasqueradeBackendName = "nftables" | "iptables" | "automatic";
 
 /**
- * The backend that `ipMasqBackend` asks for; without one nftables, and iptables on a kernel that lacks it.
+ * The backend that `ipMasqBackend` asks for.
  *
  * @throws CniError for an unknown name, also the empty one
  */
 export function chooseMasqueradeBackend(configured: string | undefined): MasqueradeBackendName {
-	if (configured === undefined) return isNftablesAvailable() ? "nftables" : "iptables";
+	if (configured === undefined) return "automatic";
 	if (configured === "nftables" || configured === "iptables") return configured;
 	throw new CniError(ErrorCode.invalidNetworkConfig, `unknown ipmasq backend "${configured}"`, {
 		details: 'Set "ipMasqBackend" to "nftables" or "iptables", or leave it out',
@@ -30,7 +31,14 @@ export async function applyMasquerade(
 	attachment: NetworkAttachment,
 	{ addresses, backend }: MasqueradeOptions,
 ): Promise<void> {
-	(await implementationOf(backend)).apply({ attachment, addresses });
+	const masquerade: Masquerade = { attachment, addresses };
+	if (backend === "iptables") return (await loadIptables()).apply(masquerade);
+	try {
+		nftablesMasquerade.apply(masquerade);
+	} catch (thrown) {
+		if (backend !== "automatic" || !isWithoutNftables(thrown)) throw thrown;
+		(await loadIptables()).apply(masquerade);
+	}
 }
 
 /** @throws CniError that names everything that is missing of what {@link applyMasquerade} made */
@@ -39,14 +47,15 @@ export async function verifyMasquerade(
 	{ addresses, backend }: MasqueradeOptions,
 ): Promise<void> {
 	const masquerade: Masquerade = { attachment, addresses };
-	const missing = (await implementationOf(backend)).verify(masquerade);
+	const [first, other] = backend === "iptables" ? [loadIptables, loadNftables] : [loadNftables, loadIptables];
+	const missing = (await first()).verify(masquerade);
 	if (missing.length === 0) return;
 	// The reference prefers the other backend, and containers that it started outlive a change of suite.
-	if (await isWholeIn(backend === "nftables" ? "iptables" : "nftables", masquerade)) return;
+	if (isWhole(await other(), masquerade)) return;
 	throw new CniError(
 		ErrorCode.internal,
 		`Cannot find the masquerading of ${addresses.map(formatPrefix).join(", ")} (interface "${attachment.ifName}" of container "${attachment.containerId}", network "${attachment.network}"): ${missing.join("; ")} missing`,
-		{ details: `Somebody changed the host's ${backend} rules: restore them, or start the container again` },
+		{ details: `Somebody changed the host's firewall rules: restore them, or start the container again` },
 	);
 }
 
@@ -79,15 +88,20 @@ export async function collectMasquerade(
 	});
 }
 
-/** Loaded only where something of iptables may be: most hosts never need it. */
-async function implementationOf(backend: MasqueradeBackendName): Promise<MasqueradeBackend> {
-	return backend === "nftables" ? nftablesMasquerade : (await import("./iptables-masquerade.ts")).iptablesMasquerade;
+async function loadNftables(): Promise<MasqueradeBackend> {
+	return nftablesMasquerade;
 }
 
-async function isWholeIn(backend: MasqueradeBackendName, masquerade: Masquerade): Promise<boolean> {
+/** Loaded only where something of iptables may be: most hosts never need it. */
+async function loadIptables(): Promise<MasqueradeBackend> {
+	return (await import("./iptables-masquerade.ts")).iptablesMasquerade;
+}
+
+function isWhole(backend: MasqueradeBackend, masquerade: Masquerade): boolean {
 	try {
-		return (await implementationOf(backend)).verify(masquerade).length === 0;
+		return backend.verify(masquerade).length === 0;
 	} catch {
+		// Without the programs of iptables, nothing can be in it.
 		return false;
 	}
 }
@@ -95,7 +109,7 @@ async function isWholeIn(backend: MasqueradeBackendName, masquerade: Masquerade)
 async function onBoth(action: (backend: MasqueradeBackend) => void): Promise<void> {
 	const backends = [nftablesMasquerade];
 	const { isIptablesInUse } = await import("./iptables/in-use.ts");
-	if (isIptablesInUse()) backends.push(await implementationOf("iptables"));
+	if (isIptablesInUse()) backends.push(await loadIptables());
 	everyOne(backends, action);
 }
 

@@ -53,16 +53,21 @@ export const nftablesMasquerade: MasqueradeBackend = {
 
 function apply(socket: NetlinkSocket, masquerade: Masquerade): void {
 	const wanted = rulesOf(masquerade);
-	const generation = readGeneration(socket);
-	const old = rulesWith(socket, attachmentPrefix(masquerade.attachment));
+	const additions = wanted.map((rule) => addRule(checks, rule));
 	const base = isBaseRight(socket) ? [] : makeBase();
-	const own = isSame(old, wanted) ? [] : [...deletionOf(old), ...wanted.map((rule) => addRule(checks, rule))];
-	// Only deletions depend on what was read: a new container's rules need no unchanged ruleset, and would be sent
-	// again and again while many start at once.
-	commit(socket, [...base, ...own], old.length === 0 ? {} : { generation });
+	const prefix = attachmentPrefix(masquerade.attachment);
+	if (rulesWith(socket, prefix).length === 0) {
+		// A new container's rules need no unchanged ruleset: many that start at once would hold each other up.
+		commit(socket, [...base, ...additions]);
+		return;
+	}
+	const generation = readGeneration(socket);
+	const old = rulesWith(socket, prefix);
+	commit(socket, isSame(old, wanted) ? base : [...base, ...deletionOf(old), ...additions], { generation });
 }
 
 function removeByPrefix(socket: NetlinkSocket, prefix: string): void {
+	if (rulesWith(socket, prefix).length === 0) return;
 	const generation = readGeneration(socket);
 	commit(socket, deletionOf(rulesWith(socket, prefix)), { generation });
 }

@@ -1,7 +1,5 @@
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { Errno, errnoOf } from "../linux/errno.ts";
-import { commit } from "../netlink/nftables/batch.ts";
-import { addTable, hasTable } from "../netlink/nftables/table.ts";
 import { NetlinkError } from "../netlink/wire/error.ts";
 import { NETLINK_NETFILTER, type NetlinkSocket, openNetlinkSocket } from "../netlink/wire/socket.ts";
 
@@ -24,17 +22,9 @@ export function withNftables<T>(action: (socket: NetlinkSocket) => T, absent?: (
 	}
 }
 
-/** Whether this kernel can hold our tables. A dry run decides where none of them exists yet. */
-export function isNftablesAvailable(): boolean {
-	const table = { family: "inet", table: "cni_plugins_masquerade" } as const;
-	try {
-		using socket = openNetlinkSocket(NETLINK_NETFILTER);
-		if (!hasTable(socket, table)) commit(socket, [addTable(table)], { dryRun: true });
-		return true;
-	} catch (thrown) {
-		if (isUnavailable(thrown)) return false;
-		throw explain(thrown);
-	}
+/** Whether a CniError says that this kernel cannot hold our tables. */
+export function isWithoutNftables(thrown: unknown): boolean {
+	return thrown instanceof CniError && isUnavailable(thrown.cause);
 }
 
 /** What the kernel answers without nf_tables, or without the table family. */

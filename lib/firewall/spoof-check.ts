@@ -1,4 +1,5 @@
 import { CniError, ErrorCode } from "../cni/error.ts";
+import { findLink } from "../netlink/link.ts";
 import { parseMac } from "../netlink/mac.ts";
 import { commit, readGeneration, retryDisturbed } from "../netlink/nftables/batch.ts";
 import { addChain, deleteChain, findChain, listChains } from "../netlink/nftables/chain.ts";
@@ -8,6 +9,7 @@ import type { ChainName } from "../netlink/nftables/message.ts";
 import { addRule, deleteRule, listRules, type Rule } from "../netlink/nftables/rule.ts";
 import { addTable } from "../netlink/nftables/table.ts";
 import { maximumComment } from "../netlink/nftables/user-data.ts";
+import { openRouteSocket } from "../netlink/rtnetlink.ts";
 import type { Message } from "../netlink/wire/message.ts";
 import type { NetlinkSocket } from "../netlink/wire/socket.ts";
 import { attachmentPrefix, attachmentTag, type NetworkAttachment, networkPrefix } from "./attachment-tag.ts";
@@ -43,7 +45,8 @@ const commentPrefix = "macspoofchk-";
 /** NFT_NAME_MAXLEN without the terminator. */
 const maximumName = 255;
 
-export interface SpoofCheckOptions {
+/** What an attachment may send: frames with its own source address. */
+export interface SpoofCheck extends NetworkAttachment {
 	/** The host's end of the container's veth. */
 	readonly hostIfName: string;
 	/** The container's hardware address. */
@@ -51,7 +54,7 @@ export interface SpoofCheckOptions {
 }
 
 /** Makes it so in one transaction, whatever was there of this attachment. @throws CniError */
-export function applySpoofCheck(attachment: NetworkAttachment, { hostIfName, mac }: SpoofCheckOptions): void {
+export function applySpoofCheck({ hostIfName, mac, ...attachment }: SpoofCheck): void {
 	const names = namesOf(attachment);
 	assertLengths(names);
 	const { iface, verdict, comment } = names;
@@ -77,7 +80,7 @@ export function applySpoofCheck(attachment: NetworkAttachment, { hostIfName, mac
 }
 
 /** @throws CniError that names everything that is missing of what {@link applySpoofCheck} made */
-export function verifySpoofCheck(attachment: NetworkAttachment, { hostIfName, mac }: SpoofCheckOptions): void {
+export function verifySpoofCheck({ hostIfName, mac, ...attachment }: SpoofCheck): void {
 	const { iface, verdict } = namesOf(attachment);
 	const missing = withNftables((socket) => {
 		const base = findChain(socket, prerouting);
@@ -107,19 +110,16 @@ export function removeSpoofCheck(attachment: Omit<NetworkAttachment, "network">)
 	removeNames(namesOf(attachment));
 }
 
-export interface CollectOptions {
-	readonly validAttachments: readonly Omit<NetworkAttachment, "network">[];
-	/** Whether the host still has an interface of that name. */
-	readonly linkExists: (name: string) => boolean;
-}
-
 /**
  * Removes the checks of attachments of the network that are not among the valid ones. A check that the reference made
  * does not tell its network: it goes when the link that it watches is gone, which no living container's is.
  *
  * @throws CniError: the first, after everything was tried
  */
-export function collectSpoofChecks(network: string, { validAttachments, linkExists }: CollectOptions): void {
+export function collectSpoofChecks(
+	network: string,
+	validAttachments: readonly Omit<NetworkAttachment, "network">[],
+): void {
 	const validIds = new Set(validAttachments.map(({ containerId, ifName }) => `${containerId}-${ifName}`));
 	const validTags = new Set(validAttachments.map((attachment) => attachmentPrefix({ ...attachment, network })));
 	const { tagged, rules } = withNftables(
@@ -137,7 +137,7 @@ export function collectSpoofChecks(network: string, { validAttachments, linkExis
 		.map(({ name }) => name.slice(chainPrefix.length));
 	const leakedByReference = rules
 		.map((rule) => ({ id: rule.comment.slice(commentPrefix.length), link: watchedLink(rule) }))
-		.filter(({ id, link }) => !taggedIds.has(id) && !validIds.has(id) && link !== undefined && !linkExists(link))
+		.filter(({ id, link }) => !taggedIds.has(id) && !validIds.has(id) && link !== undefined && isLinkGone(link))
 		.map(({ id }) => id);
 	let failure: unknown;
 	for (const id of new Set([...leakedHere, ...leakedByReference])) {
@@ -223,15 +223,21 @@ function missingVerdicts(
 	if (findChain(socket, verdict) === undefined) return [`chain "${verdict.chain}"`];
 	const rules = listRules(socket, verdict).map(effective);
 	const names = [`ether saddr ${mac} return`, "drop"];
-	return verdictRules(mac).flatMap((expressions, index) =>
-		rules.some((rule) => sameExpressions(rule, expressions))
-			? []
-			: [`rule "${names[index]}" in chain "${verdict.chain}"`],
-	);
+	const places = verdictRules(mac).map((wanted) => rules.findIndex((rule) => sameExpressions(rule, wanted)));
+	const missing = names.filter((_, index) => (places[index] ?? -1) < 0);
+	// Behind the drop, the return is never reached.
+	const [pass = -1, drop = -1] = places;
+	const words = missing.length === 0 && pass > drop ? [`${names[0]}" before "${names[1]}`] : missing;
+	return words.map((name) => `rule "${name}" in chain "${verdict.chain}"`);
 }
 
 function effective({ expressions }: Rule): readonly Expression[] {
 	return expressions.filter((expression) => expression.kind !== "other" || expression.name !== "counter");
+}
+
+function isLinkGone(name: string): boolean {
+	using socket = openRouteSocket();
+	return findLink(socket, { name }) === undefined;
 }
 
 /** The name that the rule's `iifname` compares with. */

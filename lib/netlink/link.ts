@@ -295,7 +295,8 @@ export function ifinfomsg(
 }
 
 function nameOf(link: LinkReference): readonly Attribute[] {
-	return "name" in link ? [attribute.string(IFLA_IFNAME, link.name)] : [];
+	// Beside an index a name means to rename, which Linux 6.1 refuses (EBUSY) for an interface that is up.
+	return "index" in link ? [] : [attribute.string(IFLA_IFNAME, link.name)];
 }
 
 function macOf(mac: string | undefined): readonly Attribute[] {

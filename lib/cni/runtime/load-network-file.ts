@@ -12,18 +12,20 @@ import { sortKeys } from "./sort-keys.ts";
  * Reads a `.conflist` and, unless it says `loadOnlyInlinedPlugins`, the plugins in the folder beside it that bears the
  * network's name; specification 1.1.0, section 1, "Configuration format".
  *
- * @throws CniError with libcni's texts
+ * @throws CniError with libcni's texts; its details name the file
  */
 export function loadNetworkFile(file: string): NetworkList {
-	const list = parseNetworkList(read(file));
-	const plugins = list.loadOnlyInlinedPlugins ? list.plugins : [...list.plugins, ...pluginsBeside(file, list.name)];
-	if (plugins.length === 0) throw new CniError(ErrorCode.invalidNetworkConfig, "no plugin configs found");
-	return { ...list, plugins };
+	return inFile(file, () => {
+		const list = parseNetworkList(read(file));
+		const plugins = list.loadOnlyInlinedPlugins ? list.plugins : [...list.plugins, ...pluginsBeside(file, list.name)];
+		if (plugins.length === 0) throw new CniError(ErrorCode.invalidNetworkConfig, "no plugin configs found");
+		return { ...list, plugins };
+	});
 }
 
-/** Reads a `.conf` or `.json`. @throws CniError with libcni's texts */
+/** Reads a `.conf` or `.json`. @throws CniError with libcni's texts; its details name the file */
 export function loadPluginFile(file: string): PluginConfig {
-	return parsePluginConfig(Buffer.from(read(file)).toString());
+	return inFile(file, () => parsePluginConfig(Buffer.from(read(file)).toString()));
 }
 
 /** A network of this one plugin. @throws CniError */
@@ -44,5 +46,17 @@ function read(file: string): Uint8Array {
 	} catch (thrown) {
 		const problem = `error reading ${file}: open ${file}: ${errnoText(errnoOf(thrown))}`;
 		throw new CniError(ErrorCode.ioFailure, problem, { cause: thrown });
+	}
+}
+
+/** Adds the name of the file, which libcni does not tell; one in the folder is named already. */
+function inFile<T>(file: string, load: () => T): T {
+	try {
+		return load();
+	} catch (thrown) {
+		if (!(thrown instanceof CniError)) throw thrown;
+		if (thrown.details.startsWith("in the file ") || thrown.message.includes(file)) throw thrown;
+		const details = `in the file "${file}"${thrown.details === "" ? "" : `: ${thrown.details}`}`;
+		throw new CniError(thrown.code, thrown.message, { details, cause: thrown });
 	}
 }

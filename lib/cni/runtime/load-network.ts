@@ -13,13 +13,13 @@ import type { NetworkList } from "./network-list.ts";
 export function loadNetwork(directory: string, name: string): NetworkList {
 	const lists = listConfigFiles(directory, [".conflist"]);
 	for (const file of lists) {
-		const list = inFile(file, () => loadNetworkFile(file));
+		const list = loadNetworkFile(file);
 		if (list.name === name) return list;
 	}
 	const singles = listConfigFiles(directory, [".conf", ".json"]);
 	for (const file of singles) {
-		const plugin = inFile(file, () => loadPluginFile(file));
-		if (plugin.name === name) return inFile(file, () => wrapPluginConfig(plugin));
+		const plugin = loadPluginFile(file);
+		if (plugin.name === name) return wrapPluginConfig(plugin);
 	}
 	if (lists.length + singles.length === 0) {
 		throw new CniError(ErrorCode.invalidNetworkConfig, `no net configurations found in ${directory}`);
@@ -29,14 +29,4 @@ export function loadNetwork(directory: string, name: string): NetworkList {
 		`no net configuration with name ${JSON.stringify(name)} in ${directory}`,
 		{ details: `"cnictl networks --dir ${directory}" lists the networks there` },
 	);
-}
-
-function inFile<T>(file: string, load: () => T): T {
-	try {
-		return load();
-	} catch (thrown) {
-		if (!(thrown instanceof CniError) || thrown.message.includes(file)) throw thrown;
-		const details = `in the file "${file}"${thrown.details === "" ? "" : `: ${thrown.details}`}`;
-		throw new CniError(thrown.code, thrown.message, { details, cause: thrown });
-	}
 }

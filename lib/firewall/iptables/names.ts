@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha512Hex } from "../../cni/sha512.ts";
 import type { NetworkAttachment } from "../attachment-tag.ts";
 
 /** Names and comments in iptables have no interface: two of one container on one network share a chain. */
@@ -6,7 +6,7 @@ type Owner = Pick<NetworkAttachment, "network" | "containerId">;
 
 /** `CNI-` and 24 hexadecimal digits, as both suites name the chain of a container on a network. */
 export function chainNameOf({ network, containerId }: Owner): string {
-	const hash = createHash("sha512").update(`${network}${containerId}`).digest("hex");
+	const hash = sha512Hex(`${network}${containerId}`);
 	return `CNI-${hash.slice(0, 24)}`;
 }
 

@@ -39,7 +39,7 @@ export class BatchError extends NetlinkError {
 export function commit(
 	socket: NetlinkSocket,
 	messages: readonly Message[],
-	{ generation, dryRun = false }: { generation?: number; dryRun?: boolean } = {},
+	{ generation }: { generation?: number } = {},
 ): void {
 	if (messages.length === 0) return;
 	// An answer is asked for the last message only: errors come for every message, and in their order.
@@ -49,8 +49,7 @@ export function commit(
 		...messages.map((message, index) =>
 			index === last ? { ...message, flags: (message.flags ?? 0) | NLM_F_ACK } : message,
 		),
-		// Without its end, a batch is examined and taken back, which is what `nft --check` does.
-		...(dryRun ? [] : [batchMessage(NFNL_MSG_BATCH_END, [])]),
+		batchMessage(NFNL_MSG_BATCH_END, []),
 	];
 	const answers = socket.exchange(batch, ({ index, message }) => {
 		// What concerns the batch as a whole is answered to its first message: before the others, or alone.

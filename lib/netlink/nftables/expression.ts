@@ -77,13 +77,40 @@ export function decodeExpressions(payload: Uint8Array): readonly Expression[] {
 
 /** Whether two rules do the same; counters and other steps that decide nothing are left out by the caller. */
 export function sameExpressions(a: readonly Expression[], b: readonly Expression[]): boolean {
-	return a.length === b.length && a.every((expression, index) => textOf(expression) === textOf(b[index]));
+	if (a.length !== b.length) return false;
+	for (let index = 0; index < a.length; index++) if (!sameExpression(a[index], b[index])) return false;
+	return true;
 }
 
-function textOf(expression: Expression | undefined): string {
-	return JSON.stringify(expression, (_, value: unknown) =>
-		value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value,
-	);
+function sameExpression(a: Expression | undefined, b: Expression | undefined): boolean {
+	if (a === undefined || b === undefined) return a === b;
+	switch (a.kind) {
+		case "meta":
+			return b.kind === "meta" && a.key === b.key;
+		case "payload":
+			return b.kind === "payload" && a.base === b.base && a.offset === b.offset && a.length === b.length;
+		case "mask":
+			return b.kind === "mask" && sameBytes(a.mask, b.mask);
+		case "compare":
+			return b.kind === "compare" && a.operator === b.operator && sameBytes(a.bytes, b.bytes);
+		case "verdict":
+			return b.kind === "verdict" && a.verdict === b.verdict && targetOf(a) === targetOf(b);
+		case "masquerade":
+			return b.kind === "masquerade";
+		case "other":
+			// Its content was not read.
+			return false;
+	}
+}
+
+function targetOf(verdict: Expression): string | undefined {
+	return "chain" in verdict ? verdict.chain : undefined;
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+	if (a.byteLength !== b.byteLength) return false;
+	for (let index = 0; index < a.byteLength; index++) if (a[index] !== b[index]) return false;
+	return true;
 }
 
 function encodeExpression(expression: Expression): { name: string; data: readonly Attribute[] } {
@@ -169,8 +196,8 @@ function decodeMeta(data: ReadonlyMap<number, Uint8Array>): Expression | undefin
 	const number = read.u32be(data.get(NFTA_META_KEY));
 	// A `meta` without destination sets a value instead of reading one.
 	if (!data.has(NFTA_META_DREG)) return undefined;
-	const key = (Object.keys(metaKeys) as MetaKey[]).find((name) => metaKeys[name] === number);
-	return key === undefined ? undefined : { kind: "meta", key };
+	for (const key in metaKeys) if (metaKeys[key as MetaKey] === number) return { kind: "meta", key: key as MetaKey };
+	return undefined;
 }
 
 function decodePayload(data: ReadonlyMap<number, Uint8Array>): Expression | undefined {

@@ -20,7 +20,6 @@ const NFTA_RULE_USERDATA = 7;
 
 /** A rule as the kernel reports it. */
 export interface Rule {
-	readonly chain: string;
 	/** Names the rule within its table, as long as the table exists. */
 	readonly handle: bigint;
 	readonly expressions: readonly Expression[];
@@ -78,9 +77,11 @@ function decodeRule(message: ReceivedMessage): Rule {
 	const attributes = nftAttributes(message);
 	const expressions = attributes.get(NFTA_RULE_EXPRESSIONS);
 	return {
-		chain: read.string(attributes.get(NFTA_RULE_CHAIN)) ?? "",
 		handle: read.u64be(attributes.get(NFTA_RULE_HANDLE)) ?? 0n,
-		expressions: expressions === undefined ? [] : decodeExpressions(expressions),
+		// Most rules are only told by their comment.
+		get expressions() {
+			return expressions === undefined ? [] : decodeExpressions(expressions);
+		},
 		comment: decodeComment(attributes.get(NFTA_RULE_USERDATA)),
 	};
 }

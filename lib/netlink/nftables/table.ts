@@ -1,5 +1,5 @@
 import { attribute } from "../wire/attributes.ts";
-import { type Message, NLM_F_CREATE } from "../wire/message.ts";
+import type { Message } from "../wire/message.ts";
 import type { NetlinkSocket } from "../wire/socket.ts";
 import { absentAsUndefined } from "./absent.ts";
 import { NFT_MSG_DELTABLE, NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, nftMessage, type TableName } from "./message.ts";
@@ -13,7 +13,6 @@ const NFTA_TABLE_USERDATA = 6;
 export function addTable({ family, table }: TableName, { comment }: { comment?: string } = {}): Message {
 	return nftMessage(NFT_MSG_NEWTABLE, {
 		family,
-		flags: NLM_F_CREATE,
 		attributes: [
 			attribute.string(NFTA_TABLE_NAME, table),
 			attribute.u32be(NFTA_TABLE_FLAGS, 0),

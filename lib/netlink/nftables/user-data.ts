@@ -25,7 +25,9 @@ export function decodeComment(bytes: Uint8Array | undefined): string {
 	for (let offset = 0; offset + 2 <= bytes.byteLength; ) {
 		const length = bytes[offset + 1] ?? 0;
 		if (bytes[offset] === commentType) {
-			return utf8Decoder.decode(bytes.subarray(offset + 2, offset + 2 + length)).replace(/\0+$/, "");
+			const text = bytes.subarray(offset + 2, offset + 2 + length);
+			const end = text.indexOf(0);
+			return utf8Decoder.decode(end < 0 ? text : text.subarray(0, end));
 		}
 		offset += 2 + length;
 	}

@@ -49,7 +49,6 @@ export async function attach(request: Request): Promise<Result> {
 	const vlanGateway = log.step("gateway", () => becomeGateway(work, device));
 	await log.step("masquerade", () => masquerade(work));
 	log.step("announce", () => introduce(work, { pair, gateway: vlanGateway ?? device }));
-	log.step("settle", () => settle(work, pair));
 	return resultOf(request, { allocated, device, pair, vlanGateway });
 }
 
@@ -78,7 +77,7 @@ function connect({ request, description, sandbox, host }: Work, bridge: Link): V
 function guard({ request, description }: Work, { port, container }: VethPair): void {
 	if (!description.macSpoofCheck) return;
 	request.rollback.push("spoof check", () => removeSpoofCheck(request));
-	applySpoofCheck(request, { hostIfName: port.name, mac: container.mac });
+	applySpoofCheck({ ...request, hostIfName: port.name, mac: container.mac });
 }
 
 /** Gives the bridge, or the gateway interface of the VLAN, the gateways' addresses, and lets the host forward. */
@@ -102,12 +101,17 @@ async function masquerade({ request, description }: Work): Promise<void> {
 	await applyMasquerade(request, description.masquerade);
 }
 
-/** Corrects what others remember of the addresses' former owners: the neighbours by announcement, the host at once. */
-function introduce(
-	{ description, sandbox, host }: Work,
-	{ pair, gateway }: { pair: VethPair; gateway: Link },
-): void {
-	const { addresses } = description.container;
+/**
+ * Waits until the container can send, then corrects what others remember of its addresses' former owners: the host at
+ * once, the neighbours on the bridge by announcement.
+ */
+function introduce({ description, sandbox, host }: Work, { pair, gateway }: { pair: VethPair; gateway: Link }): void {
+	const { up, addresses, detectDuplicates } = description.container;
+	if (!up) return;
+	waitUntilUp(host, pair.port);
+	waitUntilUp(sandbox.socket, pair.container);
+	if (addresses.length === 0) return;
+	if (detectDuplicates) waitForDuplicateDetection(sandbox.socket, pair.container);
 	if (description.forwarding.length > 0) {
 		host.requestAll(
 			addresses.map(({ address }) =>
@@ -115,14 +119,7 @@ function introduce(
 			),
 		);
 	}
-	announce(sandbox, { link: pair.container, addresses });
-}
-
-function settle({ description, sandbox, host }: Work, { port, container }: VethPair): void {
-	if (!description.container.up) return;
-	waitUntilUp(host, port);
-	waitUntilUp(sandbox.socket, container);
-	if (description.container.detectDuplicates) waitForDuplicateDetection(sandbox.socket, container);
+	announce(sandbox.socket, pair.container);
 }
 
 interface Outcome {

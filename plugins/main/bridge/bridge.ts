@@ -40,9 +40,8 @@ export const bridge: Plugin<BridgeConfig> = {
 	async gc({ network, validAttachments, ipam, log }) {
 		const teardown = createTeardown(log);
 		using host = openRouteSocket();
-		const linkExists = (name: string) => findLink(host, { name }) !== undefined;
 		await teardown.step("links", () => collectHostLinks(host, { network, validAttachments }));
-		await teardown.step("spoof check", () => collectSpoofChecks(network, { validAttachments, linkExists }));
+		await teardown.step("spoof check", () => collectSpoofChecks(network, validAttachments));
 		await teardown.step("masquerade", () => collectMasquerade(network, validAttachments));
 		await teardown.step("ipam", () => ipam?.gc());
 		teardown.finish();

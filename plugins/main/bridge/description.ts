@@ -1,3 +1,4 @@
+import { announcementSysctls } from "../../../lib/attachment/announce.ts";
 import { type InterfaceDescription, ipv6Sysctls, resolveRoutes } from "../../../lib/attachment/interface.ts";
 import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
@@ -88,8 +89,7 @@ function describeContainer(
 				? []
 				: [
 						...duplicateDetection(ifName, settings.detectDuplicates),
-						// The kernel announces IPv4 addresses by itself when the link comes up again later.
-						{ path: `net/ipv4/conf/${ifName}/arp_notify`, value: "1", essential: false },
+						...announcementSysctls(ifName),
 						...ipv6Sysctls(ifName, addresses),
 					],
 	};

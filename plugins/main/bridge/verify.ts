@@ -35,7 +35,7 @@ export async function verifyAttachment(request: AttachmentRequest<BridgeConfig>)
 	const port = verifyPort(host, { device, container, description, result: prevResult });
 	verifyGateways(host, { device, description });
 	if (description.macSpoofCheck) {
-		verifySpoofCheck(request, { hostIfName: port.name, mac: container.mac });
+		verifySpoofCheck({ ...request, hostIfName: port.name, mac: container.mac });
 	}
 	if (description.masquerade !== undefined) await verifyMasquerade(request, description.masquerade);
 }

@@ -1,8 +1,8 @@
 import type { JsonMember, JsonNode } from "./json-node.ts";
 
 /**
- * Parses JSON and keeps the place of every part. Accepts exactly what RFC 8259 does; nesting is limited as in Go's
- * encoding/json, whose error texts it also uses, because operators know them from the reference.
+ * Parses JSON and keeps the place of every part. Accepts exactly what RFC 8259 does, nested up to a limit. The
+ * error texts are those of Go's encoding/json, because operators know them from the reference.
  *
  * Slower than `JSON.parse`: for explaining configurations and for the error text after `JSON.parse` has failed.
  *
@@ -27,7 +27,8 @@ export class JsonSyntaxError extends Error {
 	}
 }
 
-const maximumDepth = 10_000;
+/** Deeper than any configuration, and shallow enough for the stack. */
+const maximumDepth = 1000;
 
 interface Cursor {
 	readonly text: string;
@@ -180,5 +181,7 @@ function unexpected({ text, offset }: Cursor, where: string): JsonSyntaxError {
 function quoteCharacter(character: string): string {
 	if (character === "'") return "'\\''";
 	if (character === '"') return "'\"'";
-	return `'${JSON.stringify(character).slice(1, -1)}'`;
+	const shown = JSON.stringify(character).slice(1, -1);
+	// What cannot be seen, such as a byte order mark, is shown by its number.
+	return /^[\p{C}\p{Z}]$/u.test(shown) ? `'\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}'` : `'${shown}'`;
 }

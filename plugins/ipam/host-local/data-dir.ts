@@ -1,0 +1,46 @@
+import { accessSync, constants, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
+import { Errno, errnoOf, errnoText } from "../../../lib/linux/errno.ts";
+
+/**
+ * Finds out whether ADD could keep reservations in the directory, or make it, without changing anything.
+ * @throws CniError code 50
+ */
+export function requireUsable(dataDir: string): void {
+	const code = ErrorCode.pluginNotAvailable;
+	let directory = resolve(dataDir);
+	for (;;) {
+		try {
+			if (!statSync(directory).isDirectory()) {
+				throw unusable(dataDir, { code, reason: `"${directory}" is not a directory` });
+			}
+			accessSync(directory, constants.W_OK | constants.X_OK);
+			return;
+		} catch (thrown) {
+			const missing = errnoOf(thrown) === Errno.ENOENT && dirname(directory) !== directory;
+			if (!missing) throw explained(dataDir, { code, thrown });
+			directory = dirname(directory);
+		}
+	}
+}
+
+/** A failed system call as an error that names the directory; everything else as it is. */
+export function explained(dataDir: string, { code, thrown }: { code: number; thrown: unknown }): unknown {
+	const errno = errnoOf(thrown);
+	return errno === 0 ? thrown : unusable(dataDir, { code, reason: errnoText(errno), cause: thrown });
+}
+
+interface Unusable {
+	readonly code: number;
+	readonly reason: string;
+	readonly cause?: unknown;
+}
+
+function unusable(dataDir: string, { code, reason, cause }: Unusable): CniError {
+	const call = cause === undefined ? "" : ` (${String(cause)})`;
+	return new CniError(code, `Cannot keep reservations in "${dataDir}": ${reason}`, {
+		details: `"ipam.dataDir" must be a directory in which root can write${call}`,
+		cause,
+	});
+}
