@@ -1,11 +1,11 @@
 import { annotate, CniError, ErrorCode } from "../cni/error.ts";
+import type { ResultRoute } from "../cni/result.ts";
 import { formatAddress, formatPrefix } from "../ip/address.ts";
 import { writeSysctl } from "../linux/sysctl.ts";
 import { addAddress } from "../netlink/address.ts";
 import { type Link, setLink } from "../netlink/link.ts";
 import { addRoute, tableOrMain } from "../netlink/route.ts";
 import type { Message } from "../netlink/wire/message.ts";
-import type { ResultRoute } from "../cni/result.ts";
 import type { InterfaceDescription, SysctlDescription } from "./interface.ts";
 import type { Sandbox } from "./sandbox.ts";
 

@@ -1,5 +1,5 @@
 import type { Attachment } from "../cni/plugin.ts";
-import { attachmentPrefix, networkPrefix, type NetworkAttachment } from "../firewall/attachment-tag.ts";
+import { attachmentPrefix, type NetworkAttachment, networkPrefix } from "../firewall/attachment-tag.ts";
 import { deleteLink, isNoSuchLink, type Link, type LinkReference, listLinks } from "../netlink/link.ts";
 import type { NetlinkSocket } from "../netlink/wire/socket.ts";
 

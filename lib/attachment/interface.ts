@@ -1,5 +1,5 @@
-import { addressPlus, type Family, type IpAddress, type IpPrefix } from "../ip/address.ts";
 import type { ResultIp, ResultRoute } from "../cni/result.ts";
+import { addressPlus, type Family, type IpAddress, type IpPrefix } from "../ip/address.ts";
 
 /**
  * What the container's interface shall be. ADD applies this description (`apply-interface.ts`) and CHECK verifies it

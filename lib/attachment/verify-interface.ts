@@ -120,10 +120,21 @@ function hasConnectedRoute(
 
 function isRoute(installed: InstalledRoute, { route, link }: { route: ResultRoute; link: Link }): boolean {
 	if (!samePrefix(installed.destination, networkOf(route.dst))) return false;
-	const throughLink = installed.hops.filter(({ linkIndex }) => linkIndex === link.index);
 	// A later plugin of the chain may have chosen another default gateway, which the specification lets stand.
 	if (isDefaultPrefix(route.dst)) return installed.hops.length > 0;
+	if (!hasAttributes(installed, route)) return false;
+	const throughLink = installed.hops.filter(({ linkIndex }) => linkIndex === link.index);
 	return throughLink.some(({ gateway }) => route.gw === undefined || sameAddress(gateway, route.gw));
+}
+
+/** What the configuration leaves open, the kernel chooses; IPv6 routes have no scope. */
+function hasAttributes(installed: InstalledRoute, { dst, priority, scope, mtu, advmss }: ResultRoute): boolean {
+	return (
+		(!priority || installed.priority === priority) &&
+		(!mtu || installed.mtu === mtu) &&
+		(!advmss || installed.advmss === advmss) &&
+		(scope === undefined || dst.address.family === 6 || installed.scope === scope)
+	);
 }
 
 function fault(message: string, details = ""): CniError {

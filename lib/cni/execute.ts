@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { writeSync } from "node:fs";
+import { writeStderr } from "../linux/stdio.ts";
 import { CniError, ErrorCode } from "./error.ts";
 
 export { findPlugin, splitPath } from "./find-plugin.ts";
@@ -38,7 +38,7 @@ export function executePlugin(call: PluginCall): string {
 		}
 		const stdout = child.stdout.toString();
 		const stderr = child.stderr.toString();
-		if (stderr !== "") writeSync(2, stderr);
+		writeStderr(stderr);
 		if (child.status === 0) return stdout;
 		throw failure({ stdout, stderr, ending: describeEnding(child.status, child.signal) });
 	}

@@ -18,6 +18,7 @@ export interface Host {
 	readonly plugins: PluginRegistry;
 	readStdin(): Uint8Array;
 	writeStdout(text: string): void;
+	/** Never throws. */
 	writeStderr(text: string): void;
 }
 
@@ -27,16 +28,34 @@ export interface Host {
  * @returns the exit code
  */
 export async function runPlugin<Config>(plugin: Plugin<Config>, host: Host): Promise<number> {
+	const { stdout, exitCode } = await answer(plugin, host);
+	try {
+		host.writeStdout(stdout);
+		return exitCode;
+	} catch (thrown) {
+		// What an ADD made stays: a runtime that got no answer calls DEL.
+		const { message } = toCniError(thrown);
+		host.writeStderr(`${plugin.type}: Cannot write the answer to stdout: ${message}. It was: ${stdout}\n`);
+		return exitCode || 1;
+	}
+}
+
+interface Answer {
+	/** Empty for a command that has no result. */
+	readonly stdout: string;
+	readonly exitCode: number;
+}
+
+async function answer<Config>(plugin: Plugin<Config>, host: Host): Promise<Answer> {
 	let version = "";
 	try {
 		const environment = readEnvironment(host.variables);
 		if (environment.command === "") {
 			host.writeStderr(helpText(plugin, host));
-			return 0;
+			return { stdout: "", exitCode: 0 };
 		}
 		if (environment.command === "VERSION") {
-			host.writeStdout(`${JSON.stringify(versionAnswer(plugin, host))}\n`);
-			return 0;
+			return { stdout: `${JSON.stringify(versionAnswer(plugin, host))}\n`, exitCode: 0 };
 		}
 		const stdin = readStdin(host);
 		const document = parseDocument(stdin);
@@ -49,14 +68,13 @@ export async function runPlugin<Config>(plugin: Plugin<Config>, host: Host): Pro
 		try {
 			const call = { verb, environment, stdin, document, plugins: host.plugins, delegate: delegateIpam, log };
 			const served = await log.step(verb, () => serve(plugin, call));
-			if (served.result !== undefined) host.writeStdout(formatJson(encodeResult(served.result, served.version)));
+			const stdout = served.result === undefined ? "" : formatJson(encodeResult(served.result, served.version));
+			return { stdout, exitCode: 0 };
 		} finally {
 			log.flush();
 		}
-		return 0;
 	} catch (thrown) {
-		host.writeStdout(formatJson(errorAnswer(thrown, version)));
-		return 1;
+		return { stdout: formatJson(errorAnswer(thrown, version)), exitCode: 1 };
 	}
 }
 
@@ -110,11 +128,9 @@ function refuseOwnNamespace(verb: Verb, { netns, netnsOverride }: CniEnvironment
 		throw new CniError(ErrorCode.invalidNetns, "get plugin's netns failed", { details: String(thrown), cause: thrown });
 	}
 	if (same) {
-		throw new CniError(
-			ErrorCode.invalidNetns,
-			"plugin's netns and netns from CNI_NETNS should not be the same",
-			{ details: `CNI_NETNS is "${netns}". Pass the namespace of the container, or set CNI_NETNS_OVERRIDE=1` },
-		);
+		throw new CniError(ErrorCode.invalidNetns, "plugin's netns and netns from CNI_NETNS should not be the same", {
+			details: `CNI_NETNS is "${netns}". Pass the namespace of the container, or set CNI_NETNS_OVERRIDE=1`,
+		});
 	}
 }
 

@@ -106,17 +106,21 @@ export const commonKeys = {
 };
 
 const attachmentList = list(object({ containerID: string(""), ifname: string("") }));
+const attachmentKeyNames = ["cni.dev/valid-attachments", "cni.dev/attachments"] as const;
 const attachmentKeys = required(
 	object({ "cni.dev/valid-attachments": attachmentList, "cni.dev/attachments": attachmentList }),
 );
 
 /**
- * The attachments that GC must leave alone. A list that is absent, null or empty means that none is valid any more,
- * which is what libcni means when it sends them. The key of libcni's first release is read where the right one is missing.
+ * The attachments that GC must leave alone. A list that is empty or null (libcni's form of an empty one) means that none
+ * is valid any more. Without any list there is no proof of anything: undefined. The key of libcni's first release is
+ * read where the right one is missing.
  *
  * @throws CniError code 7: with a list that cannot be understood, nothing may be removed
  */
-export function validAttachmentsOf(document: Document): readonly Attachment[] {
+export function validAttachmentsOf(document: Document): readonly Attachment[] | undefined {
+	const present = Object.keys(document).map((key) => key.toLowerCase());
+	if (!attachmentKeyNames.some((name) => present.includes(name))) return undefined;
 	const keys = decodeKey(attachmentKeys, document, "Cannot read the list of valid attachments");
 	const attachments = keys["cni.dev/valid-attachments"] ?? keys["cni.dev/attachments"] ?? [];
 	return attachments.map((attachment, index) => {

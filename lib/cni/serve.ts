@@ -30,7 +30,7 @@ export async function serve<Config>(plugin: Plugin<Config>, call: Call): Promise
 			await plugin.del(request);
 			break;
 		case "GC":
-			await plugin.gc({ ...request, validAttachments: validAttachmentsOf(call.document) });
+			await gc(plugin, { request, call });
 			break;
 		case "STATUS":
 			await plugin.status(request);
@@ -47,6 +47,16 @@ async function add<Config>(plugin: Plugin<Config>, request: AttachmentRequest<Co
 		await rollback.undoAll(request.log);
 		throw thrown;
 	}
+}
+
+/** cnitool sends no list: it has deleted what it knew of, and cannot speak for the other runtimes of the host. */
+async function gc<Config>(
+	plugin: Plugin<Config>,
+	{ request, call: { document, log } }: { request: NetworkRequest<Config>; call: Call },
+): Promise<void> {
+	const validAttachments = validAttachmentsOf(document);
+	if (validAttachments !== undefined) await plugin.gc({ ...request, validAttachments });
+	else log.warn('Nothing collected: the request has no list "cni.dev/valid-attachments"');
 }
 
 const commonSchema = required(object(commonKeys));

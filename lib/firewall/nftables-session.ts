@@ -1,5 +1,6 @@
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { Errno, errnoOf } from "../linux/errno.ts";
+import { BatchError } from "../netlink/nftables/batch.ts";
 import { NetlinkError } from "../netlink/wire/error.ts";
 import { NETLINK_NETFILTER, type NetlinkSocket, openNetlinkSocket } from "../netlink/wire/socket.ts";
 
@@ -27,31 +28,29 @@ export function isWithoutNftables(thrown: unknown): boolean {
 	return thrown instanceof CniError && isUnavailable(thrown.cause);
 }
 
-/** What the kernel answers without nf_tables, or without the table family. */
+/** What the kernel answers without nf_tables, without the table family, or without masquerading in nf_tables. */
 function isUnavailable(thrown: unknown): boolean {
 	const errno = thrown instanceof NetlinkError ? thrown.errno : errnoOf(thrown);
-	return [EPROTONOSUPPORT, EAFNOSUPPORT, Errno.EOPNOTSUPP].includes(errno) || isUnknownSubsystem(thrown);
-}
-
-/** nfnetlink knows no subsystem "nf_tables": EINVAL, without a word about what was wrong. */
-function isUnknownSubsystem(thrown: unknown): boolean {
-	return thrown instanceof NetlinkError && thrown.errno === Errno.EINVAL && thrown.kernelText === "";
+	if ([EPROTONOSUPPORT, EAFNOSUPPORT, Errno.EOPNOTSUPP].includes(errno)) return true;
+	if (thrown instanceof BatchError) return errno === Errno.ENOENT;
+	// Without nf_tables, nfnetlink knows no such subsystem, and says nothing more about it.
+	return thrown instanceof NetlinkError && errno === Errno.EINVAL && thrown.kernelText === "";
 }
 
 function explain(thrown: unknown): unknown {
 	if (thrown instanceof CniError) return thrown;
 	const message = thrown instanceof Error ? thrown.message : String(thrown);
-	const errno = thrown instanceof NetlinkError ? thrown.errno : errnoOf(thrown);
-	return new CniError(ErrorCode.internal, `Cannot change or read the nftables ruleset: ${message}`, {
-		details: helpFor(errno, thrown),
+	return new CniError(ErrorCode.internal, `Cannot read or change the nftables ruleset: ${message}`, {
+		details: helpFor(thrown),
 		cause: thrown,
 	});
 }
 
-function helpFor(errno: number, thrown: unknown): string {
+function helpFor(thrown: unknown): string {
+	const errno = thrown instanceof NetlinkError ? thrown.errno : errnoOf(thrown);
 	if (errno === Errno.EPERM) return "Run the plugin as root, with CAP_NET_ADMIN in the namespace of the host";
 	if (isUnavailable(thrown)) {
-		return 'Load the kernel module (modprobe nf_tables), or set "ipMasqBackend": "iptables"';
+		return 'Load the kernel modules (modprobe -a nf_tables nft_chain_nat nft_masq), or set "ipMasqBackend": "iptables"';
 	}
 	return "Look at the ruleset with: nft list ruleset";
 }

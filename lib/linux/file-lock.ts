@@ -1,5 +1,5 @@
-import { errnoOf, Errno } from "./errno.ts";
-import { close, flock, LOCK_EX, LOCK_NB, open, O_CREAT, O_RDONLY } from "./libc.ts";
+import { Errno, errnoOf } from "./errno.ts";
+import { close, flock, LOCK_EX, LOCK_NB, O_CREAT, O_RDONLY, open } from "./libc.ts";
 
 /** An exclusive flock(2) on a file, held until disposed. The kernel drops it when the process ends, however it ends. */
 export interface FileLock extends Disposable {

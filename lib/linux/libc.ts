@@ -4,8 +4,8 @@
  *
  * Structures are written by the callers, little-endian: Bun has no big-endian build.
  */
-import { dlopen, read } from "bun:ffi";
-import { errnoOf, Errno, SystemError } from "./errno.ts";
+import { dlopen, ptr, read } from "bun:ffi";
+import { Errno, errnoOf, SystemError } from "./errno.ts";
 
 const { symbols: c } = dlopen("libc.so.6", {
 	__errno_location: { args: [], returns: "ptr" },
@@ -16,10 +16,12 @@ const { symbols: c } = dlopen("libc.so.6", {
 	getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
 	open: { args: ["ptr", "i32", "u32"], returns: "i32" },
 	recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
+	sendmsg: { args: ["i32", "ptr", "i32"], returns: "i64" },
 	sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
 	setns: { args: ["i32", "i32"], returns: "i32" },
 	setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
 	socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+	socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
 });
 
 /** errno of the call just made on this thread. */
@@ -50,6 +52,7 @@ function cString(text: string): Uint8Array {
 
 export const O_RDONLY = 0;
 export const O_CREAT = 0o100;
+export const O_NONBLOCK = 0o4000;
 export const O_CLOEXEC = 0o2000000;
 
 export function open(path: string, { flags, mode = 0 }: { flags: number; mode?: number }): number {
@@ -104,7 +107,10 @@ export function getsockname(fd: number, address: Uint8Array): void {
 	checked("getsockname", c.getsockname(fd, address, length));
 }
 
-export function setsockoptInt(fd: number, { level, option, value }: { level: number; option: number; value: number }): void {
+export function setsockoptInt(
+	fd: number,
+	{ level, option, value }: { level: number; option: number; value: number },
+): void {
 	const bytes = new Int32Array([value]);
 	checked("setsockopt", c.setsockopt(fd, level, option, bytes, bytes.byteLength));
 }
@@ -124,3 +130,35 @@ export function receive(fd: number, { buffer, flags = 0 }: { buffer: Uint8Array;
 export const MSG_PEEK = 0x02;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
+
+export const AF_UNIX = 1;
+
+/** Two connected sockets; socketpair(2). */
+export function socketPair(domain: number, type: number): readonly [number, number] {
+	const fds = new Int32Array(2);
+	checked("socketpair", c.socketpair(domain, type | SOCK_CLOEXEC, 0, fds));
+	return [fds[0] ?? -1, fds[1] ?? -1];
+}
+
+/** Sends descriptors (SCM_RIGHTS) and one byte over an AF_UNIX socket; unix(7). */
+export function sendDescriptors(socketFd: number, descriptors: readonly number[]): void {
+	// All in one buffer, which the call keeps alive while the kernel follows the pointers in it.
+	const controlLength = 16 + 4 * descriptors.length;
+	const buffer = new Uint8Array(80 + ((controlLength + 7) & ~7));
+	const view = new DataView(buffer.buffer);
+	const start = BigInt(ptr(buffer));
+	// struct msghdr: name and its length, iov and their number, control and its length, flags; 56 bytes.
+	view.setBigUint64(16, start + 56n, true);
+	view.setBigUint64(24, 1n, true);
+	view.setBigUint64(32, start + 80n, true);
+	view.setBigUint64(40, BigInt(controlLength), true);
+	// struct iovec: the byte behind it.
+	view.setBigUint64(56, start + 72n, true);
+	view.setBigUint64(64, 1n, true);
+	// struct cmsghdr: u64 length, i32 SOL_SOCKET, i32 SCM_RIGHTS, then the descriptors.
+	view.setBigUint64(80, BigInt(controlLength), true);
+	view.setInt32(88, 1, true);
+	view.setInt32(92, 1, true);
+	for (const [index, fd] of descriptors.entries()) view.setInt32(96 + 4 * index, fd, true);
+	checked("sendmsg", c.sendmsg(socketFd, buffer, 0));
+}

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { Errno, errnoOf, SystemError } from "./errno.ts";
-import { CLONE_NEWNET, close, fileSystemMagic, open, O_RDONLY, setns } from "./libc.ts";
+import { CLONE_NEWNET, close, fileSystemMagic, O_NONBLOCK, O_RDONLY, open, setns } from "./libc.ts";
 
 /** A network namespace held open by a descriptor. */
 export interface NetworkNamespace extends Disposable {
@@ -12,6 +12,8 @@ export interface NetworkNamespace extends Disposable {
 	 * Runs `action` with the calling thread inside the namespace, and brings the thread back, also after an exception.
 	 * The action is synchronous, so nothing else can run on this thread meanwhile; what it opens (sockets, files below
 	 * /proc/sys/net) belongs to the namespace.
+	 *
+	 * @throws NamespaceError when the path led to something else than a network namespace
 	 */
 	run<T>(action: () => T): T;
 }
@@ -38,7 +40,7 @@ export function openNamespace(path: string): NetworkNamespace {
 		if (magic !== nsfsMagic && magic !== procfsMagic) {
 			throw new NamespaceError(`unknown FS magic on "${path}": ${magic.toString(16)}`, { missing: false });
 		}
-		return { path, fd, run: (action) => runInside(fd, action), [Symbol.dispose]: () => close(fd) };
+		return { path, fd, run: (action) => runInside({ path, fd }, action), [Symbol.dispose]: () => close(fd) };
 	} catch (thrown) {
 		close(fd);
 		throw thrown;
@@ -63,10 +65,12 @@ export function isOwnNamespace(path: string): boolean | undefined {
 function openPath(path: string): number {
 	try {
 		if (path === "") throw new SystemError("open", Errno.ENOENT);
-		return open(path, { flags: O_RDONLY });
+		// Without O_NONBLOCK, a path that leads to a FIFO would be waited for until somebody opens its other end.
+		return open(path, { flags: O_RDONLY | O_NONBLOCK });
 	} catch (thrown) {
 		const errno = errnoOf(thrown);
-		const reason = thrown instanceof SystemError ? new SystemError(`failed to Statfs "${path}"`, errno).message : thrown;
+		const reason =
+			thrown instanceof SystemError ? new SystemError(`failed to Statfs "${path}"`, errno).message : thrown;
 		throw new NamespaceError(String(reason), {
 			missing: errno === Errno.ENOENT || errno === Errno.ENOTDIR,
 			cause: thrown,
@@ -74,10 +78,10 @@ function openPath(path: string): number {
 	}
 }
 
-function runInside<T>(fd: number, action: () => T): T {
+function runInside<T>(namespace: { path: string; fd: number }, action: () => T): T {
 	const home = open("/proc/thread-self/ns/net", { flags: O_RDONLY });
 	try {
-		setns(fd, CLONE_NEWNET);
+		enter(namespace);
 		try {
 			return action();
 		} finally {
@@ -85,6 +89,16 @@ function runInside<T>(fd: number, action: () => T): T {
 		}
 	} finally {
 		close(home);
+	}
+}
+
+/** Other files of nsfs and procfs (`/proc/self/ns/mnt`) have passed so far; only the kernel tells them apart. */
+function enter({ path, fd }: { path: string; fd: number }): void {
+	try {
+		setns(fd, CLONE_NEWNET);
+	} catch (thrown) {
+		if (errnoOf(thrown) !== Errno.EINVAL) throw thrown;
+		throw new NamespaceError(`"${path}" is not a network namespace`, { missing: false, cause: thrown });
 	}
 }
 

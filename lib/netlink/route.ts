@@ -6,8 +6,10 @@ import {
 	type IpPrefix,
 	networkOf,
 } from "../ip/address.ts";
+import { Errno } from "../linux/errno.ts";
 import { AF_INET, AF_INET6, addressFamily, RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE } from "./rtnetlink.ts";
 import { type Attribute, attribute, decodeAttributes, read } from "./wire/attributes.ts";
+import { NetlinkError } from "./wire/error.ts";
 import { type Message, NLM_F_CREATE, type ReceivedMessage } from "./wire/message.ts";
 import type { NetlinkSocket } from "./wire/socket.ts";
 
@@ -75,12 +77,21 @@ export function listRoutes(socket: NetlinkSocket, table: number): readonly Insta
 	return [AF_INET, AF_INET6].flatMap((family) => {
 		const header = new Uint8Array(12);
 		header[0] = family;
-		return socket
-			.dump({ type: RTM_GETROUTE, header, attributes: [attribute.u32(RTA_TABLE, table)] })
+		return dumpTable(socket, { type: RTM_GETROUTE, header, attributes: [attribute.u32(RTA_TABLE, table)] })
 			.filter(({ body }) => body[7] === RTN_UNICAST)
 			.map(decodeRoute)
 			.filter((route) => route.table === table);
 	});
+}
+
+/** A table exists, for each family, from its first route on. */
+function dumpTable(socket: NetlinkSocket, request: Message): readonly ReceivedMessage[] {
+	try {
+		return socket.dump(request);
+	} catch (thrown) {
+		if (thrown instanceof NetlinkError && thrown.errno === Errno.ENOENT) return [];
+		throw thrown;
+	}
 }
 
 export function decodeRoute({ body }: ReceivedMessage): InstalledRoute {

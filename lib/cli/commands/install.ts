@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import type { PluginRegistry } from "../../cni/call.ts";
 import { formatTable } from "../format-table.ts";
-import { installSuite } from "../install/install-suite.ts";
+import { type InstallStep, installSuite } from "../install/install-suite.ts";
 import { print } from "../print.ts";
 
 /** `cnictl install DIR` */
@@ -22,7 +22,10 @@ export function installCommand(plugins: PluginRegistry): Command {
 				force: force ?? false,
 			});
 			if (json) print(`${JSON.stringify({ directory, files: steps }, null, "\t")}\n`);
-			else
-				print(formatTable([["FILE", "WHAT", "STATE"], ...steps.map(({ file, what, state }) => [file, what, state])]));
+			else print(formatTable([["FILE", "WHAT", "STATE"], ...steps.map(rowOf)]));
 		});
+}
+
+function rowOf({ file, what, state, backup }: InstallStep): string[] {
+	return [file, what, backup === undefined ? state : `${state}; the old one is kept as ${backup}`];
 }

@@ -6,7 +6,8 @@ import { CniError, ErrorCode } from "../../cni/error.ts";
 import { errnoOf, errnoText } from "../../linux/errno.ts";
 import { print } from "../print.ts";
 import { findingToJson, formatFinding } from "../validate/format-finding.ts";
-import { type ConfigKind, validateNetwork } from "../validate/validate-network.ts";
+import type { ConfigKind } from "../validate/network-findings.ts";
+import { validateNetwork } from "../validate/validate-network.ts";
 
 /** `cnictl validate FILE...` */
 export function validateCommand(plugins: PluginRegistry): Command {

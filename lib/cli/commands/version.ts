@@ -4,6 +4,7 @@ import { findPlugin } from "../../cni/execute.ts";
 import { loadNetwork } from "../../cni/runtime/load-network.ts";
 import type { Runtime } from "../../cni/runtime/runtime.ts";
 import { supportedVersions } from "../../cni/runtime/supported-versions.ts";
+import { typesOf } from "../../cni/runtime/types-of.ts";
 import { unsetVersion } from "../../cni/version.ts";
 import { configDirectoryOf, runtimeOf } from "../attachment-command.ts";
 import { formatTable } from "../format-table.ts";
@@ -37,8 +38,8 @@ function run(networkName: string, json: boolean): void {
 	const runtime = runtimeOf(process.env);
 	const network = loadNetwork(configDirectoryOf(process.env), networkName);
 	const cniVersion = network.cniVersion === "" ? unsetVersion : network.cniVersion;
-	const types = new Set(network.plugins.flatMap(({ type, document }) => [type, ...ipamTypeOf(document)]));
-	const plugins = [...types].map((type) => probe(runtime, { type, cniVersion }));
+	const types = network.plugins.map(typesOf).flatMap(({ type, ipamType }) => [type, ipamType]);
+	const plugins = [...new Set(types)].filter((type) => type !== "").map((type) => probe(runtime, { type, cniVersion }));
 
 	if (json) print(`${JSON.stringify({ network: networkName, cniVersion, plugins }, null, "\t")}\n`);
 	else print(tableOf({ networkName, cniVersion, plugins }));
@@ -48,11 +49,6 @@ function run(networkName: string, json: boolean): void {
 		return [error || `plugin ${type} does not support config version ${JSON.stringify(cniVersion)}`];
 	});
 	if (failures.length > 0) throw new CniError(ErrorCode.incompatibleVersion, failures.join("\n"));
-}
-
-function ipamTypeOf({ ipam }: Readonly<Record<string, unknown>>): string[] {
-	const type = typeof ipam === "object" && ipam !== null && "type" in ipam ? ipam.type : "";
-	return typeof type === "string" && type !== "" ? [type] : [];
 }
 
 function probe(runtime: Runtime, { type, cniVersion }: { type: string; cniVersion: string }): PluginVersions {

@@ -6,9 +6,12 @@ import { findPlugin, splitPath } from "../../cni/execute.ts";
 import { listConfigFiles } from "../../cni/runtime/list-config-files.ts";
 import { loadNetworkFile } from "../../cni/runtime/load-network-file.ts";
 import type { NetworkList, PluginConfig } from "../../cni/runtime/network-list.ts";
+import { typesOf } from "../../cni/runtime/types-of.ts";
 import { errnoOf, errnoText } from "../../linux/errno.ts";
 import type { Finding } from "../validate/finding.ts";
-import { type ConfigKind, validateNetwork } from "../validate/validate-network.ts";
+import { itemPath, memberPath } from "../validate/json-path.ts";
+import type { ConfigKind } from "../validate/network-findings.ts";
+import { validateNetwork } from "../validate/validate-network.ts";
 
 /** One file of a directory of configurations, and the network in it. */
 export interface ListedNetwork {
@@ -20,6 +23,8 @@ export interface ListedNetwork {
 	readonly plugins: readonly string[];
 	readonly capabilities: readonly string[];
 	readonly file: string;
+	/** Whether a runtime can read it; otherwise lookups stop at this file. */
+	readonly loads: boolean;
 	readonly text: string;
 	readonly findings: readonly Finding[];
 }
@@ -50,7 +55,16 @@ async function readListed(
 	{ plugins, paths }: { plugins: PluginRegistry; paths: string },
 ): Promise<ListedNetwork> {
 	const kind = extname(file) === ".conflist" ? "conflist" : "conf";
-	const nothing = { name: "", kind, cniVersion: "", plugins: [], capabilities: [], file, text: "" } as const;
+	const nothing = {
+		name: "",
+		kind,
+		cniVersion: "",
+		plugins: [],
+		capabilities: [],
+		file,
+		loads: false,
+		text: "",
+	} as const;
 	let text: string;
 	try {
 		text = readFileSync(file, "utf8");
@@ -63,6 +77,7 @@ async function readListed(
 	const network = folder?.network ?? validation.network;
 	const findings = [...validation.findings, ...(folder?.findings ?? [])];
 	if (network === undefined) return { ...nothing, text, findings };
+	const placed = (finding: Finding) => ({ ...finding, offset: validation.offsetOf(finding.path) });
 	return {
 		name: network.name,
 		kind,
@@ -70,8 +85,9 @@ async function readListed(
 		plugins: network.plugins.map(({ type }) => type),
 		capabilities: [...new Set(network.plugins.flatMap(enabledCapabilities))],
 		file,
+		loads: folder === undefined || folder.network !== undefined,
 		text,
-		findings: [...findings, ...missingPlugins(network, paths)],
+		findings: [...findings, ...missingPlugins(network, { paths, kind }).map(placed)],
 	};
 }
 
@@ -89,33 +105,38 @@ function enabledCapabilities({ capabilities }: PluginConfig): string[] {
 	return Object.keys(capabilities).filter((name) => capabilities[name] === true);
 }
 
-function missingPlugins(network: NetworkList, paths: string): Finding[] {
+/** Plugins of the network, and their IPAM plugins, that are in no directory of CNI_PATH. */
+function missingPlugins({ plugins }: NetworkList, { paths, kind }: { paths: string; kind: ConfigKind }): Finding[] {
 	if (paths === "") {
 		const message = "CNI_PATH is not set: nobody looked whether the plugins are there";
 		return [{ severity: "note", path: "", message }];
 	}
-	const types = new Set(network.plugins.flatMap(({ type, document }) => [type, ...ipamTypeOf(document.ipam)]));
-	return [...types].flatMap((type) => {
-		try {
-			findPlugin(type, splitPath(paths));
-			return [];
-		} catch (thrown) {
-			return [{ severity: "error", path: "", message: errorText(thrown) } as const];
-		}
+	const directories = splitPath(paths);
+	return plugins.flatMap((plugin, index) => {
+		const { type, ipamType } = typesOf(plugin);
+		const path = kind === "conflist" ? itemPath("plugins", index) : "";
+		return [
+			...missing(type, { directories, path: memberPath(path, "type") }),
+			...(ipamType === "" ? [] : missing(ipamType, { directories, path: memberPath(path, "ipam.type") })),
+		];
 	});
 }
 
-function ipamTypeOf(ipam: unknown): string[] {
-	const type = typeof ipam === "object" && ipam !== null && "type" in ipam ? ipam.type : undefined;
-	return typeof type === "string" && type !== "" ? [type] : [];
+function missing(type: string, { directories, path }: { directories: readonly string[]; path: string }): Finding[] {
+	try {
+		findPlugin(type, directories);
+		return [];
+	} catch (thrown) {
+		return [{ severity: "error", path, message: errorText(thrown) }];
+	}
 }
 
 /** What a file suffers from those that a runtime reads before it. */
 function orderFindings({ name }: ListedNetwork, before: readonly ListedNetwork[]): Finding[] {
 	const findings: Finding[] = [];
-	const broken = before.find((other) => other.plugins.length === 0);
+	const broken = before.find((other) => !other.loads);
 	if (broken !== undefined) {
-		const message = `cannot be found by its name, since runtimes stop at the broken file "${broken.file}" before it`;
+		const message = `cannot be found by its name, since lookups stop at the broken file "${broken.file}" before it`;
 		findings.push({ severity: "error", path: "", message });
 	}
 	const same = before.find((other) => other.name === name && name !== "");

@@ -1,11 +1,12 @@
 import type { PluginRegistry } from "../../cni/call.ts";
 import type { Plugin } from "../../cni/plugin.ts";
 import type { JsonNode } from "../../cni/runtime/json/json-node.ts";
+import { asObject, memberOf, objectMemberOf } from "../../cni/runtime/member-of.ts";
 import { decodeDocument, type Schema, SchemaError, type Shape } from "../../cni/schema.ts";
-import { commonSchema, knownCapabilities } from "./common-keys.ts";
+import { capabilityFindings } from "./capability-findings.ts";
+import { commonSchema } from "./common-keys.ts";
 import type { Finding } from "./finding.ts";
 import { memberPath } from "./json-path.ts";
-import { nearestKey } from "./nearest-key.ts";
 import { unknownKeys } from "./unknown-keys.ts";
 
 export interface PluginContext {
@@ -18,11 +19,11 @@ export interface PluginContext {
 /** What is wrong with the configuration of one plugin, as far as its own and its IPAM plugin's schemas tell. */
 export async function pluginFindings(node: JsonNode, value: unknown, context: PluginContext): Promise<Finding[]> {
 	const { path, plugins } = context;
-	const document = objectOf(value);
+	const document = asObject(value);
 	if (document === undefined)
 		return [{ severity: "error", path, message: "must be an object: a plugin's configuration" }];
 	const type = textOf(document, "type");
-	const ipam = objectOf(member(document, "ipam")) ?? {};
+	const ipam = objectMemberOf(document, "ipam") ?? {};
 	const ipamType = textOf(ipam, "type");
 	const own = await load(plugins, type);
 	const ipamPlugin = await load(plugins, ipamType);
@@ -30,8 +31,8 @@ export async function pluginFindings(node: JsonNode, value: unknown, context: Pl
 	const shape = mergeShapes(schemas.map((schema) => schema.shape));
 	const foreignIpam = ipamType !== "" && ipamPlugin === undefined;
 	return [
-		...typeFindings(type, { own, path }),
-		...unknownKeys(node, foreignIpam ? withFreeIpam(shape) : shape, { path, open: own === undefined }),
+		...typeFindings(document, { own, path }),
+		...unknownKeys(node, ipamPlugin === undefined ? withFreeIpam(shape) : shape, { path, open: own === undefined }),
 		...wrongTypes(schemas, document, path),
 		...ipamFindings({ ipam, ipamType, foreignIpam, path }),
 		...capabilityFindings(document, { own, ipamPlugin, path }),
@@ -68,8 +69,13 @@ function withFreeIpam(shape: Shape): Shape {
 	return shape.kind === "object" ? { kind: "object", fields: { ...shape.fields, ipam: { kind: "any" } } } : shape;
 }
 
-function typeFindings(type: string, { own, path }: { own: Plugin<unknown> | undefined; path: string }): Finding[] {
+function typeFindings(
+	document: Readonly<Record<string, unknown>>,
+	{ own, path }: { own: Plugin<unknown> | undefined; path: string },
+): Finding[] {
 	const at = memberPath(path, "type");
+	const type = memberOf(document, "type") ?? "";
+	if (typeof type !== "string") return [];
 	if (type === "") return [{ severity: "error", path: at, message: `missing. Name the executable: "type": "bridge"` }];
 	if (type.includes("/")) return [{ severity: "error", path: at, message: `"${type}" must be a name, not a path` }];
 	if (own !== undefined) return [];
@@ -114,37 +120,6 @@ function ipamFindings(given: {
 	return [{ severity: "error", path: at, message }];
 }
 
-/** Capabilities that no runtime knows, or that the plugin does not look at. */
-function capabilityFindings(
-	document: Readonly<Record<string, unknown>>,
-	{
-		own,
-		ipamPlugin,
-		path,
-	}: { own: Plugin<unknown> | undefined; ipamPlugin: Plugin<unknown> | undefined; path: string },
-): Finding[] {
-	const enabled = Object.entries(objectOf(member(document, "capabilities")) ?? {}).filter(
-		([, value]) => value === true,
-	);
-	const read = [own, ipamPlugin].flatMap((plugin) => runtimeKeysOf(plugin?.schema.shape));
-	return enabled.flatMap(([name]): Finding[] => {
-		const at = memberPath(memberPath(path, "capabilities"), name);
-		if (read.includes(name)) return [];
-		if (!(knownCapabilities as readonly string[]).includes(name)) {
-			const nearest = nearestKey(name, [...knownCapabilities, ...read]);
-			const help = nearest === undefined ? "" : `. Did you mean "${nearest}"?`;
-			return [{ severity: "warning", path: at, message: `no capability of the conventions${help}` }];
-		}
-		if (own === undefined) return [];
-		return [{ severity: "warning", path: at, message: `"${own.type}" does not read this capability` }];
-	});
-}
-
-function runtimeKeysOf(shape: Shape | undefined): string[] {
-	const runtimeConfig = shape?.kind === "object" ? shape.fields.runtimeConfig : undefined;
-	return runtimeConfig?.kind === "object" ? Object.keys(runtimeConfig.fields) : [];
-}
-
 /** Keys that the runtime writes over, or that belong to it. */
 function misplacedKeys(document: Readonly<Record<string, unknown>>, { inList, path }: PluginContext): Finding[] {
 	const findings: Finding[] = [];
@@ -161,17 +136,7 @@ function misplacedKeys(document: Readonly<Record<string, unknown>>, { inList, pa
 	return findings;
 }
 
-function objectOf(value: unknown): Readonly<Record<string, unknown>> | undefined {
-	return typeof value === "object" && value !== null && !Array.isArray(value)
-		? (value as Record<string, unknown>)
-		: undefined;
-}
-
 function textOf(document: Readonly<Record<string, unknown>>, key: string): string {
-	const value = member(document, key);
+	const value = memberOf(document, key);
 	return typeof value === "string" ? value : "";
-}
-
-function member(document: Readonly<Record<string, unknown>>, key: string): unknown {
-	return document[key] ?? Object.entries(document).findLast(([name]) => name.toLowerCase() === key.toLowerCase())?.[1];
 }

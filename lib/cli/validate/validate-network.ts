@@ -1,5 +1,5 @@
 import type { PluginRegistry } from "../../cni/call.ts";
-import { errorText, toCniError } from "../../cni/error.ts";
+import { errorText } from "../../cni/error.ts";
 import type { JsonNode } from "../../cni/runtime/json/json-node.ts";
 import { JsonSyntaxError, parseJsonText } from "../../cni/runtime/json/parse-json-text.ts";
 import { wrapPluginConfig } from "../../cni/runtime/load-network-file.ts";
@@ -7,23 +7,22 @@ import type { NetworkList } from "../../cni/runtime/network-list.ts";
 import { parseNetworkList } from "../../cni/runtime/parse-network-list.ts";
 import { parsePluginConfig } from "../../cni/runtime/parse-plugin-config.ts";
 import { decodeDocument, type SchemaError } from "../../cni/schema.ts";
-import { validateNetworkName } from "../../cni/validate.ts";
 import { listSchema } from "./common-keys.ts";
 import { duplicateKeys } from "./duplicate-keys.ts";
 import type { Finding } from "./finding.ts";
 import { itemPath, offsetsByPath } from "./json-path.ts";
+import { type ConfigKind, networkFindings } from "./network-findings.ts";
 import { pluginFindings } from "./plugin-findings.ts";
 import { unknownKeys } from "./unknown-keys.ts";
-import { versionFindings } from "./version-findings.ts";
 
 /** A configuration as far as it can be read, and what there is to say about it. */
 export interface Validation {
 	readonly network: NetworkList | undefined;
 	/** In the order of the text. */
 	readonly findings: readonly Finding[];
+	/** Where in the text a path is; where it is missing, the nearest object around it. */
+	readonly offsetOf: (path: string) => number;
 }
-
-export type ConfigKind = "conflist" | "conf";
 
 /** Examines the text of a configuration. Plugins of a folder beside it are examined by themselves. */
 export async function validateNetwork(
@@ -36,12 +35,12 @@ export async function validateNetwork(
 	} catch (thrown) {
 		if (!(thrown instanceof JsonSyntaxError)) throw thrown;
 		const { message, offset } = thrown;
-		return { network: undefined, findings: [{ severity: "error", path: "", offset, message: explain(text, message) }] };
+		return unreadable({ severity: "error", path: "", offset, message: explain(text, message) });
 	}
 	const document: unknown = JSON.parse(text);
 	if (root.kind !== "object") {
 		const message = "must be an object: the configuration of a network";
-		return { network: undefined, findings: [{ severity: "error", path: "", offset: root.offset, message }] };
+		return unreadable({ severity: "error", path: "", offset: root.offset, message });
 	}
 	const findings =
 		kind === "conflist"
@@ -50,7 +49,13 @@ export async function validateNetwork(
 	findings.push(...duplicateKeys(root));
 	const network = readNetwork(text, { kind, findings });
 	if (network !== undefined) findings.push(...networkFindings(network, { kind }));
-	return { network, findings: inOrder(findings, root) };
+	const offsets = offsetsByPath(root);
+	const offsetOf = (path: string) => nearestOffset(path, offsets);
+	return { network, findings: inOrder(findings, offsetOf), offsetOf };
+}
+
+function unreadable(finding: Finding): Validation {
+	return { network: undefined, findings: [finding], offsetOf: () => 0 };
 }
 
 function explain(text: string, message: string): string {
@@ -96,37 +101,10 @@ function readNetwork(
 	}
 }
 
-function networkFindings(network: NetworkList, { kind }: { kind: ConfigKind }): Finding[] {
-	const findings: Finding[] = [];
-	if (network.name === "") {
-		findings.push({ severity: "error", path: "name", message: `missing. Every network has one: "name": "mynet"` });
-	} else {
-		try {
-			validateNetworkName(network.name);
-		} catch (thrown) {
-			const help = "Use letters, digits, _ . - and begin with a letter or digit";
-			findings.push({ severity: "error", path: "name", message: `${toCniError(thrown).message}. ${help}` });
-		}
-	}
-	findings.push(...versionFindings(network.cniVersion, { path: "cniVersion" }));
-	if (kind === "conf") {
-		const message =
-			"configurations of a single plugin ended with version 1.0.0. Put it into the plugins of a .conflist";
-		const severity = network.cniVersion.startsWith("0.") || network.cniVersion === "" ? "note" : "warning";
-		findings.push({ severity, path: "", message });
-	}
-	if (kind === "conflist" && network.plugins.length === 0) {
-		const message = `no plugins here: only those in the folder "${network.name}" beside this file are used`;
-		findings.push({ severity: "note", path: "", message });
-	}
-	return findings;
-}
-
 /** Findings by their place in the text; a key that is missing stands where the object that lacks it does. */
-function inOrder(findings: readonly Finding[], root: JsonNode): Finding[] {
-	const offsets = offsetsByPath(root);
+function inOrder(findings: readonly Finding[], offsetOf: Validation["offsetOf"]): Finding[] {
 	return findings
-		.map((finding) => ({ ...finding, offset: finding.offset ?? nearestOffset(finding.path, offsets) }))
+		.map((finding) => ({ ...finding, offset: finding.offset ?? offsetOf(finding.path) }))
 		.sort((a, b) => a.offset - b.offset);
 }
 

@@ -3,9 +3,14 @@ import { compareVersions, isSpecVersion, latestVersion, parseVersion, specVersio
 import type { Finding } from "./finding.ts";
 
 /** What is to be said about the version that a network's plugins are told. */
-export function versionFindings(cniVersion: string, { path }: { path: string }): Finding[] {
+export function versionFindings(
+	cniVersion: string,
+	{ path, kind }: { path: string; kind: "conflist" | "conf" },
+): Finding[] {
 	if (cniVersion === "") {
 		const message = "no version: plugins answer as 0.1.0, and CHECK, GC and STATUS do not reach them";
+		// A single configuration without a version is what Mesos needs.
+		if (kind === "conf") return [{ severity: "note", path, message }];
 		return [{ severity: "warning", path, message: `${message}. Write "cniVersion": "${latestVersion}"` }];
 	}
 	if (!isSpecVersion(cniVersion)) return [{ severity: "error", path, message: describe(cniVersion) }];

@@ -1,6 +1,7 @@
 import { CniError, ErrorCode } from "../error.ts";
 import { goJsonKindOf } from "./json/go-type-of.ts";
 import { JsonError, parseJson } from "./json/parse-json.ts";
+import { memberOf } from "./member-of.ts";
 import type { PluginConfig } from "./network-list.ts";
 
 /** Parses the configuration of one plugin: a `.conf` file. @throws CniError as {@link pluginConfigOf} */
@@ -39,27 +40,19 @@ export function pluginConfigOf(value: unknown): PluginConfig {
 }
 
 function textOf(document: Record<string, unknown>, key: string): string {
-	const value = member(document, key) ?? "";
+	const value = memberOf(document, key) ?? "";
 	if (typeof value === "string") return value;
 	throw wrongType(value, key, "string");
 }
 
 function capabilitiesOf(document: Record<string, unknown>): Record<string, boolean> {
-	const value = member(document, "capabilities") ?? {};
+	const value = memberOf(document, "capabilities") ?? {};
 	if (typeof value !== "object" || Array.isArray(value)) throw wrongType(value, "capabilities", "map[string]bool");
 	const entries = Object.entries(value).map(([name, enabled]): [string, boolean] => {
 		if (enabled !== null && typeof enabled !== "boolean") throw wrongType(enabled, `capabilities.${name}`, "bool");
 		return [name, enabled ?? false];
 	});
 	return Object.fromEntries(entries);
-}
-
-/** The value of the last key that equals `key` but for its case; null is the same as absent. */
-function member(document: Record<string, unknown>, key: string): unknown {
-	const exact = document[key];
-	if (exact !== undefined) return exact;
-	const folded = key.toLowerCase();
-	return Object.entries(document).findLast(([name]) => name.toLowerCase() === folded)?.[1];
 }
 
 function wrongType(value: unknown, key: string, wanted: string): CniError {

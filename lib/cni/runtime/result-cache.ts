@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { Errno, errnoOf } from "../../linux/errno.ts";
 import { CniError, ErrorCode } from "../error.ts";
 import type { Attachment } from "../plugin.ts";
+import { asObject } from "./member-of.ts";
 import type { NetworkList } from "./network-list.ts";
 import { encodeRecordedResult, type RecordedResult, recordedResultOf } from "./recorded-result.ts";
 import type { CniArg, RuntimeAttachment } from "./runtime.ts";
@@ -125,7 +126,7 @@ function writeAtomically(path: string, { temporary, entry }: { temporary: string
 	renameSync(temporary, path);
 }
 
-function readJson(path: string): Record<string, unknown> | undefined {
+function readJson(path: string): Readonly<Record<string, unknown>> | undefined {
 	let text: string;
 	try {
 		text = readFileSync(path, "utf8");
@@ -146,7 +147,7 @@ function readJson(path: string): Record<string, unknown> | undefined {
 }
 
 function readAttachment(path: string): CachedAttachment | undefined {
-	let body: Record<string, unknown> | undefined;
+	let body: Readonly<Record<string, unknown>> | undefined;
 	try {
 		body = readJson(path);
 	} catch {
@@ -177,12 +178,6 @@ function namesIn(directory: string): string[] {
 	} catch {
 		return [];
 	}
-}
-
-function asObject(value: unknown): Record<string, unknown> | undefined {
-	return typeof value === "object" && value !== null && !Array.isArray(value)
-		? (value as Record<string, unknown>)
-		: undefined;
 }
 
 function isText(value: unknown): value is string {

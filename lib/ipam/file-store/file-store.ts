@@ -114,7 +114,10 @@ function reserveAll(context: ReserveContext): ReserveOutcome {
 		for (const [setIndex, { address }] of made.entries()) writeCursor(layout.directory, { setIndex, address });
 		complete = true;
 	} finally {
-		if (!complete) for (const { address } of made) removeFile(pathOf(layout, address));
+		if (!complete && made.length > 0) {
+			removeAll(made.map(({ address }) => pathOf(layout, address)));
+			index.unchanged();
+		}
 	}
 	index.added(owner, made);
 	return { kind: "reserved", addresses: made.map(({ address }) => address) };
@@ -139,11 +142,14 @@ function lockCreating({ directory, lock: path }: Layout, lock: FileStoreOptions[
 	}
 }
 
+/** ENOTDIR: something else has the place of dataDir. Whatever it is, it holds no reservation. */
+const noDirectory: readonly number[] = [Errno.ENOENT, Errno.ENOTDIR];
+
 function lockExisting({ lock: path }: Layout, lock: FileStoreOptions["lock"]): Disposable | undefined {
 	try {
 		return lock(path);
 	} catch (thrown) {
-		if (errnoOf(thrown) === Errno.ENOENT) return undefined;
+		if (noDirectory.includes(errnoOf(thrown))) return undefined;
 		throw thrown;
 	}
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { Errno, errnoOf } from "../../linux/errno.ts";
 
@@ -19,10 +19,6 @@ export function removeFile(path: string): boolean {
 		return true;
 	};
 	return unless([Errno.ENOENT], remove) ?? false;
-}
-
-export function removeTree(path: string): void {
-	rmSync(path, { recursive: true, force: true });
 }
 
 /** Writes in place, mode 0600, and makes the directory (0700) where it is missing. */

@@ -32,11 +32,15 @@ export function preparePending(directory: string, content: string): PendingReser
 	};
 }
 
-/** Removes what killed processes left. One too many is harmless: its process writes in place. */
+/** Removes what killed processes left, if it can. One too many is harmless: its process writes in place. */
 export function sweepPending(directory: string): void {
-	for (const name of namesIn(directory)) {
-		const pid = Number.parseInt(name, 10);
-		if (!(pid > 0 && isAlive(pid))) removeFile(`${directory}/${name}`);
+	try {
+		for (const name of namesIn(directory)) {
+			const pid = Number.parseInt(name, 10);
+			if (!(pid > 0 && isAlive(pid))) removeFile(`${directory}/${name}`);
+		}
+	} catch {
+		// Nobody looks in there but us: what stays costs a few bytes.
 	}
 }
 

@@ -1,7 +1,7 @@
 import type { Attachment } from "../../cni/plugin.ts";
 import { type Family, formatAddress, type IpAddress } from "../../ip/address.ts";
 import { addCooling, type CoolingAddress, coolingAddresses, forgetCooling, writeCooling } from "./cooling-log.ts";
-import { isIndexFresh, stampIndex } from "./freshness.ts";
+import { openStamp } from "./freshness.ts";
 import type { Layout } from "./layout.ts";
 import { addLines, linesOfContainer, rebuildOwners, removeLines } from "./owner-index.ts";
 import { sweepPending } from "./pending.ts";
@@ -23,6 +23,8 @@ export interface ReservationIndex {
 	added(owner: Attachment, addresses: readonly TakenAddress[]): void;
 	/** `rests` starts the cooldown of the addresses. */
 	removed(owner: Attachment, change: { addresses: readonly IpAddress[]; rests: boolean }): void;
+	/** What changed since was taken back. */
+	unchanged(): void;
 	/** Reads the directory anew, unless this was done since the index was opened. Whether it was done now. */
 	rebuild(): boolean;
 	/** Ends the rest of those that have rested long enough; returns the others, the one released longest ago first. */
@@ -45,23 +47,26 @@ export interface IndexOptions {
 
 export function openIndex(layout: Layout, { cooldownMs, now, scanned }: IndexOptions): ReservationIndex {
 	const taken = createTakenIndex(layout.taken);
+	const stamp = openStamp(layout);
 	/** The directory as it was read in this call: it serves even when nothing can be written beside it. */
 	let scan: readonly ScannedReservation[] | undefined;
 
 	const isResting = ({ releasedAt }: CoolingAddress) => now() - releasedAt < cooldownMs;
 
-	/** Whatever fails here costs time later and nothing else: the stamp does not fit then. */
+	let isComplete = true;
+
+	/** Whatever fails here costs time later and nothing else: the stamp does not fit then, nor after later changes. */
 	function learn(change: () => void): void {
-		attempt(() => {
-			change();
-			stampIndex(layout);
-		});
+		const learnt = attempt(change);
+		isComplete &&= learnt;
+		if (isComplete) attempt(() => stamp.renew());
 	}
 
 	function startRest(addresses: readonly IpAddress[]): void {
 		const releasedAt = now();
 		const entries = addresses.map((address) => ({ address, releasedAt }));
 		for (const address of addCooling(layout, { entries, cooldownMs })) taken.unmark(address);
+		for (const address of addresses) taken.mark(address);
 	}
 
 	function learnAll(found: readonly ScannedReservation[]): void {
@@ -71,13 +76,13 @@ export function openIndex(layout: Layout, { cooldownMs, now, scanned }: IndexOpt
 			sweepPending(layout.pending);
 			if (cooldownMs === 0) forgetCooling(layout);
 			const resting = cooldownMs === 0 ? [] : coolingAddresses(layout).filter(isResting);
-			taken.rebuild([...reserved, ...resting].map(({ address }) => address));
+			taken.rebuild(reserved.map(addressOf), resting.map(addressOf));
 			rebuildOwners(layout.owners, reserved);
 		});
 	}
 
 	if (scanned !== undefined) learnAll(scanned);
-	else if (!isIndexFresh(layout)) learnAll(scanReservations(layout.directory));
+	else if (!stamp.fits()) learnAll(scanReservations(layout.directory));
 
 	return {
 		heldBy: (owner) => holdings(owner, scan ?? readHoldings(layout, owner.containerId)),
@@ -98,6 +103,7 @@ export function openIndex(layout: Layout, { cooldownMs, now, scanned }: IndexOpt
 				else for (const address of addresses) taken.unmark(address);
 			});
 		},
+		unchanged: () => learn(() => {}),
 		rebuild() {
 			if (scan !== undefined) return false;
 			learnAll(scanReservations(layout.directory));
@@ -114,12 +120,13 @@ export function openIndex(layout: Layout, { cooldownMs, now, scanned }: IndexOpt
 		},
 		rest(addresses) {
 			if (cooldownMs === 0 || addresses.length === 0) return;
-			learn(() => {
-				startRest(addresses);
-				for (const address of addresses) taken.mark(address, { sparse: true });
-			});
+			learn(() => startRest(addresses));
 		},
 	};
+}
+
+function addressOf({ address }: { readonly address: IpAddress }): IpAddress {
+	return address;
 }
 
 type Holding = Pick<ScannedReservation, "address" | "owner">;
@@ -142,10 +149,12 @@ function holdings({ containerId, ifName }: Attachment, all: readonly Holding[]):
 	return own.length > 0 ? own : of("");
 }
 
-function attempt(action: () => void): void {
+/** Whether it could be done. What could not be written beside is one more thing that the next caller finds out. */
+function attempt(action: () => void): boolean {
 	try {
 		action();
+		return true;
 	} catch {
-		// A hint that could not be written is one system call more for the next caller.
+		return false;
 	}
 }

@@ -10,10 +10,11 @@ export function reservationText({ containerId, ifName }: Attachment): string {
 
 /**
  * The owner in a reservation file; `ifName` is empty in the format of older releases, which hold the container's id
- * alone. Undefined for an empty file: a crash, see layout.ts.
+ * alone. Undefined for an empty file: a crash, see layout.ts. After a power failure, some file systems give zeros for
+ * what was not written in time.
  */
 export function parseReservation(text: string): Attachment | undefined {
-	const content = text.trim();
+	const content = text.replaceAll("\0", "").trim();
 	if (content === "") return undefined;
 	const separator = content.indexOf("\r\n");
 	if (separator < 0) return { containerId: content, ifName: "" };

@@ -4,6 +4,7 @@ import { roundRobin, type Span } from "../round-robin.ts";
 import { countTaken } from "./count-taken.ts";
 import { readCursor } from "./cursor.ts";
 import { readText, removeFile } from "./files.ts";
+import { parseReservation } from "./reservation.ts";
 import type { ReservationIndex } from "./reservation-index.ts";
 
 export interface TakeTarget {
@@ -17,7 +18,8 @@ export function take({ directory, pending }: TakeTarget, address: IpAddress): bo
 	const path = `${directory}/${formatAddress(address)}`;
 	if (pending.link(path)) return true;
 	// Only what is surely no reservation makes way: an empty file, which was left by a crash (layout.ts).
-	if (readText(path)?.trim() !== "") return false;
+	const text = readText(path);
+	if (text === undefined || parseReservation(text) !== undefined) return false;
 	removeFile(path);
 	return pending.link(path);
 }

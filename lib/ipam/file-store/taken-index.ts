@@ -14,8 +14,11 @@ export interface TakenIndex {
 	/** Marks an address. Where there is no bitmap yet, `sparse` makes none: for addresses far from all others. */
 	mark(address: IpAddress, options?: { sparse?: boolean }): void;
 	unmark(address: IpAddress): void;
-	/** Replaces all bitmaps; should writing them fail, this object still knows them. */
-	rebuild(addresses: Iterable<IpAddress>): void;
+	/**
+	 * Replaces all bitmaps. `resting` addresses are always marked: no reservation file would tell that they are not to
+	 * be had. Should writing fail, this object still knows them all.
+	 */
+	rebuild(reserved: readonly IpAddress[], resting: readonly IpAddress[]): void;
 }
 
 const blockBits = 16n;
@@ -27,11 +30,7 @@ export function createTakenIndex(directory: string): TakenIndex {
 	const blocks = new Map<string, Uint8Array | undefined>();
 
 	function load(path: string): Uint8Array | undefined {
-		if (!blocks.has(path))
-			blocks.set(
-				path,
-				unless([Errno.ENOENT], () => readFileSync(path)),
-			);
+		if (!blocks.has(path)) blocks.set(path, readBlock(path));
 		return blocks.get(path);
 	}
 
@@ -65,17 +64,20 @@ export function createTakenIndex(directory: string): TakenIndex {
 		unmark(address) {
 			if (load(blockPath(directory, address)) !== undefined) write(address, (byte, bit) => byte & ~bit);
 		},
-		rebuild(addresses) {
+		rebuild(reserved, resting) {
 			blocks.clear();
 			const offsets = new Map<string, number[]>();
-			for (const address of addresses) {
+			for (const address of [...reserved, ...resting]) {
 				const path = blockPath(directory, address);
 				const block = offsets.get(path);
 				const offset = Number(address.value & 0xffffn);
 				if (block === undefined) offsets.set(path, [offset]);
 				else block.push(offset);
 			}
-			for (const [path, block] of offsets) if (block.length >= sparseLimit) blocks.set(path, bitmapOf(block));
+			const dense = new Set(resting.map((address) => blockPath(directory, address)));
+			for (const [path, block] of offsets) {
+				if (block.length >= sparseLimit || dense.has(path)) blocks.set(path, bitmapOf(block));
+			}
 			const written = [...blocks];
 			for (const path of namesIn(directory).map((name) => `${directory}/${name}`)) {
 				if (blocks.has(path)) continue;
@@ -85,6 +87,15 @@ export function createTakenIndex(directory: string): TakenIndex {
 			for (const [path, bytes] of written) if (bytes !== undefined) writeBeside(path, bytes);
 		},
 	};
+}
+
+/** A bitmap that cannot be read is as none. */
+function readBlock(path: string): Uint8Array | undefined {
+	try {
+		return readFileSync(path);
+	} catch {
+		return undefined;
+	}
 }
 
 function blockPath(directory: string, { family, value }: IpAddress): string {

@@ -68,11 +68,18 @@ export function readGeneration(socket: NetlinkSocket): number {
 	return answer === undefined ? 0 : (read.u32be(nftAttributes(answer).get(NFTA_GEN_ID)) ?? 0);
 }
 
-const transactionAttempts = 50;
+/** What others' commits between our reading and changing show as, and how often that is believed. */
+const disturbances: Readonly<Record<number, number>> = {
+	[ERESTART]: 50,
+	[Errno.EAGAIN]: 50,
+	[Errno.EBUSY]: 50,
+	// Also what a kernel says that lacks an expression or a type of chain; that does not change.
+	[Errno.ENOENT]: 5,
+};
 
 /**
  * Runs `attempt` until it is not disturbed: reading the ruleset and changing it are two steps, and what others commit
- * in between shows as ERESTART (wrong generation), ENOENT (what was to be changed is gone), or EBUSY.
+ * in between shows as ERESTART (another generation), ENOENT (what was to be changed is gone), or EBUSY.
  *
  * @throws what the last attempt threw
  */
@@ -81,13 +88,7 @@ export function retryDisturbed<T>(attempt: () => T): T {
 		try {
 			return attempt();
 		} catch (thrown) {
-			const disturbed =
-				thrown instanceof BatchError &&
-				(thrown.errno === ERESTART ||
-					thrown.errno === Errno.ENOENT ||
-					thrown.errno === Errno.EBUSY ||
-					thrown.errno === Errno.EAGAIN);
-			if (!disturbed || tries === transactionAttempts) throw thrown;
+			if (!(thrown instanceof BatchError) || tries >= (disturbances[thrown.errno] ?? 0)) throw thrown;
 			// Many at once would disturb each other again and again, were they all to repeat in step.
 			if (tries > 3) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Math.random() * tries);
 		}

@@ -1,3 +1,4 @@
+import { closeInBackground } from "../../linux/close-in-background.ts";
 import { Errno, errnoOf, SystemError } from "../../linux/errno.ts";
 import {
 	AF_NETLINK,
@@ -77,7 +78,8 @@ export function openNetlinkSocket(protocol: number): NetlinkSocket {
 		bind(fd, sockaddr());
 		const name = sockaddr();
 		getsockname(fd, name);
-		return new Conversation(fd, new DataView(name.buffer).getUint32(4, true));
+		const portId = new DataView(name.buffer).getUint32(4, true);
+		return new Conversation(fd, { portId, close: protocol === NETLINK_NETFILTER ? closeInBackground : close });
 	} catch (thrown) {
 		close(fd);
 		throw thrown;
@@ -103,12 +105,14 @@ function sockaddr(): Uint8Array {
 class Conversation implements NetlinkSocket {
 	readonly #fd: number;
 	readonly #portId: number;
+	readonly #close: (fd: number) => void;
 	#sequence = 1;
 	#buffer = new Uint8Array(32 * 1024);
 
-	constructor(fd: number, portId: number) {
+	constructor(fd: number, { portId, close }: { portId: number; close: (fd: number) => void }) {
 		this.#fd = fd;
 		this.#portId = portId;
+		this.#close = close;
 	}
 
 	request(message: Message): void {
@@ -172,7 +176,7 @@ class Conversation implements NetlinkSocket {
 	}
 
 	[Symbol.dispose](): void {
-		close(this.#fd);
+		this.#close(this.#fd);
 	}
 
 	/** The objects of one run of the dump, or undefined when it has to be begun again. */

@@ -13,7 +13,7 @@ import type { Link } from "../../../lib/netlink/link.ts";
 import { replaceNeighbour } from "../../../lib/netlink/neighbour.ts";
 import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
-import { ensureBridge, ensureGatewayAddress } from "./bridge-device.ts";
+import { ensureBridge, ensureGatewayAddress, keepBridgeMac } from "./bridge-device.ts";
 import { type BridgeConfig, type BridgeSettings, parseSettings } from "./config.ts";
 import { type BridgeDescription, describeBridge } from "./description.ts";
 import { planResult } from "./plan-result.ts";
@@ -42,8 +42,9 @@ export async function attach(request: Request): Promise<Result> {
 	const work: Work = { request, settings, description, sandbox, host };
 	const { log } = request;
 
-	const device = log.step("bridge", () => ensureBridge(host, { bridge: description.bridge, mtu: settings.mtu }));
-	const pair = log.step("veth", () => connect(work, device));
+	const found = log.step("bridge", () => ensureBridge(host, { bridge: description.bridge, mtu: settings.mtu }));
+	const pair = log.step("veth", () => connect(work, found));
+	const device = keepBridgeMac(host, { bridge: found, port: pair.port });
 	log.step("spoof check", () => guard(work, pair));
 	log.step("interface", () => applyInterface(sandbox, { link: pair.container, description: description.container }));
 	const vlanGateway = log.step("gateway", () => becomeGateway(work, device));
@@ -66,7 +67,9 @@ function connect({ request, description, sandbox, host }: Work, bridge: Link): V
 		description,
 		created: (name) =>
 			request.rollback.push(`veth "${name}"`, () => {
-				removeLink(host, { name });
+				// The sockets of the ADD are closed by then.
+				using socket = openRouteSocket();
+				removeLink(socket, { name });
 			}),
 	});
 	configurePort(host, { link: pair.port, wanted: description.port });
@@ -114,9 +117,7 @@ function introduce({ description, sandbox, host }: Work, { pair, gateway }: { pa
 	if (detectDuplicates) waitForDuplicateDetection(sandbox.socket, pair.container);
 	if (description.forwarding.length > 0) {
 		host.requestAll(
-			addresses.map(({ address }) =>
-				replaceNeighbour({ linkIndex: gateway.index, address, mac: pair.container.mac }),
-			),
+			addresses.map(({ address }) => replaceNeighbour({ linkIndex: gateway.index, address, mac: pair.container.mac })),
 		);
 	}
 	announce(sandbox.socket, pair.container);

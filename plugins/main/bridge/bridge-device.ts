@@ -23,7 +23,8 @@ export function ensureBridge(
 		throw failed(name, `"${name}" already exists but is not a bridge`, `Give another name in "bridge", or remove it`);
 	}
 	if (!link.up) attempt(name, `could not set "${name}" up`, () => host.request(setLink(link, { up: true })));
-	if (promiscuous && link.promiscuity === 0) {
+	// Also where it is so already: a sniffer's wish ends with the sniffer.
+	if (promiscuous) {
 		const text = `could not set promiscuous mode on "${name}"`;
 		attempt(name, text, () => host.request(setLink(link, { promiscuous: true })));
 	}
@@ -55,6 +56,20 @@ function createBridge(
 	if (link === undefined) throw failed(name, `could not lookup "${name}": Link not found`);
 	ignoreRouterAdvertisements(name);
 	return link;
+}
+
+/**
+ * A bridge that somebody else created follows the MAC of its ports until one is set, and neighbours remember it: gives it
+ * back the one that it had before `port` was attached. Only where this port has changed it, as another ADD may be
+ * doing the same.
+ *
+ * @returns the bridge as it is now
+ */
+export function keepBridgeMac(host: NetlinkSocket, { bridge, port }: { bridge: Link; port: Link }): Link {
+	const now = findLink(host, { index: bridge.index }) ?? bridge;
+	if (now.mac !== port.mac) return now;
+	host.request(setLink(bridge, { mac: bridge.mac }));
+	return bridge;
 }
 
 /** The host must not take addresses and routes from a container that plays router. */
@@ -90,7 +105,7 @@ export function ensureGatewayAddress(
 	ignoring(Errno.EEXIST, `could not add IP address ${formatPrefix(gateway)} to "${name}"`, () =>
 		host.request(addAddress(link.index, { prefix: gateway, detectDuplicates })),
 	);
-	// A bridge that somebody else created follows the MAC of its ports until one is set; neighbours remember it.
+	// Set, the MAC of a bridge that somebody else created does not follow its ports any more.
 	host.request(setLink(link, { mac: link.mac }));
 }
 

@@ -5,8 +5,8 @@ import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import { boolean, type Infer, integer, list, object, required, string } from "../../../lib/cni/schema.ts";
 import { validateIfName } from "../../../lib/cni/validate.ts";
 import { chooseMasqueradeBackend, type MasqueradeBackendName } from "../../../lib/firewall/masquerade.ts";
-import { parseMac, formatMac } from "../../../lib/netlink/mac.ts";
 import type { PortVlan } from "../../../lib/netlink/bridge-vlan.ts";
+import { formatMac, parseMac } from "../../../lib/netlink/mac.ts";
 import { expandVlanTrunk } from "./vlan-trunk.ts";
 
 /** The keys of a bridge network; docs/plugins/bridge.md explains each. */
@@ -61,7 +61,11 @@ export interface BridgeSettings {
 }
 
 /** @throws CniError code 7, or 4 for CNI_ARGS */
-export function parseSettings({ config, args, ipam }: Pick<AttachmentRequest<BridgeConfig>, "config" | "args" | "ipam">): BridgeSettings {
+export function parseSettings({
+	config,
+	args,
+	ipam,
+}: Pick<AttachmentRequest<BridgeConfig>, "config" | "args" | "ipam">): BridgeSettings {
 	if (config.vlan < 0 || config.vlan > 4094) {
 		throw invalid(`invalid VLAN ID ${config.vlan} (must be between 0 and 4094)`);
 	}

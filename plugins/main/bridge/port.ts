@@ -21,10 +21,7 @@ const nameAttempts = 10;
  * Creates the pair: the container's end born in the sandbox and still down, the host's end up, a port of the bridge,
  * tagged with its owner. `created` is told the name of the host's end before the kernel makes it.
  */
-export function createVethPair(
-	host: NetlinkSocket,
-	{ sandbox, bridge, description, created }: NewPair,
-): VethPair {
+export function createVethPair(host: NetlinkSocket, { sandbox, bridge, description, created }: NewPair): VethPair {
 	const { container, port: wanted } = description;
 	for (let attempt = 1; ; attempt++) {
 		const name = randomVethName();

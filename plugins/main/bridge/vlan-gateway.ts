@@ -10,14 +10,14 @@ import { configureVlans } from "./port.ts";
  * the bridge with that VLAN untagged. It outlives its attachments as the bridge does. What an interrupted ADD left
  * unfinished is finished here.
  */
-export function ensureVlanGateway(
-	host: NetlinkSocket,
-	{ bridge, name, vlan, preserveVlans }: VlanGateway,
-): Link {
+export function ensureVlanGateway(host: NetlinkSocket, { bridge, name, vlan, preserveVlans }: VlanGateway): Link {
 	const gateway = findLink(host, { name }) ?? create(host, { bridge, name });
 	const port = gateway.kind === "veth" ? findLink(host, { index: gateway.peerIndex }) : undefined;
 	if (port === undefined || port.master !== bridge.index) {
-		throw failed(`"${name}" exists and does not lead to bridge "${bridge.name}"`, `Remove it with: ip link del ${name}`);
+		throw failed(
+			`"${name}" exists and does not lead to bridge "${bridge.name}"`,
+			`Remove it with: ip link del ${name}`,
+		);
 	}
 	configureVlans(host, { link: port, vlans: [{ id: vlan, native: true }], preserve: preserveVlans });
 	return gateway;

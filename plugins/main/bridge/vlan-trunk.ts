@@ -6,7 +6,9 @@ export type TrunkEntry = { readonly [K in "id" | "minID" | "maxID"]: number | un
 /** The VLAN ids that the entries name, ascending, each once. @throws CniError code 7 */
 export function expandVlanTrunk(entries: readonly TrunkEntry[]): readonly number[] {
 	const ids = new Set<number>();
-	for (const { id, minID, maxID } of entries.map((entry) => entry ?? { id: undefined, minID: undefined, maxID: undefined })) {
+	for (const { id, minID, maxID } of entries.map(
+		(entry) => entry ?? { id: undefined, minID: undefined, maxID: undefined },
+	)) {
 		if (minID !== undefined && maxID !== undefined) {
 			requireVlanId(minID, "minID");
 			requireVlanId(maxID, "maxID");

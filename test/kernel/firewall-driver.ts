@@ -1,0 +1,55 @@
+import { mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { attemptIn, attemptInAsync, type Outcome } from "../support/namespace.ts";
+import { root, systemPath } from "../support/paths.ts";
+import type { World } from "../support/world.ts";
+
+/** What test/fixtures/firewall-driver.ts prints. */
+export interface DriverReply {
+	readonly ok: boolean;
+	readonly value?: unknown;
+	readonly code?: number;
+	readonly msg?: string;
+	readonly details?: string;
+}
+
+interface DriverOptions {
+	/** The PATH that the call sees. */
+	readonly path?: string;
+}
+
+/** Calls a function of lib/firewall in the world's host namespace. */
+export function callFirewall(world: World, call: object, { path = systemPath }: DriverOptions = {}): DriverReply {
+	return replyOf(attemptIn(world.host, commandLine(call), { env: { PATH: path } }));
+}
+
+/** The same without waiting. */
+export async function callFirewallAsync(
+	world: World,
+	call: object,
+	{ path = systemPath }: DriverOptions = {},
+): Promise<DriverReply> {
+	return replyOf(await attemptInAsync(world.host, commandLine(call), { env: { PATH: path } }));
+}
+
+/** A PATH on which iptables is the older implementation, whatever the machine's default. */
+export function legacyPath(world: World): string {
+	const directory = join(world.directory, "legacy");
+	mkdirSync(directory, { recursive: true });
+	for (const name of ["iptables", "iptables-save", "iptables-restore"]) {
+		for (const program of [name, name.replace("iptables", "ip6tables")]) {
+			symlinkSync("/usr/sbin/xtables-legacy-multi", join(directory, program));
+		}
+	}
+	return `${directory}:${systemPath}`;
+}
+
+function commandLine(call: object): string[] {
+	return [join(root, "node_modules/.bin/bun"), join(root, "test/fixtures/firewall-driver.ts"), JSON.stringify(call)];
+}
+
+function replyOf({ stdout, stderr, exitCode }: Outcome): DriverReply {
+	if (exitCode !== 0 || stdout === "")
+		throw new Error(`Cannot call lib/firewall: exit ${exitCode}: ${stdout}${stderr}`);
+	return JSON.parse(stdout) as DriverReply;
+}

@@ -1,0 +1,86 @@
+/** What bin/test runs when everything is installed: the gates, Jest, Jest in User-Mode Linux; then the sum of it all. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "./paths.ts";
+import { type JestReport, noTally, type Tally, tallyOf, total } from "./tally.ts";
+
+const results = join(root, ".cache/test");
+const node = process.execPath;
+const program = (name: string) => join(root, "node_modules/.bin", name);
+
+/** Checks that are no Jest tests; each counts as one. */
+const gates: Readonly<Record<string, readonly string[]>> = {
+	types: [program("tsc"), "-p", "."],
+	"lint and format": [program("biome"), "check", "--error-on-warnings", "."],
+	"import directions": [node, "test/support/check-imports.ts"],
+};
+
+process.chdir(root);
+process.exitCode = main(process.argv.slice(2));
+
+function main(args: readonly string[]): number {
+	rmSync(results, { recursive: true, force: true });
+	mkdirSync(results, { recursive: true });
+	const build = gate("build", [join(root, "bin/build")]);
+	return report(total([build, ...run(args, { built: build.failed.length === 0 })]));
+}
+
+function run([first, ...rest]: readonly string[], { built }: { built: boolean }): Tally[] {
+	const ifBuilt = (what: string, tests: () => Tally): Tally =>
+		built ? tests() : { ...noTally, failed: [`${what} (not run, as the build failed)`] };
+	if (first === "--uml") return [ifBuilt("User-Mode Linux", () => uml(rest))];
+	if (first !== undefined) {
+		// The option's name before Jest 30; it takes one value.
+		const option = first.replace(/^--testPathPattern(?=$|=)/, "--testPathPatterns");
+		return [ifBuilt("Jest", () => jest([option, ...rest]))];
+	}
+	return [
+		...Object.entries(gates).map(([name, command]) => gate(name, command)),
+		ifBuilt("Jest", () => jest([])),
+		ifBuilt("User-Mode Linux", () => uml([])),
+	];
+}
+
+function gate(name: string, [command = "", ...args]: readonly string[]): Tally {
+	const { status, stdout, stderr } = spawnSync(command, args, { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 });
+	const passed = status === 0;
+	console.log(`${passed ? "ok" : "FAILED"}  ${name}`);
+	if (!passed) console.log(`${stdout}${stderr}`);
+	return { ...noTally, passed: passed ? 1 : 0, failed: passed ? [] : [name] };
+}
+
+function jest(args: readonly string[]): Tally {
+	const output = join(results, "jest.json");
+	const options = ["--maxWorkers=2", "--json", `--outputFile=${output}`];
+	spawnSync(node, [program("jest"), ...options, ...args], { stdio: ["ignore", "ignore", "inherit"] });
+	return read(output, { what: "Jest" });
+}
+
+function uml(patterns: readonly string[]): Tally {
+	const what = "User-Mode Linux";
+	if (spawnSync("linux.uml", ["--version"]).error !== undefined) {
+		return {
+			...noTally,
+			skipped: [{ name: `all tests in ${what}`, reason: "there is no linux.uml (Debian: user-mode-linux)" }],
+		};
+	}
+	const folder = join(results, "uml");
+	spawnSync(join(root, "test/uml/run"), [folder, ...patterns], { stdio: "inherit" });
+	if (existsSync(join(folder, "jest"))) console.log(readFileSync(join(folder, "jest"), "utf8"));
+	return read(join(folder, "result.json"), { what });
+}
+
+function read(path: string, { what }: { what: string }): Tally {
+	if (!existsSync(path)) return { ...noTally, failed: [`${what}: no results`] };
+	return tallyOf(JSON.parse(readFileSync(path, "utf8")) as JestReport);
+}
+
+/** Names what failed and what was skipped, and why; the sum is the last line. */
+function report({ passed, failed, skipped }: Tally): number {
+	console.log("");
+	for (const name of failed) console.log(`FAILED  ${name}`);
+	for (const { name, reason } of skipped) console.log(`skipped  ${name}: ${reason}`);
+	console.log(`${passed} passed, ${failed.length} failed, ${skipped.length} skipped`);
+	return failed.length === 0 && passed > 0 ? 0 : 1;
+}

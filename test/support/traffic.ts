@@ -1,0 +1,89 @@
+import { spawn } from "node:child_process";
+import { attemptIn, enter, type Namespace } from "./namespace.ts";
+import { systemPath } from "./paths.ts";
+
+/** Whether an echo request is answered within `timeoutSeconds`. `ping -c 1 ADDRESS` */
+export function ping(from: Namespace, address: string, { timeoutSeconds = 2, count = 1 } = {}): boolean {
+	const command = ["ping", "-n", "-q", "-i", "0.2", "-c", String(count), "-W", String(timeoutSeconds), address];
+	return attemptIn(from, command).exitCode === 0;
+}
+
+export interface ServeOptions {
+	readonly protocol?: "http" | "udp";
+	/** By default every address of the namespace. */
+	readonly address?: string;
+	readonly port: number;
+	/** What is answered; by default the address that the request came from, which shows masquerading. */
+	readonly body?: string;
+}
+
+export interface Server extends AsyncDisposable {
+	stop(): Promise<void>;
+}
+
+/** Starts a server in the namespace and waits until it listens. */
+export async function serve(namespace: Namespace, options: ServeOptions): Promise<Server> {
+	const [program = "", ...args] = enter(namespace, [process.execPath, "-e", serverSource, JSON.stringify(options)]);
+	const child = spawn(program, args, { env: { PATH: systemPath }, stdio: ["ignore", "pipe", "pipe"] });
+	const ended = new Promise<void>((resolve) => child.on("close", () => resolve()));
+	await new Promise<void>((resolve, reject) => {
+		let complaint = "";
+		child.stdout.once("data", () => resolve());
+		child.stderr.on("data", (chunk) => {
+			complaint += chunk;
+		});
+		ended.then(() => reject(new Error(`Cannot serve ${JSON.stringify(options)}: ${complaint}`)));
+	});
+	const stop = () => {
+		child.kill("SIGKILL");
+		return ended;
+	};
+	return { stop, [Symbol.asyncDispose]: stop };
+}
+
+/** The body that `url` answers, or undefined when there is no answer in time. `curl URL` */
+export function httpGet(from: Namespace, url: string, { timeoutSeconds = 2 } = {}): string | undefined {
+	const time = String(timeoutSeconds);
+	const { exitCode, stdout } = attemptIn(from, ["curl", "-s", "-g", "--noproxy", "*", "--max-time", time, url]);
+	return exitCode === 0 ? stdout : undefined;
+}
+
+/** Sends one datagram and returns the answer, or undefined when there is none in time. */
+export function udpAsk(
+	from: Namespace,
+	{
+		address,
+		port,
+		message = "?",
+		timeoutMs = 1000,
+	}: { address: string; port: number; message?: string; timeoutMs?: number },
+): string | undefined {
+	const options = JSON.stringify({ address, port, message, timeoutMs });
+	const { exitCode, stdout } = attemptIn(from, [process.execPath, "-e", udpClientSource, options]);
+	return exitCode === 0 ? stdout : undefined;
+}
+
+const serverSource = `
+const { protocol = "http", address, port, body } = JSON.parse(process.argv[1]);
+const ready = () => console.log("listening");
+const plain = (remote) => body ?? remote.replace(/^::ffff:/, "");
+if (protocol === "http") {
+	require("node:http")
+		.createServer((request, response) => response.end(plain(request.socket.remoteAddress)))
+		.listen(port, address, ready);
+} else {
+	const type = address === undefined || address.includes(":") ? "udp6" : "udp4";
+	const socket = require("node:dgram").createSocket({ type });
+	socket.on("message", (_, from) => socket.send(plain(from.address), from.port, from.address));
+	socket.bind(port, address, ready);
+}
+`;
+
+const udpClientSource = `
+const { address, port, message, timeoutMs } = JSON.parse(process.argv[1]);
+const socket = require("node:dgram").createSocket(address.includes(":") ? "udp6" : "udp4");
+socket.on("error", () => process.exit(1));
+socket.on("message", (answer) => { process.stdout.write(answer); process.exit(0); });
+socket.send(message, port, address);
+setTimeout(() => process.exit(1), timeoutMs);
+`;

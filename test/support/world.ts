@@ -1,0 +1,119 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createNamespace, deleteNamespace, type Namespace } from "./namespace.ts";
+import { differences, type Snapshot, takeSnapshot } from "./snapshot.ts";
+
+/** A machine of its own for one test: a namespace that plays the host, and containers. */
+export interface World extends Disposable {
+	/** The namespace in which plugins run; its interfaces are what a real host would show. */
+	readonly host: Namespace;
+	/** A folder of this world: the place for dataDir, caches, configurations. */
+	readonly directory: string;
+	/** host-local's dataDir, inside `directory`; not created. */
+	readonly dataDir: string;
+	/** Makes one more container. */
+	container(): Namespace;
+	/** Takes everything away; processes in the namespaces must have ended. */
+	dispose(): void;
+	/** What the host namespace and dataDir held when the world was made. */
+	readonly before: Snapshot;
+}
+
+/**
+ * Makes a host namespace and a temporary folder. Names are unique on the machine: `cst-<pid>-<n>`, so that worlds of
+ * processes that were killed can be told and removed (`removeAbandonedWorlds`).
+ *
+ * ```ts
+ * using world = createWorld();
+ * ```
+ */
+export function createWorld(): World {
+	const namespaces: Namespace[] = [];
+	const add = () => {
+		const namespace = createNamespace(uniqueName());
+		namespaces.push(namespace);
+		return namespace;
+	};
+	const host = add();
+	const directory = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
+	const dataDir = join(directory, "networks");
+	const dispose = () => {
+		for (const namespace of namespaces.splice(0).reverse()) deleteNamespace(namespace);
+		rmSync(directory, { recursive: true, force: true });
+	};
+	return {
+		host,
+		directory,
+		dataDir,
+		container: add,
+		dispose,
+		[Symbol.dispose]: dispose,
+		before: takeSnapshot(host, { directories: [dataDir] }),
+	};
+}
+
+export interface LeftoverOptions {
+	/** Compared with this snapshot instead of the one taken when the world was made. */
+	readonly since?: Snapshot;
+	/** Differences that the contract allows to stay, as patterns over the lines that `leftovers` returns. */
+	readonly except?: readonly RegExp[];
+}
+
+/**
+ * What differs in the host namespace and in dataDir from `since`: one line for each thing that is left (`+ link …`) or
+ * missing (`- address …`). An empty list means that everything is as it was.
+ */
+export function leftovers(world: World, { since = world.before, except = [] }: LeftoverOptions = {}): string[] {
+	return differences(since, snapshotOf(world)).filter((line) => !except.some((pattern) => pattern.test(line)));
+}
+
+/** The present state of the host namespace and of dataDir. */
+export function snapshotOf(world: World): Snapshot {
+	return takeSnapshot(world.host, { directories: [world.dataDir] });
+}
+
+/** What bridge and host-local leave on purpose: the bridge with its gateway address, lock, cursor, empty nft bases. */
+export const keptByContract: readonly RegExp[] = [
+	/^\+ (link|address|route|qdisc) .*\(bridge\)/,
+	/^\+ file \S*(lock|last_reserved_ip\.\d+) mode /,
+	/^\+ directory /,
+	/^\+ sysctl |^- sysctl /,
+	/^\+ nft (table|chain) inet cni_plugins_masquerade /,
+	/^\+ nft rule inet cni_plugins_masquerade postrouting /,
+];
+
+/** Removes namespaces and folders of worlds whose process is no more. */
+export function removeAbandonedWorlds(): void {
+	for (const name of entries("/run/netns"))
+		if (isAbandoned(name)) deleteNamespace({ name, path: `/run/netns/${name}` });
+	for (const name of entries(tmpdir())) {
+		if (isAbandoned(name)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
+	}
+}
+
+const prefix = "cst-";
+const counter = { next: 0 };
+
+function uniqueName(): string {
+	return `${prefix}${process.pid}-${counter.next++}`;
+}
+
+function isAbandoned(name: string): boolean {
+	const pid = /^cst-(\d+)-/.exec(name)?.[1];
+	if (pid === undefined) return false;
+	try {
+		process.kill(Number(pid), 0);
+		return false;
+	} catch {
+		return true;
+	}
+}
+
+function entries(directory: string): string[] {
+	try {
+		return readdirSync(directory);
+	} catch {
+		return [];
+	}
+}
