@@ -57,13 +57,15 @@ export function routeThrough(link: Link, route: ResultRoute) {
 }
 
 /** A route as `ip route` writes it. */
-export function routeText({ dst, gw, priority, table, scope }: ResultRoute): string {
+export function routeText({ dst, gw, priority, table, scope, mtu, advmss }: ResultRoute): string {
 	return [
 		formatPrefix(dst),
 		...(gw === undefined ? [] : [`via ${formatAddress(gw)}`]),
 		...(priority ? [`metric ${priority}`] : []),
 		...(table === undefined ? [] : [`table ${table}`]),
 		...(scope === undefined ? [] : [`scope ${scope}`]),
+		...(mtu ? [`mtu ${mtu}`] : []),
+		...(advmss ? [`advmss ${advmss}`] : []),
 	].join(" ");
 }
 

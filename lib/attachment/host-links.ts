@@ -1,12 +1,27 @@
+import { attachmentTag, type NetworkAttachment, networkPrefix } from "../cni/attachment-tag.ts";
 import type { Attachment } from "../cni/plugin.ts";
-import { attachmentPrefix, type NetworkAttachment, networkPrefix } from "../firewall/attachment-tag.ts";
 import { deleteLink, isNoSuchLink, type Link, type LinkReference, listLinks } from "../netlink/link.ts";
 import type { NetlinkSocket } from "../netlink/wire/socket.ts";
 
 /*
- * The host's end of an attachment carries its owner as link alias, `attachmentTag()`: the only record that cannot
- * outlive the link, and that the link cannot outlive.
+ * The host's end of an attachment carries its owner as link alias: the only record that cannot outlive the link, and
+ * that the link cannot outlive.
  */
+
+/** IFALIASZ of the kernel, less the closing NUL. */
+const maxAliasBytes = 255;
+
+/** The alias that names the owner: `net: mynet, if: eth0, id: 0d3f…`; with hashes where that would be too long. */
+export function ownerAlias(attachment: NetworkAttachment): string {
+	const { network, ifName, containerId } = attachment;
+	const alias = `${aliasOfNetwork(network)}${ifName}, id: ${containerId}`;
+	return Buffer.byteLength(alias) <= maxAliasBytes ? alias : attachmentTag(attachment);
+}
+
+/** What the aliases of a network begin with: no name of a network or interface contains white space. */
+function aliasOfNetwork(network: string): string {
+	return `net: ${network}, if: `;
+}
 
 /** Deletes a link; whether there was one. @throws NetlinkError */
 export function removeLink(socket: NetlinkSocket, link: LinkReference): boolean {
@@ -21,8 +36,8 @@ export function removeLink(socket: NetlinkSocket, link: LinkReference): boolean 
 
 /** Deletes what is left of one attachment on the host, when its end in the sandbox cannot be reached any more. */
 export function removeHostLinks(host: NetlinkSocket, attachment: NetworkAttachment): void {
-	const prefix = attachmentPrefix(attachment);
-	for (const link of listLinks(host).filter(({ alias }) => alias.startsWith(prefix))) removeLink(host, link);
+	const owner = ownerAlias(attachment);
+	for (const link of listLinks(host).filter(({ alias }) => alias === owner)) removeLink(host, link);
 }
 
 /** Deletes the host's ends of all attachments of the network but the valid ones. */
@@ -30,8 +45,8 @@ export function collectHostLinks(
 	host: NetlinkSocket,
 	{ network, validAttachments }: { network: string; validAttachments: readonly Attachment[] },
 ): void {
-	const valid = new Set(validAttachments.map((attachment) => attachmentPrefix({ network, ...attachment })));
-	const ofNetwork = `${networkPrefix(network)}-`;
-	const isStale = ({ alias }: Link) => alias.startsWith(ofNetwork) && !valid.has(alias.split(",", 1)[0] ?? "");
+	const valid = new Set(validAttachments.map((attachment) => ownerAlias({ network, ...attachment })));
+	const beginnings = [aliasOfNetwork(network), `${networkPrefix(network)}-`];
+	const isStale = ({ alias }: Link) => beginnings.some((text) => alias.startsWith(text)) && !valid.has(alias);
 	for (const link of listLinks(host).filter(isStale)) removeLink(host, link);
 }

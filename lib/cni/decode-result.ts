@@ -134,6 +134,7 @@ function objectOf(value: unknown, path: string): JsonObject {
 
 function textOf(value: unknown, path: string): string {
 	if (typeof value !== "string") throw wrongType(value, path, "a string");
+	if (value.includes("\0")) throw wrongType(value, path, "a string without NUL");
 	return value;
 }
 

@@ -39,7 +39,10 @@ export function parseDocument(bytes: Uint8Array): Document {
 	try {
 		value = JSON.parse(text);
 	} catch (thrown) {
-		throw undecodable(thrown instanceof Error ? thrown.message : String(thrown), "`cnictl validate FILE` shows the place");
+		throw undecodable(
+			thrown instanceof Error ? thrown.message : String(thrown),
+			"`cnictl validate FILE` shows the place",
+		);
 	}
 	if (value === null) return {};
 	if (typeof value !== "object" || Array.isArray(value)) {

@@ -52,10 +52,11 @@ export function boolean(absent?: boolean): Schema<boolean | undefined> {
 	return scalar("boolean", absent, (value) => typeof value === "boolean");
 }
 
+/** Text without NUL, which would end it for the kernel and the file system: what is validated must be what is used. */
 export function string(): Schema<string | undefined>;
 export function string(absent: string): Schema<string>;
 export function string(absent?: string): Schema<string | undefined> {
-	return scalar("string", absent, (value) => typeof value === "string");
+	return scalar("string", absent, (value) => typeof value === "string" && !value.includes("\0"));
 }
 
 export function integer(): Schema<number | undefined>;
@@ -72,7 +73,9 @@ export function any(): Schema<unknown> {
 /** A list; `null` members become the member's absent value. Absent: undefined. */
 export function list<T>(of: Schema<T>): Schema<readonly T[] | undefined> {
 	return {
-		shape: { kind: "list", of: of.shape },
+		get shape(): Shape {
+			return { kind: "list", of: of.shape };
+		},
 		absent: undefined,
 		decode(value, context) {
 			if (!Array.isArray(value)) throw wrongType(context.path, "a list", value);
@@ -84,7 +87,9 @@ export function list<T>(of: Schema<T>): Schema<readonly T[] | undefined> {
 /** A map whose keys are data: they match exactly. Absent: undefined. */
 export function record<T>(of: Schema<T>): Schema<Readonly<Record<string, T>> | undefined> {
 	return {
-		shape: { kind: "record", of: of.shape },
+		get shape(): Shape {
+			return { kind: "record", of: of.shape };
+		},
 		absent: undefined,
 		decode(value, context) {
 			const entries = Object.entries(asObject(value, context.path));
@@ -100,18 +105,20 @@ type Decoded<F extends Fields> = { readonly [K in keyof F]: Infer<F[K]> };
 
 /** An object with declared keys, all of them optional. Absent: undefined. */
 export function object<F extends Fields>(fields: F): Schema<Decoded<F> | undefined> {
-	const folded = new Map(Object.keys(fields).map((name) => [name.toLowerCase(), name]));
 	return {
-		shape: {
-			kind: "object",
-			fields: Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.shape])),
+		// Made when a tool asks for it: a plugin never does, and every one of them declares dozens of keys.
+		get shape(): Shape {
+			const shapes = Object.entries(fields).map(([name, field]) => [name, field.shape] as const);
+			return { kind: "object", fields: Object.fromEntries(shapes) };
 		},
 		absent: undefined,
 		decode(value, context) {
 			const decoded: Record<string, unknown> = {};
-			for (const [name, field] of Object.entries(fields)) decoded[name] = field.absent;
-			for (const [key, item] of Object.entries(asObject(value, context.path))) {
-				const name = Object.hasOwn(fields, key) ? key : folded.get(key.toLowerCase());
+			for (const name in fields) decoded[name] = fields[name]?.absent;
+			const entries = asObject(value, context.path);
+			for (const key of Object.keys(entries)) {
+				const item = entries[key];
+				const name = Object.hasOwn(fields, key) ? key : foldedName(fields, key);
 				const field = name === undefined ? undefined : fields[name];
 				if (name === undefined || field === undefined || item === null) continue;
 				decoded[name] = decodePresent(field, item, { ...context, path: join(context.path, key) });
@@ -121,11 +128,28 @@ export function object<F extends Fields>(fields: F): Schema<Decoded<F> | undefin
 	};
 }
 
+function foldedName(fields: Fields, key: string): string | undefined {
+	const folded = key.toLowerCase();
+	for (const name in fields) if (name.toLowerCase() === folded) return name;
+	return undefined;
+}
+
 /** The same schema, but an absent object is decoded as an empty one. */
 export function required<T extends object>(schema: Schema<T | undefined>): Schema<T> {
-	const absent = schema.decode({}, { path: "" });
-	if (absent === undefined) throw new Error("required() takes the schema of an object");
-	return { shape: schema.shape, absent, decode: (value, context) => schema.decode(value, context) ?? absent };
+	const decode = (value: unknown, context: DecodeContext): T => {
+		const decoded = schema.decode(value, context);
+		if (decoded === undefined) throw new Error("required() takes the schema of an object");
+		return decoded;
+	};
+	return {
+		get shape(): Shape {
+			return schema.shape;
+		},
+		get absent(): T {
+			return decode({}, { path: "" });
+		},
+		decode,
+	};
 }
 
 function decodePresent<T>(schema: Schema<T>, value: unknown, context: DecodeContext): T {
@@ -146,8 +170,9 @@ function scalar<T>(kind: "boolean" | "integer" | "string", absent: T, accepts: (
 		shape: { kind },
 		absent,
 		decode(value, { path }) {
-			if (!accepts(value)) throw wrongType(path, `${article} ${kind}`, value);
-			return value as T;
+			if (accepts(value)) return value as T;
+			const wanted = typeof value === kind ? `a ${kind} without NUL` : `${article} ${kind}`;
+			throw wrongType(path, wanted, value);
 		},
 	};
 }
@@ -166,7 +191,7 @@ export function describeValue(value: unknown): string {
 	if (value === null) return "null";
 	if (Array.isArray(value)) return "a list";
 	if (typeof value === "object") return "an object";
-	const text = JSON.stringify(value) ?? String(value);
+	const text = typeof value === "string" ? JSON.stringify(value) : String(value);
 	return `the ${typeof value} ${text.length <= 64 ? text : `${text.slice(0, 61)}…`}`;
 }
 

@@ -1,5 +1,5 @@
-import { decodeResult } from "./decode-result.ts";
 import type { Call } from "./call.ts";
+import { decodeResult } from "./decode-result.ts";
 import { annotate, CniError, ErrorCode, errorText } from "./error.ts";
 import { commonKeys, type Document, networkNameOf, validAttachmentsOf, versionTextOf } from "./network-config.ts";
 import type { AttachmentRequest, NetworkRequest, Plugin } from "./plugin.ts";

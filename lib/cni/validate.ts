@@ -23,13 +23,37 @@ const maxIfNameBytes = 15;
 /** Kernel rules for interface names (dev_valid_name), in the reference's order. @throws CniError code 4 */
 export function validateIfName(name: string): void {
 	if (name === "") throw new CniError(ErrorCode.invalidEnvironment, "interface name is empty");
+	// What stands for bytes of the environment that are not UTF-8: the interface would get another name than asked for.
+	if (name.includes("\ufffd")) {
+		throw new CniError(ErrorCode.invalidEnvironment, "interface name is not valid UTF-8", { details: name });
+	}
 	if (Buffer.byteLength(name) > maxIfNameBytes) {
 		throw new CniError(ErrorCode.invalidEnvironment, "interface name is too long", {
 			details: "interface name should be less than 16 characters",
 		});
 	}
 	if (name === "." || name === "..") throw new CniError(ErrorCode.invalidEnvironment, "interface name is . or ..");
-	if (/[/:\s\u0085]/u.test(name)) {
+	if (hasForbiddenCharacter(name)) {
 		throw new CniError(ErrorCode.invalidEnvironment, "interface name contains / or : or whitespace characters");
 	}
+	if (name.includes("%")) {
+		throw new CniError(ErrorCode.invalidEnvironment, "interface name contains %", {
+			details: "The kernel takes eth%d as a pattern, and gives the interface another name",
+		});
+	}
 }
+
+/** White space is Unicode's, and U+0085, which Go counts too. A name of plain letters and digits needs no such table. */
+function hasForbiddenCharacter(name: string): boolean {
+	for (let i = 0; i < name.length; i++) {
+		const code = name.charCodeAt(i);
+		if (code === slash || code === colon) return true;
+		if ((code <= space || code > tilde) && /[\s\u0085]/.test(name)) return true;
+	}
+	return false;
+}
+
+const space = 0x20;
+const slash = 0x2f;
+const colon = 0x3a;
+const tilde = 0x7e;

@@ -1,12 +1,6 @@
 import { CniError, ErrorCode } from "./error.ts";
 import type { Verb } from "./plugin.ts";
-import {
-	compareVersions,
-	isSpecVersion,
-	parseVersion,
-	type SpecVersion,
-	unsetVersion,
-} from "./version.ts";
+import { compareVersions, isSpecVersion, parseVersion, type SpecVersion, unsetVersion } from "./version.ts";
 
 /** The first version of the specification that has the command. */
 const introducedIn: Partial<Record<Verb, SpecVersion>> = { CHECK: "0.4.0", GC: "1.1.0", STATUS: "1.1.0" };

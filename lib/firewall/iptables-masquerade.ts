@@ -1,3 +1,4 @@
+import type { NetworkAttachment } from "../cni/attachment-tag.ts";
 import { CniError, ErrorCode } from "../cni/error.ts";
 import {
 	addressToBytes,
@@ -14,7 +15,6 @@ import { commit, readGeneration, retryDisturbed } from "../netlink/nftables/batc
 import { deleteChain, findChain, listChains } from "../netlink/nftables/chain.ts";
 import { deleteRule, flushChain, listRules, type Rule } from "../netlink/nftables/rule.ts";
 import type { NetlinkSocket } from "../netlink/wire/socket.ts";
-import type { NetworkAttachment } from "./attachment-tag.ts";
 import { isLegacyInUse } from "./iptables/in-use.ts";
 import { chainNameOf, commentOf, commentPrefix, isMasqueradeChain } from "./iptables/names.ts";
 import { defaultKind, restoreNat, saveNat } from "./iptables/program.ts";
@@ -54,7 +54,10 @@ function verify({ attachment, addresses }: Masquerade): readonly string[] {
 	assertPlain(attachment);
 	return families.flatMap((family) => {
 		const ofFamily = addresses.filter(({ address }) => address.family === family);
-		return ofFamily.length === 0 ? [] : missingWords({ attachment, addresses: ofFamily }, saveNat(family));
+		if (ofFamily.length === 0) return [];
+		// Looking with iptables-legacy would make the table that it looks for.
+		const saved = mayHaveChain(family, chainNameOf(attachment)) ? saveNat(family) : [];
+		return missingWords({ attachment, addresses: ofFamily }, saved);
 	});
 }
 

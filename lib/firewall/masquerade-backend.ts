@@ -1,5 +1,5 @@
+import type { NetworkAttachment } from "../cni/attachment-tag.ts";
 import type { IpPrefix } from "../ip/address.ts";
-import type { NetworkAttachment } from "./attachment-tag.ts";
 
 /** What an attachment's masquerading consists of, in whichever backend. */
 export interface Masquerade {

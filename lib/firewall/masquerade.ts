@@ -1,25 +1,11 @@
+import type { NetworkAttachment } from "../cni/attachment-tag.ts";
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { formatPrefix, type IpPrefix } from "../ip/address.ts";
-import type { NetworkAttachment } from "./attachment-tag.ts";
+import { isIptablesInUse } from "./iptables/in-use.ts";
 import type { Masquerade, MasqueradeBackend } from "./masquerade-backend.ts";
+import type { MasqueradeBackendName } from "./masquerade-choice.ts";
 import { nftablesMasquerade } from "./nftables-masquerade.ts";
 import { isWithoutNftables } from "./nftables-session.ts";
-
-/** `automatic`: nftables, and iptables on a kernel that lacks it. */
-export type MasqueradeBackendName = "nftables" | "iptables" | "automatic";
-
-/**
- * The backend that `ipMasqBackend` asks for.
- *
- * @throws CniError for an unknown name, also the empty one
- */
-export function chooseMasqueradeBackend(configured: string | undefined): MasqueradeBackendName {
-	if (configured === undefined) return "automatic";
-	if (configured === "nftables" || configured === "iptables") return configured;
-	throw new CniError(ErrorCode.invalidNetworkConfig, `unknown ipmasq backend "${configured}"`, {
-		details: 'Set "ipMasqBackend" to "nftables" or "iptables", or leave it out',
-	});
-}
 
 export interface MasqueradeOptions {
 	readonly addresses: readonly IpPrefix[];
@@ -108,7 +94,6 @@ function isWhole(backend: MasqueradeBackend, masquerade: Masquerade): boolean {
 
 async function onBoth(action: (backend: MasqueradeBackend) => void): Promise<void> {
 	const backends = [nftablesMasquerade];
-	const { isIptablesInUse } = await import("./iptables/in-use.ts");
 	if (isIptablesInUse()) backends.push(await loadIptables());
 	everyOne(backends, action);
 }

@@ -1,3 +1,4 @@
+import { attachmentPrefix, attachmentTag, networkPrefix } from "../cni/attachment-tag.ts";
 import { formatPrefix, hostPrefix, type IpPrefix, networkOf, parsePrefix } from "../ip/address.ts";
 import { commit, readGeneration, retryDisturbed } from "../netlink/nftables/batch.ts";
 import { addChain, findChain } from "../netlink/nftables/chain.ts";
@@ -7,7 +8,6 @@ import { addRule, deleteRule, flushChain, listRules, type NewRule, type Rule } f
 import { addTable, hasTable } from "../netlink/nftables/table.ts";
 import type { Message } from "../netlink/wire/message.ts";
 import type { NetlinkSocket } from "../netlink/wire/socket.ts";
-import { attachmentPrefix, attachmentTag, networkPrefix } from "./attachment-tag.ts";
 import type { Masquerade, MasqueradeBackend, MasqueradeEntry } from "./masquerade-backend.ts";
 import { withNftables } from "./nftables-session.ts";
 
@@ -38,7 +38,11 @@ const checksComment = "Masquerade traffic from certain IPs to any (non-multicast
 /** Masquerading through nf_tables. */
 export const nftablesMasquerade: MasqueradeBackend = {
 	apply: (masquerade) => withNftables((socket) => retryDisturbed(() => apply(socket, masquerade))),
-	verify: (masquerade) => withNftables((socket) => verify(socket, masquerade)),
+	verify: (masquerade) =>
+		withNftables(
+			(socket) => verify(socket, masquerade),
+			() => [`table "${table.family} ${table.table}" (the kernel has no nf_tables)`],
+		),
 	remove: (attachment) =>
 		withNftables(
 			(socket) => retryDisturbed(() => removeByPrefix(socket, attachmentPrefix(attachment))),

@@ -50,7 +50,7 @@ function helpFor(thrown: unknown): string {
 	const errno = thrown instanceof NetlinkError ? thrown.errno : errnoOf(thrown);
 	if (errno === Errno.EPERM) return "Run the plugin as root, with CAP_NET_ADMIN in the namespace of the host";
 	if (isUnavailable(thrown)) {
-		return 'Load the kernel modules (modprobe -a nf_tables nft_chain_nat nft_masq), or set "ipMasqBackend": "iptables"';
+		return 'Load the kernel modules (modprobe -a nf_tables nft_chain_nat nft_masq); for "ipMasq" there is also "ipMasqBackend": "iptables"';
 	}
 	return "Look at the ruleset with: nft list ruleset";
 }

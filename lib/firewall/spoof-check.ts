@@ -1,3 +1,4 @@
+import { attachmentPrefix, attachmentTag, type NetworkAttachment, networkPrefix } from "../cni/attachment-tag.ts";
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { findLink } from "../netlink/link.ts";
 import { parseMac } from "../netlink/mac.ts";
@@ -12,7 +13,6 @@ import { maximumComment } from "../netlink/nftables/user-data.ts";
 import { openRouteSocket } from "../netlink/rtnetlink.ts";
 import type { Message } from "../netlink/wire/message.ts";
 import type { NetlinkSocket } from "../netlink/wire/socket.ts";
-import { attachmentPrefix, attachmentTag, type NetworkAttachment, networkPrefix } from "./attachment-tag.ts";
 import { withNftables } from "./nftables-session.ts";
 
 /**
@@ -171,8 +171,13 @@ function namesOfId(id: string): Names {
 	};
 }
 
-function assertLengths({ verdict, comment }: Names): void {
-	if (Buffer.byteLength(verdict.chain) <= maximumName && Buffer.byteLength(comment) <= maximumComment) return;
+function haveValidLengths({ verdict, comment }: Names): boolean {
+	return Buffer.byteLength(verdict.chain) <= maximumName && Buffer.byteLength(comment) <= maximumComment;
+}
+
+function assertLengths(names: Names): void {
+	const { verdict } = names;
+	if (haveValidLengths(names)) return;
 	throw new CniError(
 		ErrorCode.invalidNetworkConfig,
 		`Cannot check the MAC address: the chain "${verdict.chain}" would have a name of more than ${maximumName} bytes`,
@@ -181,6 +186,8 @@ function assertLengths({ verdict, comment }: Names): void {
 }
 
 function removeNames(names: Names): void {
+	// Names that are too long cannot be there, and the kernel would refuse to look.
+	if (!haveValidLengths(names)) return;
 	withNftables(
 		(socket) =>
 			retryDisturbed(() => {

@@ -38,13 +38,13 @@ export function parseAddress(text: string): IpAddress | undefined {
 export function parsePrefix(text: string): IpPrefix | undefined {
 	const slash = text.indexOf("/");
 	if (slash < 0) return undefined;
-	const lengthText = text.slice(slash + 1);
-	if (!/^(0|[1-9]\d{0,2})$/.test(lengthText)) return undefined;
+	const ownLength = parseDecimal(text.slice(slash + 1));
+	if (ownLength === undefined) return undefined;
 	const addressText = text.slice(0, slash);
 	const address = parseAddress(addressText);
 	if (address === undefined) return undefined;
 	const mapped = address.family === 4 && addressText.includes(":");
-	const length = Number(lengthText) - (mapped ? 96 : 0);
+	const length = ownLength - (mapped ? 96 : 0);
 	return length >= 0 && length <= bitsOf(address.family) ? { address, length } : undefined;
 }
 
@@ -148,14 +148,25 @@ export function hostPrefix(address: IpAddress): IpPrefix {
 }
 
 function parseIpv4(text: string): number | undefined {
-	const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
-	if (match === null) return undefined;
 	let value = 0;
-	for (let i = 1; i <= 4; i++) {
-		const octet = match[i] ?? "";
-		const number = Number(octet);
-		if (number > 255 || (octet.length > 1 && octet.startsWith("0"))) return undefined;
+	const octets = text.split(".");
+	if (octets.length !== 4) return undefined;
+	for (const octet of octets) {
+		const number = parseDecimal(octet);
+		if (number === undefined || number > 255) return undefined;
 		value = value * 256 + number;
+	}
+	return value;
+}
+
+/** Digits without leading zeros, three at most. */
+function parseDecimal(text: string): number | undefined {
+	if (text === "" || text.length > 3 || (text.length > 1 && text.startsWith("0"))) return undefined;
+	let value = 0;
+	for (let i = 0; i < text.length; i++) {
+		const digit = text.charCodeAt(i) - 0x30;
+		if (digit < 0 || digit > 9) return undefined;
+		value = value * 10 + digit;
 	}
 	return value;
 }

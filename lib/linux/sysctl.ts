@@ -8,7 +8,7 @@ export type SysctlPath = string;
 
 /** The parameter's value without white space around it. @throws an error of node:fs */
 export function readSysctl(path: SysctlPath): string {
-	return readFileSync(`/proc/sys/${path}`, "latin1").trim();
+	return readFileSync(`/proc/sys/${path}`, "utf8").trim();
 }
 
 /** @throws an error of node:fs */

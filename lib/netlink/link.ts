@@ -1,11 +1,11 @@
-import { type Attribute, attribute, decodeAttributes, encodeAttributes, read } from "./wire/attributes.ts";
-import { type NetlinkError } from "./wire/error.ts";
-import type { Message, ReceivedMessage } from "./wire/message.ts";
-import { NLM_F_CREATE, NLM_F_EXCL } from "./wire/message.ts";
-import type { NetlinkSocket } from "./wire/socket.ts";
 import { Errno } from "../linux/errno.ts";
 import { formatMac, parseMac } from "./mac.ts";
 import { AF_BRIDGE, AF_UNSPEC, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK, RTM_SETLINK } from "./rtnetlink.ts";
+import { type Attribute, attribute, decodeAttributes, encodeAttributes, read } from "./wire/attributes.ts";
+import type { NetlinkError } from "./wire/error.ts";
+import type { Message, ReceivedMessage } from "./wire/message.ts";
+import { NLM_F_CREATE, NLM_F_EXCL } from "./wire/message.ts";
+import type { NetlinkSocket } from "./wire/socket.ts";
 
 /** A network interface as the kernel reports it; `ip -d link show`. */
 export interface Link {
@@ -73,17 +73,13 @@ export type LinkReference = { readonly index: number } | { readonly name: string
 
 /** `ip link show NAME`; undefined when there is none. @throws NetlinkError */
 export function findLink(socket: NetlinkSocket, link: LinkReference): Link | undefined {
-	try {
-		const [answer] = socket.get({
-			type: RTM_GETLINK,
-			header: ifinfomsg(link),
-			attributes: [...nameOf(link), attribute.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)],
-		});
-		return answer === undefined ? undefined : decodeLink(answer);
-	} catch (thrown) {
-		if (isNoSuchLink(thrown)) return undefined;
-		throw thrown;
-	}
+	const request = {
+		type: RTM_GETLINK,
+		header: ifinfomsg(link),
+		attributes: [...nameOf(link), attribute.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)],
+	};
+	const answer = socket.find(request, Errno.ENODEV);
+	return answer === undefined ? undefined : decodeLink(answer);
 }
 
 /** `ip link show`. @throws NetlinkError */

@@ -2,19 +2,33 @@
 
 /** Parses `02:00:00:00:00:01`, `02-00-…` or `0200.0000.0001` of 6, 8 or 20 bytes; undefined for anything else. */
 export function parseMac(text: string): Uint8Array | undefined {
-	const groups = /^[0-9a-f]{2}([:-][0-9a-f]{2})+$/i.test(text)
-		? text.split(/[:-]/)
-		: /^[0-9a-f]{4}(\.[0-9a-f]{4})+$/i.test(text)
-			? text.split(".").flatMap((group) => [group.slice(0, 2), group.slice(2)])
-			: [];
-	if (text.includes(":") && text.includes("-")) return undefined;
-	if (![6, 8, 20].includes(groups.length)) return undefined;
-	return Uint8Array.from(groups, (group) => Number.parseInt(group, 16));
+	const separator = text[2] === ":" || text[2] === "-" ? text[2] : ".";
+	const digitsPerGroup = separator === "." ? 4 : 2;
+	const digits = text.split(separator);
+	if (digits.some((group) => group.length !== digitsPerGroup)) return undefined;
+	const joined = digits.join("");
+	const bytes = new Uint8Array(joined.length / 2);
+	if (![6, 8, 20].includes(bytes.byteLength)) return undefined;
+	for (let i = 0; i < bytes.byteLength; i++) {
+		const high = hexDigits.indexOf((joined[2 * i] ?? "").toLowerCase());
+		const low = hexDigits.indexOf((joined[2 * i + 1] ?? "").toLowerCase());
+		if (high < 0 || low < 0) return undefined;
+		bytes[i] = high * 16 + low;
+	}
+	return bytes;
 }
 
 export function formatMac(bytes: Uint8Array): string {
-	return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":");
+	let text = "";
+	// Not for…of: the first iteration over a typed array costs 0.2 ms.
+	for (let i = 0; i < bytes.byteLength; i++) {
+		const byte = bytes[i] ?? 0;
+		text += `${i === 0 ? "" : ":"}${hexDigits[byte >> 4]}${hexDigits[byte & 15]}`;
+	}
+	return text;
 }
+
+const hexDigits = "0123456789abcdef";
 
 /** A random unicast address from the locally administered space, as the kernel gives one to a new veth. */
 export function randomMac(): string {

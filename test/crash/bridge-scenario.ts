@@ -4,7 +4,7 @@ import type { PluginCall } from "../support/run-plugin.ts";
 import { type Snapshot, takeSnapshot } from "../support/snapshot.ts";
 import type { World } from "../support/world.ts";
 
-/** The bridge with its addresses, forwarding, the lock, the cursor, and the base of the masquerade table. */
+/** The bridge with its addresses, forwarding, the lock, the cursor, and the bases of the tables of rules. */
 export const keptByNetwork = [
 	/^\+ (link|address|route|qdisc) .*\(bridge\)/,
 	/^[+-] sysctl /,
@@ -13,6 +13,7 @@ export const keptByNetwork = [
 	/^\+ nft (table|chain) inet cni_plugins_masquerade /,
 	/^\+ nft rule inet cni_plugins_masquerade postrouting /,
 	/^\+ nft (table|chain) ip nat( |$)/,
+	/^\+ nft (table bridge nat|chain bridge nat PREROUTING) /,
 	/^\+ iptables nat [*:]/,
 ];
 

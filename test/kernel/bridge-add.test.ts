@@ -101,7 +101,8 @@ describe.each(networks)("ADD with addresses, $title", ({ title, subnets, gateway
 		if (title === "three ranges") {
 			const msg = `CNI version ${cniVersion} does not support more than 1 address per family`;
 			expect(outcome.error?.msg).toBe(msg);
-			expect(one.run("DEL").error?.msg).toBe(msg);
+			// The reference's DEL fails too; ours takes away what there is.
+			one.must("DEL");
 			expect(leftovers(world, { except: kept })).toEqual([]);
 			return;
 		}
@@ -327,7 +328,7 @@ describe("routes of IPAM", () => {
 				protocol: "boot",
 			}),
 		]);
-		expect(to(main, "192.0.2.7")).toEqual([expect.objectContaining({ gateway: "10.1.2.1", scope: "200" })]);
+		expect(to(main, "192.0.2.7")).toEqual([expect.objectContaining({ gateway: "10.1.2.1", scope: "site" })]);
 		expect(to(main, "2001:db8:9::/48")).toEqual([
 			expect.objectContaining({ gateway: "fd00::7", metric: 55, metrics: [{ mtu: 1280 }] }),
 		]);

@@ -29,6 +29,8 @@ export interface NetworkOptions {
 
 /** What a network keeps on the host when its last attachment is gone: also the index beside host-local's files. */
 export const kept: readonly RegExp[] = [
+	/^\+ nft (table|chain) bridge nat( PREROUTING)? /,
+
 	...keptByContract,
 	/^[+-] file \.cni-suite\//,
 	/^[+-] directory \.cni-suite(\/|$)/,
@@ -62,7 +64,10 @@ export interface Attachment {
 	readonly port: string;
 }
 
-export function attachment(world: World, options: Partial<PluginCall> & { readonly config: Config }): Attachment {
+export function attachment(
+	world: World,
+	options: Omit<Partial<PluginCall>, "config"> & { readonly config: Config },
+): Attachment {
 	const container = (options.netns as Namespace | undefined) ?? world.container();
 	const { config } = options;
 	const call = { world, type: "bridge", netns: container, ...options };
@@ -171,5 +176,5 @@ export function shell(namespace: Namespace, line: string): string {
 
 function json<T>(namespace: Namespace, command: string): T {
 	// A missing table or device is an empty list.
-	return JSON.parse(runIn(namespace, ["sh", "-c", `${command} 2>/dev/null || true`]) || "[]") as T;
+	return JSON.parse(runIn(namespace, ["sh", "-c", `${command} 2>/dev/null || true`]).trim() || "[]") as T;
 }

@@ -16,20 +16,26 @@ export interface DriverReply {
 interface DriverOptions {
 	/** The PATH that the call sees. */
 	readonly path?: string;
+	/** Put before the command line: a tracer. */
+	readonly wrapper?: readonly string[];
 }
 
 /** Calls a function of lib/firewall in the world's host namespace. */
-export function callFirewall(world: World, call: object, { path = systemPath }: DriverOptions = {}): DriverReply {
-	return replyOf(attemptIn(world.host, commandLine(call), { env: { PATH: path } }));
+export function callFirewall(
+	world: World,
+	call: object,
+	{ path = systemPath, wrapper = [] }: DriverOptions = {},
+): DriverReply {
+	return replyOf(attemptIn(world.host, [...wrapper, ...commandLine(call)], { env: { PATH: path } }));
 }
 
 /** The same without waiting. */
 export async function callFirewallAsync(
 	world: World,
 	call: object,
-	{ path = systemPath }: DriverOptions = {},
+	{ path = systemPath, wrapper = [] }: DriverOptions = {},
 ): Promise<DriverReply> {
-	return replyOf(await attemptInAsync(world.host, commandLine(call), { env: { PATH: path } }));
+	return replyOf(await attemptInAsync(world.host, [...wrapper, ...commandLine(call)], { env: { PATH: path } }));
 }
 
 /** A PATH on which iptables is the older implementation, whatever the machine's default. */

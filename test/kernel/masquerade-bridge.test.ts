@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { type Namespace, runIn } from "../support/namespace.ts";
 import { systemPath, tools } from "../support/paths.ts";
@@ -174,6 +175,17 @@ describe("bridge with ipMasq", () => {
 		const { error } = runPlugin(call("ADD", { netns: world.container(), ipMasqBackend: "ipfw" }));
 		expect(error).toMatchObject({ code: 7, msg: 'unknown ipmasq backend "ipfw"' });
 		expect(leftovers(world, { since })).toEqual([]);
+	});
+
+	it("does not keep the caller of DEL waiting, and no socket open", async () => {
+		const { world } = setting;
+		const netns = world.container();
+		mustRunPlugin(call("ADD", { netns }));
+		mustRunPlugin(call("DEL", { netns }));
+		// Protocol 12 is netfilter's; the kernel's own socket has port 0.
+		const open = () => runIn(world.host, ["awk", "$2 == 12 && $3 != 0", "/proc/net/netlink"]);
+		for (const started = Date.now(); open() !== "" && Date.now() - started < 2000; ) await sleep(20);
+		expect(open()).toBe("");
 	});
 
 	it("starts no process for DEL where iptables has no rules", () => {

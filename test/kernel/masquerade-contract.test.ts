@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { runIn } from "../support/namespace.ts";
 import { systemPath } from "../support/paths.ts";
+import { itUnless, missingProgram } from "../support/skip.ts";
 import { createWorld, leftovers, snapshotOf, type World } from "../support/world.ts";
 import { callFirewall, callFirewallAsync, legacyPath } from "./firewall-driver.ts";
 
@@ -218,6 +219,31 @@ describe("masquerade", () => {
 			world.dispose();
 		}
 	});
+
+	itUnless(missingProgram("strace"))(
+		"falls back to iptables on a kernel without nf_tables, and says so when told not to",
+		() => {
+			const world = createWorld();
+			try {
+				const path = legacyPath(world);
+				// The kernel's answer where nothing of netfilter's netlink is built in.
+				const wrapper = ["strace", "-qq", "-o", "/dev/null", "-e", "inject=socket:error=EPROTONOSUPPORT"];
+				const call = (what: string, backend: string) =>
+					callFirewall(world, { call: what, backend, attachment: one, addresses }, { path, wrapper });
+				expect(call("applyMasquerade", "nftables")).toMatchObject({
+					msg: "Cannot read or change the nftables ruleset: socket: protocol not supported",
+					details: expect.stringContaining("modprobe"),
+				});
+				expect(call("applyMasquerade", "automatic").ok).toBe(true);
+				expect(call("verifyMasquerade", "automatic").ok).toBe(true);
+				expect(runIn(world.host, ["iptables-legacy-save", "-t", "nat"])).toContain("MASQUERADE");
+				expect(call("removeMasquerade", "automatic").ok).toBe(true);
+				expect(leftovers(world, { except: kept })).toEqual([]);
+			} finally {
+				world.dispose();
+			}
+		},
+	);
 
 	it("replaces the rules of an earlier address of the same attachment", () => {
 		const world = createWorld();

@@ -85,9 +85,12 @@ function isPresent(entry: Entry): boolean {
 	return Object.keys(entry).length > 0;
 }
 
-/** Routes of link-local addresses and multicast come seconds later, when duplicate address detection has ended. */
-function followsByItself({ dst, protocol }: Entry): boolean {
-	return protocol === "kernel" && /^(fe80|ff00):/.test(string(dst));
+/**
+ * Routes of link-local addresses and multicast come seconds later, when duplicate address detection has ended; anycast
+ * routes come and go with the forwarding sysctl, which is a line of its own.
+ */
+function followsByItself({ dst, protocol, type }: Entry): boolean {
+	return protocol === "kernel" && (type === "anycast" || /^(fe80|ff00):/.test(string(dst)));
 }
 
 function kindOf(link: Entry): string {

@@ -1,5 +1,5 @@
+import type { NetworkAttachment } from "../../cni/attachment-tag.ts";
 import { sha512Hex } from "../../cni/sha512.ts";
-import type { NetworkAttachment } from "../attachment-tag.ts";
 
 /** Names and comments in iptables have no interface: two of one container on one network share a chain. */
 type Owner = Pick<NetworkAttachment, "network" | "containerId">;

@@ -1,5 +1,4 @@
 import { mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { Errno, errnoOf } from "../../linux/errno.ts";
 
 /** The text of a file, or undefined when there is none: ENOENT, or a directory of that name. */
@@ -32,7 +31,7 @@ export function inDirectoryOf<T>(path: string, action: () => T): T {
 		return action();
 	} catch (thrown) {
 		if (errnoOf(thrown) !== Errno.ENOENT) throw thrown;
-		mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+		mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o700 });
 		return action();
 	}
 }

@@ -1,5 +1,3 @@
-import { join } from "node:path";
-
 /**
  * Where a network's reservations lie.
  *
@@ -41,17 +39,17 @@ export interface Layout {
 
 /** `network` is a validated name: it has no slash and starts with a letter or digit. */
 export function layoutOf(dataDir: string, network: string): Layout {
-	const directory = join(dataDir, network);
-	const beside = join(dataDir, ".cni-suite", network);
+	const directory = `${dataDir}/${network}`;
+	const beside = `${dataDir}/.cni-suite/${network}`;
 	return {
 		directory,
-		lock: join(directory, "lock"),
+		lock: `${directory}/lock`,
 		beside,
-		stamp: join(beside, "stamp"),
-		owners: join(beside, "owners"),
-		taken: join(beside, "taken"),
-		cooling: join(beside, "cooling"),
-		coolingPrevious: join(beside, "cooling.previous"),
-		pending: join(beside, "pending"),
+		stamp: `${beside}/stamp`,
+		owners: `${beside}/owners`,
+		taken: `${beside}/taken`,
+		cooling: `${beside}/cooling`,
+		coolingPrevious: `${beside}/cooling.previous`,
+		pending: `${beside}/pending`,
 	};
 }

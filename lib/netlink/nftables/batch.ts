@@ -64,13 +64,13 @@ export function commit(
 
 /** The number of the ruleset's present generation; every commit by anybody makes a new one. */
 export function readGeneration(socket: NetlinkSocket): number {
-	const [answer] = socket.get(nftMessage(NFT_MSG_GETGEN, {}));
+	const answer = socket.find(nftMessage(NFT_MSG_GETGEN, {}), Errno.ENOENT);
 	return answer === undefined ? 0 : (read.u32be(nftAttributes(answer).get(NFTA_GEN_ID)) ?? 0);
 }
 
 /** What others' commits between our reading and changing show as, and how often that is believed. */
 const disturbances: Readonly<Record<number, number>> = {
-	[ERESTART]: 50,
+	[ERESTART]: 200,
 	[Errno.EAGAIN]: 50,
 	[Errno.EBUSY]: 50,
 	// Also what a kernel says that lacks an expression or a type of chain; that does not change.
@@ -90,7 +90,7 @@ export function retryDisturbed<T>(attempt: () => T): T {
 		} catch (thrown) {
 			if (!(thrown instanceof BatchError) || tries >= (disturbances[thrown.errno] ?? 0)) throw thrown;
 			// Many at once would disturb each other again and again, were they all to repeat in step.
-			if (tries > 3) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Math.random() * tries);
+			if (tries > 3) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Math.random() * Math.min(tries, 3));
 		}
 	}
 }

@@ -1,7 +1,7 @@
+import { Errno } from "../../linux/errno.ts";
 import { attribute, read } from "../wire/attributes.ts";
 import { type Message, NLM_F_CREATE, type ReceivedMessage } from "../wire/message.ts";
 import type { NetlinkSocket } from "../wire/socket.ts";
-import { absentAsUndefined } from "./absent.ts";
 import {
 	type ChainName,
 	NFT_MSG_DELCHAIN,
@@ -77,7 +77,7 @@ export function deleteChain({ family, table, chain }: ChainName): Message {
 /** The chain, or undefined when it or its table does not exist. @throws NetlinkError */
 export function findChain(socket: NetlinkSocket, { family, table, chain }: ChainName): Chain | undefined {
 	const attributes = [attribute.string(NFTA_CHAIN_TABLE, table), attribute.string(NFTA_CHAIN_NAME, chain)];
-	const [answer] = absentAsUndefined(() => socket.get(nftMessage(NFT_MSG_GETCHAIN, { family, attributes }))) ?? [];
+	const answer = socket.find(nftMessage(NFT_MSG_GETCHAIN, { family, attributes }), Errno.ENOENT);
 	return answer === undefined ? undefined : decodeChain(answer);
 }
 

@@ -18,7 +18,7 @@ export type Expression =
 	| { readonly kind: "other"; readonly name: string };
 
 /** Numbers of NFT_META_*. */
-const metaKeys = { iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const;
+const metaKeys = { iifname: 6, nfproto: 15 } as const;
 export type MetaKey = keyof typeof metaKeys;
 
 /** NFT_PAYLOAD_*: the header that an offset counts from, in the order of their numbers. */

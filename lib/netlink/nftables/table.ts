@@ -1,8 +1,8 @@
+import { Errno } from "../../linux/errno.ts";
 import { attribute } from "../wire/attributes.ts";
 import type { Message } from "../wire/message.ts";
 import type { NetlinkSocket } from "../wire/socket.ts";
-import { absentAsUndefined } from "./absent.ts";
-import { NFT_MSG_DELTABLE, NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, nftMessage, type TableName } from "./message.ts";
+import { NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, nftMessage, type TableName } from "./message.ts";
 import { encodeComment } from "./user-data.ts";
 
 const NFTA_TABLE_NAME = 1;
@@ -21,13 +21,8 @@ export function addTable({ family, table }: TableName, { comment }: { comment?: 
 	});
 }
 
-/** `nft delete table FAMILY TABLE` with everything in it. */
-export function deleteTable({ family, table }: TableName): Message {
-	return nftMessage(NFT_MSG_DELTABLE, { family, attributes: [attribute.string(NFTA_TABLE_NAME, table)] });
-}
-
 /** Whether the table exists. @throws NetlinkError */
 export function hasTable(socket: NetlinkSocket, { family, table }: TableName): boolean {
 	const attributes = [attribute.string(NFTA_TABLE_NAME, table)];
-	return absentAsUndefined(() => socket.get(nftMessage(NFT_MSG_GETTABLE, { family, attributes }))) !== undefined;
+	return socket.find(nftMessage(NFT_MSG_GETTABLE, { family, attributes }), Errno.ENOENT) !== undefined;
 }

@@ -38,7 +38,10 @@ export interface ReceivedMessage {
 }
 
 /** The bytes of a message; its length is padded to 4 bytes, so that messages can follow each other in one datagram. */
-export function encodeMessage(message: Message, { sequence, portId }: { sequence: number; portId: number }): Uint8Array {
+export function encodeMessage(
+	message: Message,
+	{ sequence, portId }: { sequence: number; portId: number },
+): Uint8Array {
 	const attributes = encodeAttributes(message.attributes ?? []);
 	const headerEnd = headerSize + ((message.header.byteLength + 3) & ~3);
 	const bytes = new Uint8Array(headerEnd + attributes.byteLength);
@@ -88,7 +91,7 @@ const NLMSGERR_ATTR_MSG = 1;
 export function decodeAcknowledgement({ type, flags, body }: ReceivedMessage): Acknowledgement {
 	const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
 	if (body.byteLength < 4) return { errno: 0, text: "" };
-	const errno = -view.getInt32(0, true);
+	const errno = 0 - view.getInt32(0, true);
 	if (!(flags & NLM_F_ACK_TLVS)) return { errno, text: "" };
 	let offset = 4;
 	if (type === NLMSG_ERROR && body.byteLength >= 4 + headerSize) {

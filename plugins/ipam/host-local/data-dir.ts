@@ -1,5 +1,4 @@
 import { accessSync, constants, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import { Errno, errnoOf, errnoText } from "../../../lib/linux/errno.ts";
 
@@ -9,7 +8,7 @@ import { Errno, errnoOf, errnoText } from "../../../lib/linux/errno.ts";
  */
 export function requireUsable(dataDir: string): void {
 	const code = ErrorCode.pluginNotAvailable;
-	let directory = resolve(dataDir);
+	let directory = dataDir.startsWith("/") ? dataDir : `${process.cwd()}/${dataDir}`;
 	for (;;) {
 		try {
 			if (!statSync(directory).isDirectory()) {
@@ -18,9 +17,8 @@ export function requireUsable(dataDir: string): void {
 			accessSync(directory, constants.W_OK | constants.X_OK);
 			return;
 		} catch (thrown) {
-			const missing = errnoOf(thrown) === Errno.ENOENT && dirname(directory) !== directory;
-			if (!missing) throw explained(dataDir, { code, thrown });
-			directory = dirname(directory);
+			if (errnoOf(thrown) !== Errno.ENOENT || directory === "/") throw explained(dataDir, { code, thrown });
+			directory = directory.slice(0, directory.lastIndexOf("/")) || "/";
 		}
 	}
 }

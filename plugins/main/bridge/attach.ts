@@ -6,16 +6,15 @@ import { waitForDuplicateDetection, waitUntilUp } from "../../../lib/attachment/
 import { dnsOf } from "../../../lib/cni/network-config.ts";
 import type { AddRequest } from "../../../lib/cni/plugin.ts";
 import { type Dns, emptyResult, type Result } from "../../../lib/cni/result.ts";
-import { applyMasquerade, removeMasquerade } from "../../../lib/firewall/masquerade.ts";
-import { applySpoofCheck, removeSpoofCheck } from "../../../lib/firewall/spoof-check.ts";
 import { enableForwarding } from "../../../lib/linux/forwarding.ts";
 import type { Link } from "../../../lib/netlink/link.ts";
 import { replaceNeighbour } from "../../../lib/netlink/neighbour.ts";
 import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
-import { ensureBridge, ensureGatewayAddress, keepBridgeMac } from "./bridge-device.ts";
+import { ensureBridge, ensureGatewayAddresses, keepBridgeMac } from "./bridge-device.ts";
 import { type BridgeConfig, type BridgeSettings, parseSettings } from "./config.ts";
 import { type BridgeDescription, describeBridge } from "./description.ts";
+import { loadMasquerade, loadSpoofCheck } from "./firewall.ts";
 import { planResult } from "./plan-result.ts";
 import { configurePort, createVethPair, refuseExistingInterface, type VethPair } from "./port.ts";
 import { ensureVlanGateway } from "./vlan-gateway.ts";
@@ -45,7 +44,7 @@ export async function attach(request: Request): Promise<Result> {
 	const found = log.step("bridge", () => ensureBridge(host, { bridge: description.bridge, mtu: settings.mtu }));
 	const pair = log.step("veth", () => connect(work, found));
 	const device = keepBridgeMac(host, { bridge: found, port: pair.port });
-	log.step("spoof check", () => guard(work, pair));
+	await log.step("spoof check", () => guard(work, pair));
 	log.step("interface", () => applyInterface(sandbox, { link: pair.container, description: description.container }));
 	const vlanGateway = log.step("gateway", () => becomeGateway(work, device));
 	await log.step("masquerade", () => masquerade(work));
@@ -77,8 +76,9 @@ function connect({ request, description, sandbox, host }: Work, bridge: Link): V
 }
 
 /** Before the container's interface comes up, so that there is no moment in which it could send a false address. */
-function guard({ request, description }: Work, { port, container }: VethPair): void {
+async function guard({ request, description }: Work, { port, container }: VethPair): Promise<void> {
 	if (!description.macSpoofCheck) return;
+	const { applySpoofCheck, removeSpoofCheck } = await loadSpoofCheck();
 	request.rollback.push("spoof check", () => removeSpoofCheck(request));
 	applySpoofCheck({ ...request, hostIfName: port.name, mac: container.mac });
 }
@@ -90,9 +90,10 @@ function becomeGateway({ description, settings, host }: Work, bridge: Link): Lin
 		vlanGateway === undefined
 			? undefined
 			: ensureVlanGateway(host, { bridge, ...vlanGateway, preserveVlans: settings.preserveDefaultVlan });
-	for (const gateway of vlanGateway?.gateways ?? description.bridge.gateways) {
-		const { forceAddress, detectDuplicates } = settings;
-		ensureGatewayAddress(host, { link: vlanLink ?? bridge, gateway, forceAddress, detectDuplicates });
+	const gateways = vlanGateway?.gateways ?? description.bridge.gateways;
+	const { forceAddress, detectDuplicates } = settings;
+	if (gateways.length > 0) {
+		ensureGatewayAddresses(host, { link: vlanLink ?? bridge, gateways, forceAddress, detectDuplicates });
 	}
 	for (const family of description.forwarding) enableForwarding(family);
 	return vlanLink;
@@ -100,8 +101,10 @@ function becomeGateway({ description, settings, host }: Work, bridge: Link): Lin
 
 async function masquerade({ request, description }: Work): Promise<void> {
 	if (description.masquerade === undefined) return;
-	request.rollback.push("masquerade", () => removeMasquerade(request));
-	await applyMasquerade(request, description.masquerade);
+	const { masquerade: wanted } = description;
+	const { applyMasquerade, removeMasquerade } = await loadMasquerade();
+	request.rollback.push("masquerade", () => removeMasquerade(request, wanted));
+	await applyMasquerade(request, wanted);
 }
 
 /**

@@ -22,17 +22,23 @@ export function ensureBridge(
 	if (link.kind !== "bridge") {
 		throw failed(name, `"${name}" already exists but is not a bridge`, `Give another name in "bridge", or remove it`);
 	}
-	if (!link.up) attempt(name, `could not set "${name}" up`, () => host.request(setLink(link, { up: true })));
+	if (vlanFiltering && !link.bridge?.vlanFiltering) {
+		const failure = { name, text: `could not enable VLAN filtering on "${name}"`, help: vlanHelp };
+		attempt(failure, () => host.request(enableVlanFiltering(link)));
+	}
+	if (!link.up) {
+		attempt({ name, text: `could not set "${name}" up` }, () => host.request(setLink(link, { up: true })));
+	}
 	// Also where it is so already: a sniffer's wish ends with the sniffer.
 	if (promiscuous) {
-		const text = `could not set promiscuous mode on "${name}"`;
-		attempt(name, text, () => host.request(setLink(link, { promiscuous: true })));
-	}
-	if (vlanFiltering && !link.bridge?.vlanFiltering) {
-		attempt(name, `could not enable VLAN filtering on "${name}"`, () => host.request(enableVlanFiltering(link)));
+		const failure = { name, text: `could not set promiscuous mode on "${name}"` };
+		attempt(failure, () => host.request(setLink(link, { promiscuous: true })));
 	}
 	return link;
 }
+
+const vlanHelp =
+	'VLANs on a bridge need a kernel with CONFIG_BRIDGE_VLAN_FILTERING; without "vlan" and "vlanTrunk" the network works';
 
 function createBridge(
 	host: NetlinkSocket,
@@ -46,7 +52,7 @@ function createBridge(
 			const help =
 				thrown instanceof NetlinkError && thrown.errno === Errno.EOPNOTSUPP
 					? vlanFiltering
-						? 'VLANs on a bridge need a kernel with CONFIG_BRIDGE_VLAN_FILTERING; without "vlan" and "vlanTrunk" the network works'
+						? vlanHelp
 						: "The kernel has no bridges: load the module with `modprobe bridge`"
 					: "";
 			throw failed(name, `could not add "${name}": ${messageOf(thrown)}`, help);
@@ -82,39 +88,53 @@ export function ignoreRouterAdvertisements(linkName: string): void {
 }
 
 /**
- * Puts the gateway's address on `link`. Another IPv4 address, or an IPv6 address of an overlapping subnet, belongs to
- * somebody else's network: refused, or replaced with `forceAddress`.
+ * Puts the gateways' addresses on `link`. Another IPv4 address, or an IPv6 address of an overlapping subnet, belongs to
+ * somebody else's network: refused before anything is changed, or replaced with `forceAddress`.
  */
-export function ensureGatewayAddress(
+export function ensureGatewayAddresses(
 	host: NetlinkSocket,
-	{ link, gateway, forceAddress, detectDuplicates }: GatewayAddress,
+	{ link, gateways, forceAddress, detectDuplicates }: GatewayAddresses,
 ): void {
 	const { name } = link;
 	const existing = listAddresses(host, link.index).map(({ prefix }) => prefix);
-	if (existing.some((prefix) => samePrefix(prefix, gateway))) return;
-	for (const conflict of existing.filter((prefix) => conflicts(prefix, gateway))) {
-		if (!forceAddress) {
-			throw failedAddress(`"${name}" already has an IP address different from ${formatPrefix(gateway)}`, {
-				details: `It has ${formatPrefix(conflict)}. Use another "bridge", or "forceAddress": true to replace it`,
-			});
-		}
+	const missing = gateways.filter((gateway) => !existing.some((prefix) => samePrefix(prefix, gateway)));
+	if (missing.length === 0) return;
+	const foreign = existing.filter((prefix) => !gateways.some((gateway) => samePrefix(prefix, gateway)));
+	const inTheWay = foreign.filter((prefix) => missing.some((gateway) => conflicts(prefix, gateway)));
+	if (!forceAddress) refuseForeign(name, { inTheWay, missing });
+	for (const prefix of inTheWay) {
 		ignoring(Errno.EADDRNOTAVAIL, `could not remove IP address from "${name}"`, () =>
-			host.request(deleteAddress(link.index, conflict)),
+			host.request(deleteAddress(link.index, prefix)),
 		);
 	}
-	ignoring(Errno.EEXIST, `could not add IP address ${formatPrefix(gateway)} to "${name}"`, () =>
-		host.request(addAddress(link.index, { prefix: gateway, detectDuplicates })),
-	);
+	for (const prefix of missing) {
+		ignoring(Errno.EEXIST, `could not add IP address ${formatPrefix(prefix)} to "${name}"`, () =>
+			host.request(addAddress(link.index, { prefix, detectDuplicates })),
+		);
+	}
 	// Set, the MAC of a bridge that somebody else created does not follow its ports any more.
 	host.request(setLink(link, { mac: link.mac }));
 }
 
-export interface GatewayAddress {
+export interface GatewayAddresses {
 	/** As it was before any port of ours was attached. */
 	readonly link: Link;
-	readonly gateway: IpPrefix;
+	/** Of the network; those that are there already stay as they are. */
+	readonly gateways: readonly IpPrefix[];
 	readonly forceAddress: boolean;
 	readonly detectDuplicates: boolean;
+}
+
+function refuseForeign(
+	name: string,
+	{ inTheWay, missing }: { inTheWay: readonly IpPrefix[]; missing: readonly IpPrefix[] },
+): void {
+	const [first] = inTheWay;
+	const gateway = first && missing.find((candidate) => conflicts(first, candidate));
+	if (first === undefined || gateway === undefined) return;
+	throw failedAddress(`"${name}" already has an IP address different from ${formatPrefix(gateway)}`, {
+		details: `It has ${formatPrefix(first)}. Use another "bridge", or "forceAddress": true to replace it`,
+	});
 }
 
 function conflicts(existing: IpPrefix, gateway: IpPrefix): boolean {
@@ -136,11 +156,11 @@ function failedAddress(problem: string, options: { details?: string; cause?: unk
 	return new CniError(ErrorCode.internal, `failed to set bridge addr: ${problem}`, options);
 }
 
-function attempt(name: string, text: string, action: () => void): void {
+function attempt({ name, text, help }: { name: string; text: string; help?: string }, action: () => void): void {
 	try {
 		action();
 	} catch (thrown) {
-		throw failed(name, `${text}: ${messageOf(thrown)}`);
+		throw failed(name, `${text}: ${messageOf(thrown)}`, help);
 	}
 }
 

@@ -4,12 +4,11 @@ import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { Plugin } from "../../../lib/cni/plugin.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
-import { collectMasquerade, removeMasquerade } from "../../../lib/firewall/masquerade.ts";
-import { collectSpoofChecks, removeSpoofCheck } from "../../../lib/firewall/spoof-check.ts";
 import { findLink } from "../../../lib/netlink/link.ts";
 import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import { attach } from "./attach.ts";
 import { type BridgeConfig, bridgeSchema, parseSettings } from "./config.ts";
+import { loadMasquerade, loadSpoofCheck } from "./firewall.ts";
 import { verifyAttachment } from "./verify.ts";
 
 /** Connects containers of a host to a Linux bridge, each through a veth pair. docs/plugins/bridge.md */
@@ -29,8 +28,14 @@ export const bridge: Plugin<BridgeConfig> = {
 			using host = openRouteSocket();
 			removeHostLinks(host, request);
 		});
-		if (config.macspoofchk) await teardown.step("spoof check", () => removeSpoofCheck(request));
-		if (config.ipMasq) await teardown.step("masquerade", () => removeMasquerade(request));
+		if (config.macspoofchk) {
+			await teardown.step("spoof check", async () => (await loadSpoofCheck()).removeSpoofCheck(request));
+		}
+		if (config.ipMasq) {
+			// In iptables, a second interface of the container is told by its addresses only.
+			const addresses = request.prevResult?.ips.map(({ address }) => address) ?? [];
+			await teardown.step("masquerade", async () => (await loadMasquerade()).removeMasquerade(request, { addresses }));
+		}
 		// Last: nobody else may get the address while its old owner could still use it.
 		await teardown.step("ipam", () => ipam?.del());
 		teardown.finish();
@@ -41,8 +46,12 @@ export const bridge: Plugin<BridgeConfig> = {
 		const teardown = createTeardown(log);
 		using host = openRouteSocket();
 		await teardown.step("links", () => collectHostLinks(host, { network, validAttachments }));
-		await teardown.step("spoof check", () => collectSpoofChecks(network, validAttachments));
-		await teardown.step("masquerade", () => collectMasquerade(network, validAttachments));
+		await teardown.step("spoof check", async () =>
+			(await loadSpoofCheck()).collectSpoofChecks(network, validAttachments),
+		);
+		await teardown.step("masquerade", async () =>
+			(await loadMasquerade()).collectMasquerade(network, validAttachments),
+		);
 		await teardown.step("ipam", () => ipam?.gc());
 		teardown.finish();
 	},

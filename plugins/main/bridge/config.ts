@@ -4,7 +4,7 @@ import { commonKeys } from "../../../lib/cni/network-config.ts";
 import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import { boolean, type Infer, integer, list, object, required, string } from "../../../lib/cni/schema.ts";
 import { validateIfName } from "../../../lib/cni/validate.ts";
-import { chooseMasqueradeBackend, type MasqueradeBackendName } from "../../../lib/firewall/masquerade.ts";
+import { chooseMasqueradeBackend, type MasqueradeBackendName } from "../../../lib/firewall/masquerade-choice.ts";
 import type { PortVlan } from "../../../lib/netlink/bridge-vlan.ts";
 import { formatMac, parseMac } from "../../../lib/netlink/mac.ts";
 import { expandVlanTrunk } from "./vlan-trunk.ts";

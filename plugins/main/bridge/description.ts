@@ -1,9 +1,9 @@
 import { announcementSysctls } from "../../../lib/attachment/announce.ts";
+import { ownerAlias } from "../../../lib/attachment/host-links.ts";
 import { type InterfaceDescription, ipv6Sysctls, resolveRoutes } from "../../../lib/attachment/interface.ts";
 import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
-import { attachmentTag } from "../../../lib/firewall/attachment-tag.ts";
-import type { MasqueradeBackendName } from "../../../lib/firewall/masquerade.ts";
+import type { MasqueradeBackendName } from "../../../lib/firewall/masquerade-choice.ts";
 import type { Family, IpPrefix } from "../../../lib/ip/address.ts";
 import type { PortVlan } from "../../../lib/netlink/bridge-vlan.ts";
 import type { BridgePort } from "../../../lib/netlink/link.ts";
@@ -24,8 +24,8 @@ export interface BridgeDescription {
 		| undefined;
 	/** The host's end of the veth pair. */
 	readonly port: BridgePort & {
-		/** Alias of the link, by which GC finds the owner. */
-		readonly tag: string;
+		/** Of the link; GC finds the owner by it. */
+		readonly alias: string;
 		readonly mtu: number | undefined;
 		readonly vlans: readonly PortVlan[] | undefined;
 		/** Whether VLANs beside `vlans` may stay on the port. */
@@ -56,7 +56,7 @@ export function describeBridge(
 		},
 		vlanGateway: inVlan ? { name: vlanGatewayName(settings), vlan, gateways } : undefined,
 		port: {
-			tag: attachmentTag(request),
+			alias: ownerAlias(request),
 			hairpin: settings.hairpin,
 			isolated: settings.isolated,
 			mtu: settings.mtu,

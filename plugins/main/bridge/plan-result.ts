@@ -1,4 +1,5 @@
 import { defaultGatewayOf } from "../../../lib/attachment/interface.ts";
+import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { Result, ResultIp, ResultRoute } from "../../../lib/cni/result.ts";
 import { defaultPrefix, isDefaultPrefix, networkOf } from "../../../lib/ip/address.ts";
 import type { BridgeSettings } from "./config.ts";
@@ -6,11 +7,25 @@ import type { BridgeSettings } from "./config.ts";
 /**
  * What IPAM gave, completed: a bridge that is the gateway supplies the gateway's address where IPAM named none, and the
  * default gateway supplies default routes.
+ *
+ * @throws CniError for an MTU that the addresses do not allow
  */
-export function planResult({ isGateway, isDefaultGateway }: BridgeSettings, ipam: Result): Result {
+export function planResult({ isGateway, isDefaultGateway, mtu }: BridgeSettings, ipam: Result): Result {
+	refuseSmallMtu(mtu, ipam);
 	const ips = isGateway ? ipam.ips.map(withGateway) : ipam.ips;
 	return { ...ipam, ips, routes: isDefaultGateway ? withDefaultRoutes(ipam.routes, ips) : ipam.routes };
 }
+
+/** As small as its port, the bridge would lose its IPv6 addresses, and every container of the network its gateway. */
+function refuseSmallMtu(mtu: number | undefined, { ips }: Result): void {
+	if (mtu === undefined || mtu >= minimumMtu6 || !ips.some(({ address }) => address.address.family === 6)) return;
+	throw new CniError(ErrorCode.invalidNetworkConfig, `Cannot use IPv6 with an MTU of ${mtu}`, {
+		details: `Set "mtu" to ${minimumMtu6} or more, or leave out the IPv6 addresses`,
+	});
+}
+
+/** RFC 8200 section 5. */
+const minimumMtu6 = 1280;
 
 function withGateway(ip: ResultIp): ResultIp {
 	const gateway = ip.gateway ?? defaultGatewayOf(networkOf(ip.address));

@@ -36,7 +36,7 @@ export function createVethPair(host: NetlinkSocket, { sandbox, bridge, descripti
 				mtu: wanted.mtu,
 				peer: { name: container.name, namespaceFd: sandbox.namespace.fd, mtu: wanted.mtu, mac: container.mac },
 			}),
-			setLink({ name }, { alias: wanted.tag }),
+			setLink({ name }, { alias: wanted.alias }),
 		]);
 		if (vethError?.errno === Errno.EEXIST) throw alreadyExists(container.name, name);
 		if (vethError !== undefined) throw failed(`failed to make veth pair: ${vethError.message}`);

@@ -3,8 +3,6 @@ import { verifyInterface } from "../../../lib/attachment/verify-interface.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import type { Result, ResultInterface } from "../../../lib/cni/result.ts";
-import { verifyMasquerade } from "../../../lib/firewall/masquerade.ts";
-import { verifySpoofCheck } from "../../../lib/firewall/spoof-check.ts";
 import { formatPrefix, type IpPrefix, samePrefix } from "../../../lib/ip/address.ts";
 import { isForwarding } from "../../../lib/linux/forwarding.ts";
 import { listAddresses } from "../../../lib/netlink/address.ts";
@@ -14,6 +12,7 @@ import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
 import { type BridgeConfig, parseSettings } from "./config.ts";
 import { type BridgeDescription, describeBridge } from "./description.ts";
+import { loadMasquerade, loadSpoofCheck } from "./firewall.ts";
 
 /** CHECK: compares everything that ADD made with the description of it. @throws CniError naming the first difference */
 export async function verifyAttachment(request: AttachmentRequest<BridgeConfig>): Promise<void> {
@@ -35,9 +34,13 @@ export async function verifyAttachment(request: AttachmentRequest<BridgeConfig>)
 	const port = verifyPort(host, { device, container, description, result: prevResult });
 	verifyGateways(host, { device, description });
 	if (description.macSpoofCheck) {
+		const { verifySpoofCheck } = await loadSpoofCheck();
 		verifySpoofCheck({ ...request, hostIfName: port.name, mac: container.mac });
 	}
-	if (description.masquerade !== undefined) await verifyMasquerade(request, description.masquerade);
+	if (description.masquerade !== undefined) {
+		const { verifyMasquerade } = await loadMasquerade();
+		await verifyMasquerade(request, description.masquerade);
+	}
 }
 
 /** The container's interface among the result's: the last of that name in this sandbox. */
@@ -103,7 +106,7 @@ function verifyPort(host: NetlinkSocket, { device, container, description, resul
 	if (entry.mac !== undefined && entry.mac !== link.mac) {
 		throw fault(`Interface ${link.name} Mac doesn't match: ${entry.mac} not found`, `It is ${link.mac}`);
 	}
-	if (!link.up) throw fault(`Interface ${link.name} is down`, `Bring it up with: ip link set ${link.name} up`);
+	requireUp(link);
 	if (wanted.mtu !== undefined && link.mtu !== wanted.mtu) {
 		throw fault(`Interface ${link.name} has MTU ${link.mtu}, and the configuration says ${wanted.mtu}`);
 	}
@@ -113,6 +116,10 @@ function verifyPort(host: NetlinkSocket, { device, container, description, resul
 		verifyVlans(host, { link, vlans: wanted.vlans, preserve: wanted.preserveVlans });
 	}
 	return link;
+}
+
+function requireUp({ name, up }: Link): void {
+	if (!up) throw fault(`Interface ${name} is down`, `Bring it up with: ip link set ${name} up`);
 }
 
 function verifyFlag(link: Link, flag: { name: string; actual: boolean | undefined; wanted: boolean }): void {
@@ -147,7 +154,14 @@ function verifyGateways(
 	if (vlanGateway !== undefined) {
 		const link = findLink(host, { name: vlanGateway.name });
 		if (link === undefined) throw fault(`Interface name ${vlanGateway.name} not found`);
-		if (!link.up) throw fault(`Interface ${link.name} is down`, `Bring it up with: ip link set ${link.name} up`);
+		requireUp(link);
+		const port = link.kind === "veth" ? findLink(host, { index: link.peerIndex }) : undefined;
+		if (port === undefined || port.master !== device.index) {
+			throw fault(`Interface ${link.name} does not lead to bridge ${device.name}`);
+		}
+		requireUp(port);
+		const vlans = [{ id: vlanGateway.vlan, native: true }];
+		verifyVlans(host, { link: port, vlans, preserve: description.port.preserveVlans });
 		requireAddresses(host, { link, addresses: vlanGateway.gateways });
 	}
 	for (const family of forwarding) {

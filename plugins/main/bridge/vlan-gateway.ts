@@ -20,6 +20,7 @@ export function ensureVlanGateway(host: NetlinkSocket, { bridge, name, vlan, pre
 		);
 	}
 	configureVlans(host, { link: port, vlans: [{ id: vlan, native: true }], preserve: preserveVlans });
+	for (const link of [port, gateway].filter(({ up }) => !up)) host.request(setLink(link, { up: true }));
 	return gateway;
 }
 
@@ -34,8 +35,9 @@ function create(host: NetlinkSocket, { bridge, name }: { bridge: Link; name: str
 	const peer = randomVethName();
 	// Together, so that a killed ADD leaves no half of it.
 	const [vethError, masterError] = host.requestAll([
-		addVeth({ name, up: true, mtu: bridge.mtu, peer: { name: peer, mtu: bridge.mtu, up: true } }),
-		setLink({ name: peer }, { master: bridge.index }),
+		addVeth({ name, up: true, mtu: bridge.mtu, peer: { name: peer, mtu: bridge.mtu } }),
+		// Up only now: a veth end that is born up, before the other, is refused (ENOTCONN).
+		setLink({ name: peer }, { master: bridge.index, up: true }),
 	]);
 	// Another ADD has created it since we looked: then there is no `peer` either.
 	if (vethError !== undefined && vethError.errno !== Errno.EEXIST) throw failed(vethError.message);

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { beforeAll, expect, test } from "@jest/globals";
-import { attachmentPrefix, attachmentTag, networkPrefix } from "../../../lib/firewall/attachment-tag.ts";
+import { attachmentPrefix, attachmentTag, networkPrefix } from "../../../lib/cni/attachment-tag.ts";
 
 const attachment = { network: "unit-test", ifName: "eth0", containerId: "one" };
 

@@ -94,7 +94,7 @@ function socketWith(answers: readonly (readonly [number, number])[]): { socket: 
 	const socket: NetlinkSocket = {
 		request: unused,
 		requestAll: unused,
-		get: unused,
+		find: unused,
 		dump: unused,
 		exchange(datagram, isLast) {
 			sent.push(...datagram);

@@ -188,7 +188,7 @@ function answering(...bodies: readonly string[]): NetlinkSocket {
 	return {
 		request: unused,
 		requestAll: unused,
-		get: unused,
+		find: unused,
 		exchange: unused,
 		dump: () =>
 			bodies.map((body) => ({

@@ -1,4 +1,4 @@
-import { sha512Hex } from "../cni/sha512.ts";
+import { sha512Hex } from "./sha512.ts";
 
 /** One interface of one container on one network. */
 export interface NetworkAttachment {

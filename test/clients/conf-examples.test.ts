@@ -1,0 +1,133 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "@jest/globals";
+import { type ExampleCall, exampleDirectory, listExamples, runExample } from "../support/example.ts";
+import { attempt, jsonIn, type Namespace, type Outcome } from "../support/namespace.ts";
+import { distribution, root } from "../support/paths.ts";
+import { ping } from "../support/traffic.ts";
+import { createWorld, keptByContract, leftovers, type World } from "../support/world.ts";
+
+interface Example {
+	/** What the first container gets. */
+	readonly addresses: readonly string[];
+	/** A gateway that answers it. */
+	readonly gateway?: string;
+	readonly capabilities?: object;
+	/** What else shows that the configuration has its effect. */
+	readonly verify?: (container: Namespace, added: Outcome) => void;
+	/** Where CHECK does not exist, the error. */
+	readonly checkError?: string;
+}
+
+const examples: Readonly<Record<string, Example>> = {
+	"10-bridge.conflist": { addresses: ["10.20.0.2/16", "fd00:10:20::2/64"], gateway: "10.20.0.1" },
+	"99-loopback.conf": {
+		addresses: [],
+		verify: (container) => expect(ping(container, "127.0.0.1")).toBe(true),
+	},
+	"bridge-l2.conf": {
+		addresses: [],
+		verify: (container) => expect(interfaceOf(container)).toMatchObject({ operstate: "UP", mtu: 1400 }),
+	},
+	"bridge-static-address.conflist": {
+		addresses: ["10.21.0.77/16"],
+		gateway: "10.21.0.1",
+		capabilities: { ips: ["10.21.0.77"], mac: "02:00:00:00:00:77" },
+		verify: (container) => expect(interfaceOf(container)).toMatchObject({ address: "02:00:00:00:00:77" }),
+	},
+	"host-local-dual-stack.conf": { addresses: ["10.23.0.2/17", "fd00:10:23::2/64"], gateway: "10.23.0.1" },
+	"host-local.conf": { addresses: ["10.22.1.0/16"], gateway: "10.22.0.1" },
+	"mesos-bridge.json": {
+		addresses: ["10.24.0.2/16"],
+		gateway: "10.24.0.1",
+		checkError: 'configuration version "" does not support the CHECK command',
+		verify: (_, { stdout }) =>
+			expect(JSON.parse(stdout)).toMatchObject({ ip4: { ip: "10.24.0.2/16", gateway: "10.24.0.1" } }),
+	},
+};
+
+/** These need VLAN filtering on bridges, and are attached in User-Mode Linux (test/uml/conf-examples.uml-test.ts). */
+const inUserModeLinux = ["bridge-vlan.conflist"];
+
+/** Also the table and base chain of the MAC spoof check, which others may use. */
+const kept = [...keptByContract, /^\+ nft (table|chain) bridge nat (PREROUTING )?\{/];
+
+describe("conf-examples", () => {
+	it("has no file without a test", () => {
+		expect(listExamples()).toEqual([...Object.keys(examples), ...inUserModeLinux].sort());
+	});
+
+	it.each(listExamples())("%s has nothing that cnictl validate finds fault with", (file) => {
+		const outcome = attempt([join(distribution, "cnictl"), "validate", join(exampleDirectory, file)]);
+		expect(outcome).toMatchObject({ exitCode: 0, stdout: expect.not.stringMatching(/warning|error/), stderr: "" });
+	});
+
+	it("has each network name and each bridge once, so that all can stand in one directory", () => {
+		const texts = listExamples().map((file) => readFileSync(join(exampleDirectory, file), "utf8"));
+		for (const key of ["name", "bridge", "subnet"]) {
+			const values = texts.flatMap((text) =>
+				Array.from(text.matchAll(new RegExp(`"${key}": "(.*?)"`, "g")), ([, value]) => value),
+			);
+			expect(values).toEqual([...new Set(values)]);
+		}
+	});
+
+	it.each(Object.entries(examples))("%s works as it stands", (file, example) => {
+		using world = createWorld();
+		const container = world.container();
+		const call: ExampleCall = { file, container, ...pick(example) };
+		const added = succeed(runExample(world, "add", call));
+		expect(addressesOf(container)).toEqual(example.addresses);
+		if (example.gateway !== undefined) expect(ping(container, example.gateway)).toBe(true);
+		example.verify?.(container, added);
+		succeed(runExample(world, "status", call));
+
+		const checked = runExample(world, "check", call);
+		if (example.checkError === undefined) succeed(checked);
+		else expect(checked).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(example.checkError) });
+
+		for (const _ of [1, 2]) succeed(runExample(world, "del", call));
+		expect(addressesOf(container)).toEqual([]);
+		expect(leftovers(world, { except: kept })).toEqual([]);
+		expect(reservationsIn(world)).toEqual([]);
+	});
+});
+
+describe("docs/plugins", () => {
+	it.each(readdirSync(join(root, "docs/plugins")))("%s shows examples as they are", (page) => {
+		const text = readFileSync(join(root, "docs/plugins", page), "utf8");
+		const shown = text.matchAll(/\(\.\.\/\.\.\/conf-examples\/([^)]+)\):\n\n```json\n(.*?)```/gs);
+		for (const [, file = "", json] of shown) {
+			expect({ file, json }).toEqual({ file, json: readFileSync(join(exampleDirectory, file), "utf8") });
+		}
+	});
+});
+
+function pick({ capabilities }: Example): Pick<ExampleCall, "capabilities"> {
+	return capabilities === undefined ? {} : { capabilities };
+}
+
+function succeed(outcome: Outcome): Outcome {
+	expect(outcome).toMatchObject({ exitCode: 0, stderr: "" });
+	return outcome;
+}
+
+interface Interface {
+	readonly ifname: string;
+	readonly addr_info: readonly { readonly local: string; readonly prefixlen: number; readonly scope: string }[];
+}
+
+function interfaceOf(container: Namespace): Interface | undefined {
+	return jsonIn<Interface[]>(container, ["ip", "-j", "address"]).find(({ ifname }) => ifname === "eth0");
+}
+
+function addressesOf(container: Namespace): string[] {
+	const addresses = interfaceOf(container)?.addr_info.filter(({ scope }) => scope === "global") ?? [];
+	return addresses.map(({ local, prefixlen }) => `${local}/${prefixlen}`);
+}
+
+/** Files of host-local that stand for an address. */
+function reservationsIn(world: World): string[] {
+	const names = readdirSync(join(world.directory, "state"), { recursive: true, encoding: "utf8" });
+	return names.filter((name) => /networks\/[^./]+\/[0-9a-f]+[.:]/.test(name));
+}

@@ -1,0 +1,187 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { attempt, attemptIn, enter } from "../support/namespace.ts";
+import { distribution, root, systemPath } from "../support/paths.ts";
+import { environmentOf, mustRunPlugin, type PluginCall, runPlugin } from "../support/run-plugin.ts";
+import { itUnless, missingProgram } from "../support/skip.ts";
+import { createWorld, type World } from "../support/world.ts";
+
+let world: World;
+
+beforeAll(() => {
+	world = createWorld();
+});
+afterAll(() => {
+	world.dispose();
+});
+
+/** A DEL that has nothing to do: shows what happens before and around a plugin's own work. */
+function call(changes: Partial<PluginCall> = {}): PluginCall {
+	return { world, type: "loopback", command: "DEL", config: { cniVersion: "1.1.0", name: "n" }, ...changes };
+}
+
+describe("files in the working directory", () => {
+	let cwd: string;
+	let hit: string;
+
+	beforeAll(() => {
+		cwd = mkdtempSync(join(tmpdir(), `cst-${process.pid}-cwd-`));
+		hit = join(cwd, "hit");
+		const evil = `require("node:fs").appendFileSync(${JSON.stringify(hit)}, "obeyed ");`;
+		writeFileSync(join(cwd, "evil.js"), evil);
+		const bunfig = 'preload = ["./evil.js"]\n[test]\npreload = ["./evil.js"]\n[run]\nshell = "bun"\n';
+		writeFileSync(join(cwd, "bunfig.toml"), bunfig);
+		writeFileSync(join(cwd, ".bunfig.toml"), bunfig);
+		writeFileSync(join(cwd, ".env"), `CNI_COMMAND=VERSION\nCNI_SUITE_LOG=${hit}\nBUN_OPTIONS=--preload=./evil.js\n`);
+		writeFileSync(join(cwd, ".env.local"), `CNI_SUITE_LOG=${hit}\n`);
+		writeFileSync(join(cwd, ".env.production"), `CNI_SUITE_LOG=${hit}\n`);
+		const paths = { "node:fs": ["./evil.js"], "../lib/*": ["./evil.js"] };
+		writeFileSync(join(cwd, "tsconfig.json"), JSON.stringify({ compilerOptions: { baseUrl: ".", paths } }));
+		const imports = { "node:fs": "./evil.js", "#lib/*": "./evil.js" };
+		writeFileSync(
+			join(cwd, "package.json"),
+			JSON.stringify({ name: "evil", version: "6.6.6", imports, type: "commonjs" }),
+		);
+	});
+	afterAll(() => {
+		rmSync(cwd, { recursive: true });
+	});
+
+	const obeyed = () => (existsSync(hit) ? readFileSync(hit, "utf8") : "");
+
+	test.each(["loopback", "bridge", "host-local"])(
+		"bunfig.toml, .env, tsconfig.json, package.json do nothing to %s",
+		(type) => {
+			const env = { HOME: cwd, XDG_CONFIG_HOME: cwd };
+			const config = { cniVersion: "1.1.0", name: "n", ipam: { type: "host-local", dataDir: world.dataDir } };
+			const { exitCode, stdout, stderr } = runPlugin(call({ type, cwd, env, config }));
+			expect({ exitCode, stdout, stderr, obeyed: obeyed() }).toEqual({
+				exitCode: 0,
+				stdout: "",
+				stderr: "",
+				obeyed: "",
+			});
+		},
+	);
+
+	test("nor to cnictl", () => {
+		const env = { PATH: systemPath, HOME: cwd };
+		const { stdout } = attempt([join(distribution, "cnictl"), "--help"], { cwd, env });
+		expect([stdout.includes("validate"), obeyed()]).toEqual([true, ""]);
+	});
+
+	// What a plugin inherits is root's own environment, trusted like LD_PRELOAD: Bun reads BUN_OPTIONS (which can preload
+	// code), BUN_BE_BUN (which makes any compiled executable Bun itself) and BUN_JSC_* there, and offers no switch
+	// against it. These it does not read:
+	test.each([
+		["NODE_OPTIONS", "--require ./evil.js"],
+		["BUN_INSPECT_PRELOAD", "./evil.js"],
+		["BUN_CONFIG_FILE", "./bunfig.toml"],
+		["NODE_PATH", "."],
+	])("%s in the environment does nothing", (name, value) => {
+		expect(runPlugin(call({ cwd, env: { [name]: value } }))).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
+		expect(obeyed()).toBe("");
+	});
+});
+
+describe("an environment as bare as that of Mesos", () => {
+	const config = () => ({
+		name: "bare",
+		type: "bridge",
+		bridge: "cst-bare",
+		isGateway: true,
+		ipam: { type: "host-local", subnet: "10.77.0.0/24", dataDir: world.dataDir },
+	});
+
+	test.each<[string, Record<string, string | undefined>]>([
+		["CNI_* and PATH", {}],
+		["no PATH", { PATH: undefined }],
+		["an empty PATH", { PATH: "" }],
+	])("with %s, ADD answers in the old form, and DEL works without a namespace's variable", (_, env) => {
+		const container = world.container();
+		const base = { world, type: "bridge", config: config(), containerId: "c-1.c-2", env };
+		const result = mustRunPlugin(call({ ...base, command: "ADD", netns: container }));
+		expect(result).toMatchObject({ cniVersion: "0.1.0", ip4: { gateway: "10.77.0.1" }, dns: {} });
+		expect(runPlugin(call({ ...base, command: "DEL" }))).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
+	});
+
+	test("variables that callers set to nothing count as unset", () => {
+		const env = { CNI_ARGS: "", CNI_NETNS: "", CNI_NETNS_OVERRIDE: "" };
+		expect(runPlugin(call({ env }))).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
+		const gc = { CNI_ARGS: "", CNI_NETNS: "", CNI_CONTAINERID: "", CNI_IFNAME: "" };
+		expect(runPlugin(call({ command: "GC", env: gc }))).toMatchObject({ exitCode: 0, stdout: "" });
+		expect(runPlugin(call({ command: "STATUS", env: gc }))).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
+	});
+
+	test("a working directory that is gone ends Bun before our first line: nothing is done, and the caller sees a failure", () => {
+		const command = ["sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$0"', join(distribution, "loopback")];
+		const options = { cwd: world.directory, env: environmentOf(call()), input: '{"cniVersion":"1.1.0","name":"n"}' };
+		const { exitCode, stdout, stderr } = attemptIn(world.host, command, options);
+		expect({ exitCode, stdout, stderr }).toEqual({
+			exitCode: 1,
+			stdout: "",
+			stderr: expect.stringContaining("current working directory was deleted"),
+		});
+	});
+});
+
+describe("the name by which the executable is started", () => {
+	test("a name that is no plugin is told which there are", () => {
+		const { exitCode, stdout, stderr } = attempt([join(root, "dist/cni-suite")]);
+		expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+		expect(stderr).toMatch(
+			/^Cannot tell which plugin to be: started as "cni-suite".*"bridge".*"loopback".*"cnictl"\n$/,
+		);
+	});
+
+	test("names that JavaScript knows are no plugins", () => {
+		for (const name of ["constructor", "__proto__", "toString"]) {
+			const { exitCode, stderr } = attempt([
+				"bash",
+				"--norc",
+				"-c",
+				`exec -a ${name} "$0"`,
+				join(root, "dist/cni-suite"),
+			]);
+			expect([exitCode, stderr]).toEqual([1, expect.stringContaining(`started as "${name}"`)]);
+		}
+	});
+
+	// Of the compiled executable nobody can see which modules it evaluates; of the sources, strace can.
+	itUnless(missingProgram("strace"))("loopback loads its own modules and not those of another plugin", () => {
+		const log = join(world.directory, "trace");
+		const bun = join(root, "node_modules/bun/bin/bun.exe");
+		const command = [
+			"strace",
+			"-f",
+			"-e",
+			"trace=openat,open,execve",
+			"-o",
+			log,
+			"bash",
+			"--norc",
+			"-c",
+			'exec -a loopback "$0" "$1"',
+			bun,
+		];
+		const env = environmentOf(call());
+		const [program = "", ...args] = enter(world.host, [...command, join(root, "bin/cni-suite.ts")]);
+		const { exitCode, stderr } = attempt([program, ...args], { env, input: '{"cniVersion":"1.1.0","name":"n"}' });
+		expect([exitCode, stderr]).toEqual([0, ""]);
+		const opened = [...readFileSync(log, "utf8").matchAll(/"([^"]*\/(?:plugins|lib)\/[^"]+\.ts)"/g)].map(([, path]) =>
+			path?.slice(root.length + 1),
+		);
+		expect(opened).toEqual(
+			expect.arrayContaining(["plugins/registry.ts", "plugins/main/loopback.ts", "lib/cni/frame.ts"]),
+		);
+		const foreign =
+			/^plugins\/(?!registry\.ts|main\/loopback\.ts)|^lib\/(cli|firewall|ipam|mesos|cni\/runtime|cni\/execute)\b/;
+		expect(opened.filter((path) => foreign.test(path ?? ""))).toEqual([]);
+	});
+
+	test("the build keeps the modules of the plugins apart", () => {
+		expect(readFileSync(join(root, "bin/build"), "utf8")).toContain("--splitting");
+	});
+});

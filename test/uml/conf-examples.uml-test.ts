@@ -1,0 +1,29 @@
+import { describe, expect, it } from "@jest/globals";
+import { runExample } from "../support/example.ts";
+import { jsonIn } from "../support/namespace.ts";
+import { ping } from "../support/traffic.ts";
+import { createWorld, keptByContract, leftovers } from "../support/world.ts";
+
+describe("conf-examples/bridge-vlan.conflist", () => {
+	it("works as it stands", () => {
+		using world = createWorld();
+		const call = { file: "bridge-vlan.conflist", container: world.container() };
+		for (const verb of ["add", "status", "check"]) {
+			expect(runExample(world, verb, call)).toMatchObject({ exitCode: 0, stderr: "" });
+		}
+		expect(ping(call.container, "10.100.0.1")).toBe(true);
+		const ports = jsonIn<{ ifname: string; vlans: { vlan: number }[] }[]>(world.host, ["bridge", "-j", "vlan", "show"]);
+		const containerPort = ports.filter(({ ifname }) => ifname.startsWith("veth"));
+		expect(containerPort.map(({ vlans }) => vlans.map(({ vlan }) => vlan))).toEqual([[100], [100]]);
+
+		for (const _ of [1, 2]) expect(runExample(world, "del", call)).toMatchObject({ exitCode: 0, stderr: "" });
+		expect(leftovers(world, { except: keptWithVlans })).toEqual([]);
+	});
+});
+
+/** The gateway of the VLAN is a veth pair between host and bridge, and stays with the bridge. */
+const keptWithVlans = [
+	...keptByContract,
+	/^\+ (link|address|route|qdisc|vlan) .*tenants0/,
+	/^\+ (link|address|route|qdisc|vlan) .*\bveth/,
+];
