@@ -2,6 +2,7 @@
  * Entry of the one executable: the name it was started by says which plugin, or `cnictl`, it is.
  */
 import { runPlugin } from "../lib/cni/frame.ts";
+import { exit } from "../lib/linux/libc.ts";
 import { readStdin, writeStderr, writeStdout } from "../lib/linux/stdio.ts";
 import { version as release } from "../package.json";
 import { plugins } from "../plugins/registry.ts";
@@ -19,7 +20,7 @@ async function main(): Promise<number> {
 		writeStderr(`Cannot tell which plugin to be: started as "${name}". Start it through a link named ${nameList()}\n`);
 		return 1;
 	}
-	return await runPlugin(await plugin, {
+	const exitCode = await runPlugin(await plugin, {
 		variables: process.env,
 		release,
 		plugins,
@@ -27,11 +28,12 @@ async function main(): Promise<number> {
 		writeStdout,
 		writeStderr,
 	});
+	// Everything is written, and nothing is open.
+	return exit(exitCode);
 }
 
 function nameList(): string {
 	return [...plugins.types, operatorCommand].map((name) => `"${name}"`).join(", ");
 }
 
-// Everything is written: not waiting for the runtime to wind down saves a millisecond.
-process.exit(await main());
+process.exitCode = await main();

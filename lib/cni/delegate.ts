@@ -2,12 +2,13 @@ import { statSync } from "node:fs";
 import type { Call } from "./call.ts";
 import { decodeResult } from "./decode-result.ts";
 import { encodeResult } from "./encode-result.ts";
-import { CniError, ErrorCode } from "./error.ts";
+import { CniError, ErrorCode, errorText } from "./error.ts";
 import { findPlugin, splitPath } from "./find-plugin.ts";
 import type { Ipam } from "./ipam.ts";
+import type { Log } from "./log.ts";
 import { versionTextOf } from "./network-config.ts";
 import type { Plugin, Verb } from "./plugin.ts";
-import type { Result } from "./result.ts";
+import { emptyResult, type Result } from "./result.ts";
 import { serve } from "./serve.ts";
 import { resultFamilyOf, type SpecVersion } from "./version.ts";
 
@@ -16,17 +17,28 @@ import { resultFamilyOf, type SpecVersion } from "./version.ts";
  * verb. Where CNI_PATH leads to this very executable, the plugin runs in this process; otherwise it is executed.
  */
 export function delegateIpam(type: string, call: Call): Ipam {
-	const run = async (verb: Verb): Promise<Result | undefined> => {
+	const locate = async () => {
 		const path = findPlugin(type, splitPath(call.environment.path));
-		const own = isOwnExecutable(path) ? call.plugins.load(type) : undefined;
-		return own === undefined ? execute(path, { verb, call }) : await runInProcess(await own, { verb, call });
+		return { path, own: isOwnExecutable(path) ? await call.plugins.load(type) : undefined };
+	};
+	const run = async (verb: Verb): Promise<ReadAnswer> => {
+		const { path, own } = await locate();
+		return own === undefined ? execute(path, { verb, call }) : await runInProcess(own, { verb, call });
 	};
 	return {
 		type,
+		async prepare() {
+			await locate().catch(() => {});
+		},
 		async add() {
-			const result = await run("ADD");
-			if (result === undefined || result.ips.length === 0) await refuseEmptyResult(() => run("DEL"));
-			return result as Result;
+			const readAnswer = await run("ADD");
+			try {
+				return withAddresses(readAnswer());
+			} catch (thrown) {
+				// It has succeeded, and holds an address for this attachment; the reference leaves it that, for good.
+				await giveBack(() => run("DEL"), call.log);
+				throw thrown;
+			}
 		},
 		async check() {
 			await run("CHECK");
@@ -43,12 +55,22 @@ export function delegateIpam(type: string, call: Call): Ipam {
 	};
 }
 
-/** The reference keeps what the IPAM plugin holds in this case, for good. */
-async function refuseEmptyResult(release: () => Promise<unknown>): Promise<never> {
-	await release();
+/** The result of an ADD. @throws CniError when the plugin has printed none */
+type ReadAnswer = () => Result;
+
+function withAddresses(result: Result): Result {
+	if (result.ips.length > 0) return result;
 	throw new CniError(ErrorCode.internal, "IPAM plugin returned missing IP config", {
 		details: "Give the network a range of addresses, or leave out ipam for a network without addresses",
 	});
+}
+
+async function giveBack(release: () => Promise<unknown>, log: Log): Promise<void> {
+	try {
+		await release();
+	} catch (thrown) {
+		log.warn(`Cannot give back what the IPAM plugin holds: ${errorText(thrown)}. DEL will try again`);
+	}
 }
 
 /** Whether `path` is the file that this process runs from, whichever links lead to it. */
@@ -58,9 +80,9 @@ function isOwnExecutable(path: string): boolean {
 	return own.ino === other.ino && own.dev === other.dev;
 }
 
-async function runInProcess(plugin: Plugin<unknown>, { verb, call }: { verb: Verb; call: Call }) {
-	const { result, version } = await serve(plugin, { ...call, verb });
-	return result === undefined ? undefined : throughVersion(result, version);
+async function runInProcess(plugin: Plugin<unknown>, { verb, call }: { verb: Verb; call: Call }): Promise<ReadAnswer> {
+	const { result = emptyResult, version } = await serve(plugin, { ...call, verb });
+	return () => throughVersion(result, version);
 }
 
 /** What an executed delegate's answer would keep: 0.1.0 and 0.2.0 carry one address per family, and plain routes. */
@@ -69,15 +91,16 @@ function throughVersion(result: Result, version: SpecVersion): Result {
 	return decodeResult(encodeResult(result, version), { assumedVersion: version });
 }
 
-async function execute(path: string, { verb, call }: { verb: Verb; call: Call }): Promise<Result | undefined> {
+async function execute(path: string, { verb, call }: { verb: Verb; call: Call }): Promise<ReadAnswer> {
 	const { executePlugin } = await import("./execute.ts");
 	const stdout = executePlugin({ path, environment: { ...process.env, CNI_COMMAND: verb }, stdin: call.stdin });
-	if (verb !== "ADD") return undefined;
-	let value: unknown;
-	try {
-		value = JSON.parse(stdout);
-	} catch (thrown) {
-		throw new CniError(ErrorCode.decodingFailure, `failed to unmarshal raw result: ${thrown}`);
-	}
-	return decodeResult(value, { assumedVersion: versionTextOf(call.document) });
+	return () => {
+		let value: unknown;
+		try {
+			value = JSON.parse(stdout);
+		} catch (thrown) {
+			throw new CniError(ErrorCode.decodingFailure, `failed to unmarshal raw result: ${thrown}`);
+		}
+		return decodeResult(value, { assumedVersion: versionTextOf(call.document) });
+	};
 }

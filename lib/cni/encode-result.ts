@@ -7,20 +7,21 @@ import { resultFamilyOf, type SpecVersion } from "./version.ts";
 type Json = Record<string, unknown>;
 
 /**
- * A result as JSON of the given version, keys in the order in which the reference prints them.
+ * A result as JSON of the given version. From 1.0.0 on the keys come in the reference's order, which is the alphabet's;
+ * before, the members of the lists keep that order too.
  *
  * @throws CniError when the version cannot carry it: 0.1.0 and 0.2.0 need an address
  */
 export function encodeResult(result: Result, version: SpecVersion): Json {
 	switch (resultFamilyOf(version)) {
 		case "current":
-			return sorted({
+			return {
 				cniVersion: version,
-				...(isEmptyDns(result.dns) ? {} : { dns: sorted(encodeDns(result.dns)) }),
-				...unlessEmpty("interfaces", result.interfaces.map(encodeInterface).map(sorted)),
-				...unlessEmpty("ips", result.ips.map(encodeIp).map(sorted)),
-				...unlessEmpty("routes", result.routes.map(encodeRoute).map(sorted)),
-			});
+				...(isEmptyDns(result.dns) ? {} : { dns: encodeDns(result.dns) }),
+				...unlessEmpty("interfaces", result.interfaces.map(encodeInterface)),
+				...unlessEmpty("ips", result.ips.map(encodeIp)),
+				...unlessEmpty("routes", result.routes.map(encodeRoute)),
+			};
 		case "lists":
 			return {
 				cniVersion: version,
@@ -68,11 +69,14 @@ function encodeLegacy({ ips, routes, dns }: Result, version: SpecVersion): Json 
 }
 
 function encodeInterface(entry: ResultInterface): Json {
+	const { name, mac, mtu, sandbox, socketPath, pciID } = entry;
 	return {
-		...encodePlainInterface(entry),
-		...(entry.mtu ? { mtu: entry.mtu } : {}),
-		...(entry.socketPath ? { socketPath: entry.socketPath } : {}),
-		...(entry.pciID ? { pciID: entry.pciID } : {}),
+		...(mac ? { mac } : {}),
+		...(mtu ? { mtu } : {}),
+		name,
+		...(pciID ? { pciID } : {}),
+		...(sandbox ? { sandbox } : {}),
+		...(socketPath ? { socketPath } : {}),
 	};
 }
 
@@ -82,37 +86,33 @@ function encodePlainInterface({ name, mac, sandbox }: ResultInterface): Json {
 
 function encodeIp({ interface: index, address, gateway }: ResultIp): Json {
 	return {
-		...(index === undefined ? {} : { interface: index }),
 		address: formatPrefix(address),
 		...(gateway === undefined ? {} : { gateway: formatAddress(gateway) }),
+		...(index === undefined ? {} : { interface: index }),
 	};
 }
 
 function encodeRoute({ dst, gw, mtu, advmss, priority, table, scope }: ResultRoute): Json {
 	return {
+		...(advmss ? { advmss } : {}),
 		dst: formatPrefix(dst),
 		...(gw === undefined ? {} : { gw: formatAddress(gw) }),
 		...(mtu ? { mtu } : {}),
-		...(advmss ? { advmss } : {}),
 		...(priority ? { priority } : {}),
-		...(table === undefined ? {} : { table }),
 		...(scope === undefined ? {} : { scope }),
+		...(table === undefined ? {} : { table }),
 	};
 }
 
 function encodeDns({ nameservers, domain, search, options }: Dns): Json {
 	return {
-		...unlessEmpty("nameservers", nameservers ?? []),
 		...(domain ? { domain } : {}),
-		...unlessEmpty("search", search ?? []),
+		...unlessEmpty("nameservers", nameservers ?? []),
 		...unlessEmpty("options", options ?? []),
+		...unlessEmpty("search", search ?? []),
 	};
 }
 
 function unlessEmpty(key: string, items: readonly unknown[]): Json {
 	return items.length === 0 ? {} : { [key]: items };
-}
-
-function sorted(value: Json): Json {
-	return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -34,7 +34,9 @@ export function executePlugin(call: PluginCall): string {
 			continue;
 		}
 		if (spawnError !== undefined && spawnError.code !== "EPIPE") {
-			throw new CniError(ErrorCode.internal, `failed to execute plugin "${call.path}": ${spawnError.message}`);
+			throw new CniError(ErrorCode.internal, `failed to execute plugin "${call.path}": ${spawnError.message}`, {
+				details: "It must be a program, or a script whose first line names its interpreter, with the execute bit set",
+			});
 		}
 		const stdout = child.stdout.toString();
 		const stderr = child.stderr.toString();

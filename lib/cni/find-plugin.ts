@@ -16,7 +16,7 @@ export function findPlugin(type: string, paths: readonly string[]): string {
 	}
 	for (const directory of paths) {
 		const path = `${directory}/${type}`;
-		if (statSync(path, { throwIfNoEntry: false })?.isFile()) return path;
+		if (isRegularFile(path)) return path;
 	}
 	throw new CniError(ErrorCode.internal, `failed to find plugin "${type}" in path [${paths.join(" ")}]`);
 }
@@ -24,4 +24,13 @@ export function findPlugin(type: string, paths: readonly string[]): string {
 /** The directories in CNI_PATH. */
 export function splitPath(text: string): readonly string[] {
 	return text.split(":").filter((directory) => directory !== "");
+}
+
+/** Whatever makes one directory unusable, the plugin may be in the next. */
+function isRegularFile(path: string): boolean {
+	try {
+		return statSync(path).isFile();
+	} catch {
+		return false;
+	}
 }

@@ -1,5 +1,9 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { describe, expect, it } from "@jest/globals";
+import { attempt, enter } from "../support/namespace.ts";
 import { readKernel } from "../support/netlink-oracle.ts";
+import { ping } from "../support/traffic.ts";
 import { createWorld, leftovers } from "../support/world.ts";
 import {
 	allAddresses,
@@ -114,6 +118,83 @@ describe.each(networks)("ADD with addresses, $title", ({ title, subnets, gateway
 		expect([...globalAddresses(world.host, "br0")].sort()).toEqual([...gateways].sort());
 		one.must("DEL");
 		expect(leftovers(world, { except: kept })).toEqual([]);
+	});
+});
+
+describe("ADD with two addresses of one family", () => {
+	it.each(["nftables", "iptables"])("has two gateways, for every container; masquerade in %s", (ipMasqBackend) => {
+		using world = createWorld();
+		const config = bridgeNetwork(world, {
+			subnets: ["10.1.2.0/24", "10.9.9.0/24"],
+			config: { isDefaultGateway: true, ipMasq: true, ipMasqBackend },
+		});
+		const [first, second] = ["c1", "c2"].map((containerId) => attachment(world, { config, containerId }));
+		for (const one of [first, second]) {
+			one?.add();
+			expect([...globalAddresses(world.host, "br0")].sort()).toEqual(["10.1.2.1/24", "10.9.9.1/24"]);
+		}
+		if (first === undefined) throw new Error("no container");
+		expect(globalAddresses(first.container, "eth0")).toEqual(["10.1.2.2/24", "10.9.9.2/24"]);
+		for (const address of ["10.1.2.1", "10.9.9.1", "10.1.2.3", "10.9.9.3"]) {
+			expect([address, ping(first.container, address)]).toEqual([address, true]);
+		}
+		for (const one of [first, second]) one?.must("CHECK");
+		for (const one of [first, second]) one?.must("DEL");
+		const tables = [/^\+ nft (table|chain) ip6? nat( |$)/, /^\+ iptables nat [*:]/];
+		expect(leftovers(world, { except: [...kept, ...tables] })).toEqual([]);
+	});
+});
+
+describe("ADD in a container", () => {
+	it("that is named by a process", async () => {
+		using world = createWorld();
+		const container = world.container();
+		const [program = "", ...args] = enter(container, ["sleep", "60"]);
+		const holder = spawn(program, args);
+		try {
+			await once(holder, "spawn");
+			while (attempt(["cat", `/proc/${holder.pid}/comm`]).stdout.trim() !== "sleep");
+			const netns = { name: container.name, path: `/proc/${holder.pid}/ns/net` };
+			const one = attachment(world, { config: bridgeNetwork(world), netns });
+			expect(one.add().interfaces[2]?.sandbox).toBe(netns.path);
+			one.must("CHECK");
+			one.must("DEL");
+			expect(leftovers(world, { except: kept })).toEqual([]);
+		} finally {
+			holder.kill("SIGKILL");
+			await once(holder, "close");
+		}
+	});
+
+	it.each([["10.1.2.0/24"], ["fd00:1::/64"]])("where IPv6 is switched off, with addresses of %s", (subnet) => {
+		using world = createWorld();
+		const container = world.container();
+		shell(container, "for c in all default; do echo 1 >/proc/sys/net/ipv6/conf/$c/disable_ipv6; done");
+		const config = bridgeNetwork(world, { subnets: [subnet], config: { isDefaultGateway: true } });
+		const one = attachment(world, { config, netns: container });
+		const gateway = one.add().ips?.[0]?.gateway ?? "";
+		expect(ping(container, gateway, { timeoutSeconds: 1 })).toBe(true);
+		expect(sysctl(container, "net/ipv6/conf/eth0/disable_ipv6")).toBe(subnet.includes(":") ? "0" : "1");
+		one.must("CHECK");
+	});
+
+	it("twice, with two interfaces on two networks", () => {
+		using world = createWorld();
+		const first = attachment(world, { config: bridgeNetwork(world, { config: { isDefaultGateway: true } }) });
+		const config = { name: "n2", bridge: "br1", isGateway: true };
+		const second = attachment(world, {
+			config: bridgeNetwork(world, { subnets: ["10.9.9.0/24"], config }),
+			netns: first.container,
+			ifName: "a-15-byte-name_",
+		});
+		for (const one of [first, second]) one.add();
+		expect(ping(first.container, "10.1.2.1")).toBe(true);
+		expect(ping(first.container, "10.9.9.1")).toBe(true);
+		for (const one of [first, second]) one.must("CHECK");
+		first.must("DEL");
+		second.must("CHECK");
+		second.must("DEL");
+		expect(leftovers(world, { except: kept }).filter((line) => !/ file n2\/| directory n2/.test(line))).toEqual([]);
 	});
 });
 

@@ -1,4 +1,4 @@
-import { type Namespace, runIn } from "../support/namespace.ts";
+import { attemptIn, type Namespace, runIn } from "../support/namespace.ts";
 import { type Command, mustRunPlugin, type PluginCall, type PluginOutcome, runPlugin } from "../support/run-plugin.ts";
 import { keptByContract, type World } from "../support/world.ts";
 
@@ -176,5 +176,6 @@ export function shell(namespace: Namespace, line: string): string {
 
 function json<T>(namespace: Namespace, command: string): T {
 	// A missing table or device is an empty list.
-	return JSON.parse(runIn(namespace, ["sh", "-c", `${command} 2>/dev/null || true`]).trim() || "[]") as T;
+	const { exitCode, stdout } = attemptIn(namespace, command.split(" "));
+	return JSON.parse((exitCode === 0 && stdout.trim()) || "[]") as T;
 }

@@ -80,7 +80,6 @@ describe("ADD without addresses", () => {
 			expect(vlansOf(world, one.port)).toEqual(vlans);
 			one.must("CHECK");
 			one.must("DEL");
-			one.must("DEL");
 		}
 		expect(shownLinks(world.host).map(({ ifname }) => ifname)).toEqual(["lo", "br0"]);
 	});

@@ -1,4 +1,4 @@
-import { closeSync, fdatasyncSync, linkSync, openSync, writeSync } from "node:fs";
+import { closeSync, linkSync, openSync, writeSync } from "node:fs";
 import { Errno, errnoOf } from "../../linux/errno.ts";
 import { inDirectoryOf, namesIn, removeFile } from "./files.ts";
 
@@ -14,7 +14,7 @@ export interface PendingReservation extends Disposable {
  */
 export function preparePending(directory: string, content: string): PendingReservation {
 	const path = `${directory}/${process.pid}.${Math.random().toString(36).slice(2)}`;
-	inDirectoryOf(path, () => writeSynced(path, content));
+	inDirectoryOf(path, () => writeNew(path, content));
 	return {
 		link(target) {
 			try {
@@ -56,7 +56,7 @@ const withoutHardLinks: readonly number[] = [
 /** As the reference does: a crash in between leaves an empty file, which counts as free. */
 function createInPlace(path: string, content: string): boolean {
 	try {
-		writeSynced(path, content);
+		writeNew(path, content);
 		return true;
 	} catch (thrown) {
 		if (errnoOf(thrown) === Errno.EEXIST) return false;
@@ -64,11 +64,10 @@ function createInPlace(path: string, content: string): boolean {
 	}
 }
 
-function writeSynced(path: string, content: string): void {
+function writeNew(path: string, content: string): void {
 	const fd = openSync(path, "wx", 0o600);
 	try {
 		writeSync(fd, content);
-		fdatasyncSync(fd);
 	} catch (thrown) {
 		removeFile(path);
 		throw thrown;

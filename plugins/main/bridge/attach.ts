@@ -1,6 +1,6 @@
 import { announce } from "../../../lib/attachment/announce.ts";
 import { applyInterface } from "../../../lib/attachment/apply-interface.ts";
-import { removeLink } from "../../../lib/attachment/host-links.ts";
+import { removeHostLinks } from "../../../lib/attachment/host-links.ts";
 import { openSandbox, type Sandbox } from "../../../lib/attachment/sandbox.ts";
 import { waitForDuplicateDetection, waitUntilUp } from "../../../lib/attachment/settle.ts";
 import { dnsOf } from "../../../lib/cni/network-config.ts";
@@ -60,17 +60,12 @@ async function allocate({ ipam, rollback }: Request): Promise<Result> {
 }
 
 function connect({ request, description, sandbox, host }: Work, bridge: Link): VethPair {
-	const pair = createVethPair(host, {
-		sandbox,
-		bridge,
-		description,
-		created: (name) =>
-			request.rollback.push(`veth "${name}"`, () => {
-				// The sockets of the ADD are closed by then.
-				using socket = openRouteSocket();
-				removeLink(socket, { name });
-			}),
+	request.rollback.push("veth pair", () => {
+		// The sockets of the ADD are closed by then.
+		using socket = openRouteSocket();
+		removeHostLinks(socket, request);
 	});
+	const pair = createVethPair(host, { sandbox, bridge, description });
 	configurePort(host, { link: pair.port, wanted: description.port });
 	return pair;
 }

@@ -1,5 +1,4 @@
-import { collectHostLinks, removeHostLinks, removeLink } from "../../../lib/attachment/host-links.ts";
-import { openSandboxIfPresent } from "../../../lib/attachment/sandbox.ts";
+import { collectHostLinks } from "../../../lib/attachment/host-links.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { Plugin } from "../../../lib/cni/plugin.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
@@ -8,6 +7,7 @@ import { findLink } from "../../../lib/netlink/link.ts";
 import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import { attach } from "./attach.ts";
 import { type BridgeConfig, bridgeSchema, parseSettings } from "./config.ts";
+import { beginDetach } from "./detach.ts";
 import { loadMasquerade, loadSpoofCheck } from "./firewall.ts";
 import { verifyAttachment } from "./verify.ts";
 
@@ -20,14 +20,13 @@ export const bridge: Plugin<BridgeConfig> = {
 	check: verifyAttachment,
 
 	async del(request) {
-		const { ifName, netns, config, ipam, log } = request;
+		const { config, ipam, log } = request;
 		const teardown = createTeardown(log);
-		await teardown.step("links", () => {
-			using sandbox = openSandboxIfPresent(netns, log);
-			if (sandbox !== undefined && removeLink(sandbox.socket, { name: ifName })) return;
-			using host = openRouteSocket();
-			removeHostLinks(host, request);
+		let finishDetach = () => {};
+		await teardown.step("begin with the links", () => {
+			finishDetach = beginDetach(request);
 		});
+		await ipam?.prepare();
 		if (config.macspoofchk) {
 			await teardown.step("spoof check", async () => (await loadSpoofCheck()).removeSpoofCheck(request));
 		}
@@ -36,6 +35,7 @@ export const bridge: Plugin<BridgeConfig> = {
 			const addresses = request.prevResult?.ips.map(({ address }) => address) ?? [];
 			await teardown.step("masquerade", async () => (await loadMasquerade()).removeMasquerade(request, { addresses }));
 		}
+		await teardown.step("links", () => finishDetach());
 		// Last: nobody else may get the address while its old owner could still use it.
 		await teardown.step("ipam", () => ipam?.del());
 		teardown.finish();

@@ -1,3 +1,4 @@
+import { removeLink } from "../../../lib/attachment/host-links.ts";
 import type { Sandbox } from "../../../lib/attachment/sandbox.ts";
 import { randomVethName } from "../../../lib/attachment/veth-name.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
@@ -19,16 +20,14 @@ const nameAttempts = 10;
 
 /**
  * Creates the pair: the container's end born in the sandbox and still down, the host's end up, a port of the bridge,
- * tagged with its owner. `created` is told the name of the host's end before the kernel makes it.
+ * tagged with its owner.
  */
-export function createVethPair(host: NetlinkSocket, { sandbox, bridge, description, created }: NewPair): VethPair {
+export function createVethPair(host: NetlinkSocket, { sandbox, bridge, description }: NewPair): VethPair {
 	const { container, port: wanted } = description;
 	for (let attempt = 1; ; attempt++) {
 		const name = randomVethName();
-		if (findLink(host, { name }) !== undefined && attempt < nameAttempts) continue;
-		created(name);
 		// In one system call: a killed ADD leaves no link without an owner.
-		const [vethError, tagError] = host.requestAll([
+		const [vethError, aliasError] = host.requestAll([
 			addVeth({
 				name,
 				up: true,
@@ -38,9 +37,16 @@ export function createVethPair(host: NetlinkSocket, { sandbox, bridge, descripti
 			}),
 			setLink({ name }, { alias: wanted.alias }),
 		]);
-		if (vethError?.errno === Errno.EEXIST) throw alreadyExists(container.name, name);
+		if (vethError?.errno === Errno.EEXIST) {
+			refuseExistingInterface(sandbox, container.name);
+			if (attempt < nameAttempts) continue;
+			throw failed("failed to find a unique veth name");
+		}
 		if (vethError !== undefined) throw failed(`failed to make veth pair: ${vethError.message}`);
-		if (tagError !== undefined) throw failed(`failed to tag "${name}" with its owner: ${tagError.message}`);
+		if (aliasError !== undefined) {
+			removeLink(host, { name });
+			throw failed(`failed to name the owner of "${name}": ${aliasError.message}`);
+		}
 		ignoreRouterAdvertisements(name);
 		return { port: lookUp(host, name), container: lookUp(sandbox.socket, container.name) };
 	}
@@ -50,7 +56,6 @@ export interface NewPair {
 	readonly sandbox: Sandbox;
 	readonly bridge: Link;
 	readonly description: BridgeDescription;
-	readonly created: (name: string) => void;
 }
 
 /** Refused before anything is done for the attachment. */

@@ -5,6 +5,7 @@ export type TrunkEntry = { readonly [K in "id" | "minID" | "maxID"]: number | un
 
 /** The VLAN ids that the entries name, ascending, each once. @throws CniError code 7 */
 export function expandVlanTrunk(entries: readonly TrunkEntry[]): readonly number[] {
+	if (entries.length === 0) return [];
 	const ids = new Set<number>();
 	for (const { id, minID, maxID } of entries.map(
 		(entry) => entry ?? { id: undefined, minID: undefined, maxID: undefined },

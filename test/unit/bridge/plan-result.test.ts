@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { emptyResult, type Result } from "../../../lib/cni/result.ts";
-import { formatAddress, formatPrefix, parseAddress, parsePrefix } from "../../../lib/ip/address.ts";
+import { formatAddress, formatPrefix, type IpPrefix, parseAddress, parsePrefix } from "../../../lib/ip/address.ts";
 import type { BridgeSettings } from "../../../plugins/main/bridge/config.ts";
 import { planResult } from "../../../plugins/main/bridge/plan-result.ts";
 
@@ -30,13 +30,19 @@ const defaultGateway = { ...gateway, isDefaultGateway: true };
 function result(ips: readonly string[], routes: readonly string[] = []): Result {
 	const parse = (text: string) => {
 		const [prefix = "", address = ""] = text.split(" via ");
-		return { prefix: parsePrefix(prefix), gateway: parseAddress(address) };
+		return { prefix: prefixOf(prefix), gateway: parseAddress(address) };
 	};
 	return {
 		...emptyResult,
 		ips: ips.map(parse).map(({ prefix, gateway: via }) => ({ address: prefix, ...(via && { gateway: via }) })),
 		routes: routes.map(parse).map(({ prefix, gateway: via }) => ({ dst: prefix, ...(via && { gw: via }) })),
 	};
+}
+
+function prefixOf(text: string): IpPrefix {
+	const prefix = parsePrefix(text);
+	if (prefix === undefined) throw new Error(`no prefix: ${text}`);
+	return prefix;
 }
 
 function shown({ ips, routes }: Result): { ips: string[]; routes: string[] } {

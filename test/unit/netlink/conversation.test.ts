@@ -43,6 +43,9 @@ function fakeKernel(answers: ((requests: readonly ReceivedMessage[]) => Answer)[
 			const first = requests[0]?.sequence ?? 0;
 			for (const part of answer) queue.push(Array.isArray(part) ? encode(part, first) : (part as Uint8Array | Error));
 		},
+		sendInBackground(datagram) {
+			return () => transport.send(datagram);
+		},
 		receive() {
 			const next = queue.shift();
 			if (next === undefined) throw new Error("the kernel would wait for ever");
@@ -234,6 +237,17 @@ describe("several requests", () => {
 		expect(log.sends).toEqual([64, 64, 64, 8]);
 		expect(errors).toHaveLength(200);
 		expect(errors.flatMap((error, index) => (error === undefined ? [] : [index]))).toEqual([5, 69, 133, 197]);
+	});
+});
+
+describe("a request in the background", () => {
+	test("is sent at once, and has its outcome when the caller waits for it", () => {
+		const { transport, log } = fakeKernel([() => [[ack(0)]], () => [[ack(Errno.ENODEV)]]]);
+		const conversation = createConversation(transport);
+		const finish = conversation.begin(message);
+		expect(log.sends).toEqual([1]);
+		finish();
+		expect(thrownBy(conversation.begin(message))).toMatchObject({ errno: Errno.ENODEV });
 	});
 });
 

@@ -188,6 +188,7 @@ function answering(...bodies: readonly string[]): NetlinkSocket {
 	return {
 		request: unused,
 		requestAll: unused,
+		begin: unused,
 		find: unused,
 		exchange: unused,
 		dump: () =>

@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import type { Namespace } from "../../support/namespace.ts";
+import { type Command, type PluginOutcome, runPlugin } from "../../support/run-plugin.ts";
+import { createWorld, keptByContract, leftovers, type World } from "../../support/world.ts";
+
+type Json = Record<string, unknown>;
+
+/** Rich, so that a mutation is likely to hit something that is read. */
+const configs: Readonly<Record<string, (world: World) => Json>> = {
+	loopback: () => ({ dns: { nameservers: ["10.0.0.1"] }, capabilities: { x: true } }),
+	"host-local": ({ dataDir }) => ({
+		ipam: {
+			type: "host-local",
+			dataDir,
+			ranges: [[{ subnet: "10.60.0.0/28", rangeStart: "10.60.0.3", gateway: "10.60.0.1" }], [{ subnet: "fd60::/64" }]],
+			routes: [{ dst: "0.0.0.0/0", gw: "10.60.0.1", mtu: 1400, table: 0 }],
+		},
+		args: { cni: { ips: ["10.60.0.5"] } },
+		runtimeConfig: { ips: [] },
+	}),
+	bridge: ({ dataDir }) => ({
+		bridge: "cst-fuzz",
+		isGateway: true,
+		ipMasq: true,
+		mtu: 1400,
+		hairpinMode: true,
+		macspoofchk: true,
+		vlanTrunk: [],
+		ipam: { type: "host-local", dataDir, subnet: "10.61.0.0/24", routes: [{ dst: "10.9.0.0/16" }] },
+		dns: { nameservers: ["10.0.0.1"], search: ["x"] },
+		args: { cni: { mac: "02:00:00:00:00:61" } },
+		prevResult: undefined,
+	}),
+};
+
+/** What an attacker, a typo or another tool may have put there. */
+const value = fc.oneof(
+	fc.constantFrom<unknown>(
+		null,
+		true,
+		"",
+		0,
+		-1,
+		Number.POSITIVE_INFINITY,
+		2 ** 53,
+		[],
+		{},
+		[[]],
+		[null],
+		"%d",
+		"a/b",
+		"../..",
+		"\0",
+	),
+	fc.constantFrom<unknown>(
+		"10.0.0.0/33",
+		"::/0",
+		"999.1.1.1",
+		"0x7f.1",
+		"fe80::1%eth0",
+		"10.61.0.1/24",
+		"x".repeat(5000),
+	),
+	fc.jsonValue({ maxDepth: 2 }),
+);
+
+/** Which member of the document, counted in depth-first order, and what becomes of it. */
+const mutation = fc.record({ place: fc.nat(60), value, remove: fc.boolean() });
+
+/** Where a wrong value would make the plugin write to, or read from, the machine's own files. */
+const untouchable = ["dataDir", "resolvConf", "name", "cniVersion"];
+
+function mutate(
+	document: Json,
+	{ place, value: replacement, remove }: { place: number; value: unknown; remove: boolean },
+): Json {
+	const copy = structuredClone(document);
+	const members: [Json, string][] = [];
+	const visit = (node: unknown) => {
+		if (typeof node !== "object" || node === null) return;
+		for (const [key, child] of Object.entries(node)) {
+			if (untouchable.includes(key)) continue;
+			members.push([node as Json, key]);
+			visit(child);
+		}
+	};
+	visit(copy);
+	const [parent, key] = members[place % members.length] ?? [copy, "x"];
+	// Without ipam, host-local's dataDir would be the machine's own.
+	if (key === "ipam" && JSON.stringify(document).includes('"type":"host-local"')) return copy;
+	if (remove) delete parent[key];
+	else parent[key] = replacement;
+	return copy;
+}
+
+describe.each(Object.keys(configs))("%s with a configuration that was tampered with", (type) => {
+	let world: World;
+	let container: Namespace;
+
+	beforeAll(() => {
+		world = createWorld();
+		container = world.container();
+	});
+	afterAll(() => {
+		world.dispose();
+	});
+
+	function run(command: Command, config: Json): PluginOutcome {
+		return runPlugin({ world, type, command, config, netns: container, timeoutMs: 10_000 });
+	}
+
+	test("answers in the form of the protocol, and DEL with the good one takes everything back", () => {
+		const good = { cniVersion: "1.1.0", name: "fuzz", type, ...configs[type]?.(world) };
+		fc.assert(
+			fc.property(fc.array(mutation, { minLength: 1, maxLength: 2 }), (mutations) => {
+				const bad = mutations.reduce<Json>(mutate, good);
+				const added = run("ADD", bad);
+				expectProtocol(added);
+				const prevResult = added.exitCode === 0 ? added.json : { cniVersion: "1.1.0" };
+				expectProtocol(run("CHECK", { ...bad, prevResult }));
+				expectProtocol(run("STATUS", bad));
+				expectProtocol(run("DEL", { ...bad, prevResult }));
+				expect(run("DEL", good)).toMatchObject({ exitCode: 0, stdout: "" });
+				expect(leftovers(world, { except: mayStay })).toEqual([]);
+			}),
+			{ numRuns: 250, interruptAfterTimeLimit: 100_000 },
+		);
+	});
+});
+
+const mayStay: readonly RegExp[] = [
+	...keptByContract,
+	/^\+ nft (table bridge nat|chain bridge nat PREROUTING) /,
+	/^\+ file \.cni-suite\//,
+	// Bridges, also those of a name that the mutation chose.
+	/^\+ link /,
+];
+
+/** Words of JavaScript and of its runtime, which mean nothing to an operator. */
+const leaked = /undefined|is not a function|Cannot read prop|Error: |ERR_|\bat \S+:\d+|\[object/;
+
+function expectProtocol({ exitCode, signal, stdout, stderr }: PluginOutcome): void {
+	expect([signal, [0, 1].includes(exitCode ?? -1)]).toEqual([null, true]);
+	expect(stderr).not.toMatch(leaked);
+	if (exitCode === 0 && stdout === "") return;
+	const answer = JSON.parse(stdout) as Json;
+	if (exitCode === 0) {
+		expect(answer.cniVersion).toBe("1.1.0");
+		return;
+	}
+	expect(answer).toMatchObject({ code: expect.any(Number), msg: expect.stringMatching(/^\S.*\S$/s) });
+	expect(`${answer.msg} ${answer.details ?? ""}`).not.toMatch(leaked);
+}
