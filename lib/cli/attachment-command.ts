@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { CniError, ErrorCode } from "../cni/error.ts";
-import { splitPath } from "../cni/execute.ts";
+import { splitPath } from "../cni/find-plugin.ts";
 import { JsonError, parseJson } from "../cni/runtime/json/parse-json.ts";
 import { loadNetwork } from "../cni/runtime/load-network.ts";
 import type { NetworkList } from "../cni/runtime/network-list.ts";

@@ -12,8 +12,8 @@ const maximumLength = 128;
 
 /**
  * Says whose something in the kernel is: `<H(network)>-<H(ifName:containerId)>, net: …, if: …, id: …`. The comment of
- * the masquerade rules of either suite, and our alias of host links. The hashes, which are never cut off, are what
- * owners are told by; the rest is for people.
+ * the masquerade rules of either suite. The hashes, which are never cut off, are what owners are told by; the rest is
+ * for people.
  */
 export function attachmentTag(attachment: NetworkAttachment): string {
 	const [network, ifName, containerId] = [attachment.network, attachment.ifName, attachment.containerId].map((text) =>

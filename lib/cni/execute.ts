@@ -2,8 +2,6 @@ import { spawnSync } from "node:child_process";
 import { writeStderr } from "../linux/stdio.ts";
 import { CniError, ErrorCode } from "./error.ts";
 
-export { findPlugin, splitPath } from "./find-plugin.ts";
-
 export interface PluginCall {
 	readonly path: string;
 	/** The complete environment of the child. */

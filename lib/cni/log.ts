@@ -59,7 +59,10 @@ function observe<T>(action: () => T, done: (failed: boolean) => void): T {
 		const value = action();
 		if (value instanceof Promise) {
 			const settled = value.then(
-				(resolved) => (done(false), resolved),
+				(resolved) => {
+					done(false);
+					return resolved;
+				},
 				(reason) => {
 					done(true);
 					throw reason;

@@ -1,11 +1,12 @@
 import type { NetworkAttachment } from "../cni/attachment-tag.ts";
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { formatPrefix, type IpPrefix } from "../ip/address.ts";
+import { readGeneration } from "../netlink/nftables/batch.ts";
 import { isIptablesInUse } from "./iptables/in-use.ts";
 import type { Masquerade, MasqueradeBackend } from "./masquerade-backend.ts";
 import type { MasqueradeBackendName } from "./masquerade-choice.ts";
 import { nftablesMasquerade } from "./nftables-masquerade.ts";
-import { isWithoutNftables } from "./nftables-session.ts";
+import { isWithoutNftables, withNftables } from "./nftables-session.ts";
 
 export interface MasqueradeOptions {
 	readonly addresses: readonly IpPrefix[];
@@ -25,6 +26,20 @@ export async function applyMasquerade(
 		if (backend !== "automatic" || !isWithoutNftables(thrown)) throw thrown;
 		(await loadIptables()).apply(masquerade);
 	}
+}
+
+/** Whether an ADD could masquerade on this host; nothing is changed. @throws CniError */
+export async function probeMasquerade(backend: MasqueradeBackendName): Promise<void> {
+	if (backend !== "iptables") {
+		try {
+			withNftables(readGeneration);
+			return;
+		} catch (thrown) {
+			if (backend === "nftables" || !isWithoutNftables(thrown)) throw thrown;
+		}
+	}
+	const { saveNat } = await import("./iptables/program.ts");
+	saveNat(4);
 }
 
 /** @throws CniError that names everything that is missing of what {@link applyMasquerade} made */

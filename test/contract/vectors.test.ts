@@ -160,11 +160,15 @@ describe("every vector, with a plugin on our frame", () => {
 		expect(call("VERSION", { cniVersion: "0.4.0" })).toBe(`{"cniVersion":"0.4.0","supportedVersions":${versions}}\n`);
 	});
 
-	test("keys of a result stand in the reference's order", () => {
+	test("keys of a result stand in the reference's order: of 1.x at every level, before that at the top", () => {
 		for (const vector of vectors.filter(({ group }) => group === "Result conversion")) {
 			if (deviations.some(({ ids }) => ids.includes(vector.id)) || vector.exitCode !== 0) continue;
 			const { stdout } = attempt([join(plugins, "vector")], { env: vector.env, input: stdinOf(vector) });
-			expect([vector.id, JSON.stringify(JSON.parse(stdout))]).toEqual([vector.id, vector.stdout]);
+			const order = (text: string) => {
+				const result = JSON.parse(text) as Record<string, unknown>;
+				return String(result.cniVersion).startsWith("1.") ? JSON.stringify(result) : Object.keys(result);
+			};
+			expect([vector.id, order(stdout)]).toEqual([vector.id, order(vector.stdout)]);
 		}
 	});
 });

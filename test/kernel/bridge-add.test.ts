@@ -464,6 +464,12 @@ describe("an existing bridge", () => {
 			"ip address add 10.1.2.1/24 dev br0",
 		],
 		["without addresses", [], {}, ""],
+		[
+			"with a port of its own",
+			["10.1.2.0/24"],
+			{ isGateway: true },
+			"ip link add uplink address 02:ff:00:00:00:01 type veth peer name far; ip link set uplink up master br0",
+		],
 	])("keeps its MAC address over ADD and DEL, %s", (_title, subnets, config, prepare) => {
 		using world = createWorld();
 		shell(world.host, "ip link add br0 up type bridge");

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "@jest/globals";
 import type { Namespace } from "../support/namespace.ts";
 import { type Command, type PluginOutcome, runPluginAsync } from "../support/run-plugin.ts";
@@ -122,21 +123,51 @@ describe("many at once", () => {
 		minute,
 	);
 
-	it("of ADDs of one attachment exactly one succeeds, and the others take nothing from it", async () => {
-		using world = createWorld();
-		const config = bridgeNetwork(world, { config: { isDefaultGateway: true, ipMasq: true, macspoofchk: true } });
-		const netns = world.container();
-		const call = { config, netns, containerId: "one" };
-		const outcomes = await all(world, { command: "ADD", calls: Array.from({ length: 6 }, () => call) });
-		const [winner, ...others] = outcomes.filter(({ exitCode }) => exitCode === 0);
-		expect(others).toEqual([]);
-		const prevResult = winner?.json;
-		expect(prevResult).toBeDefined();
-		expectSuccess(await all(world, { command: "CHECK", calls: [{ ...call, prevResult }] }));
-		expect(ping(netns, "10.1.2.1")).toBe(true);
-		expectSuccess(await all(world, { command: "DEL", calls: [{ ...call, prevResult }] }));
-		expect(leftovers(world, { except: kept })).toEqual([]);
-	});
+	it.each([
+		["with addresses", ["10.1.2.0/24"], { isDefaultGateway: true, ipMasq: true, macspoofchk: true }],
+		["without addresses", [], { macspoofchk: true }],
+	])(
+		"of ADDs of one attachment %s exactly one succeeds, and the others take nothing from it",
+		async (_title, subnets, extra) => {
+			using world = createWorld();
+			const config = bridgeNetwork(world, { subnets, config: extra });
+			const netns = world.container();
+			const call = { config, netns, containerId: "one" };
+			const outcomes = await all(world, { command: "ADD", calls: Array.from({ length: 6 }, () => call) });
+			const [winner, ...others] = outcomes.filter(({ exitCode }) => exitCode === 0);
+			expect(others).toEqual([]);
+			const prevResult = winner?.json;
+			expect(prevResult).toBeDefined();
+			expectSuccess(await all(world, { command: "CHECK", calls: [{ ...call, prevResult }] }));
+			if (subnets.length > 0) expect(ping(netns, "10.1.2.1")).toBe(true);
+			expectSuccess(await all(world, { command: "DEL", calls: [{ ...call, prevResult }] }));
+			expect(leftovers(world, { except: kept })).toEqual([]);
+		},
+	);
+
+	it(
+		"an ADD that is overtaken by another of the same attachment at any request to the kernel leaves the other's work",
+		async () => {
+			using world = createWorld();
+			const config = bridgeNetwork(world, { subnets: [], config: { macspoofchk: true } });
+			const netns = world.container();
+			const call = { config, netns, containerId: "one" };
+			for (let request = 1; request <= 6; request++) {
+				const inject = `inject=sendto:delay_enter=500000:when=${request}`;
+				const wrapper = ["strace", "-qq", "-f", "-o", "/dev/null", "-e", "trace=sendto", "-e", inject];
+				const slow = runPluginAsync({ world, type: "bridge", command: "ADD", ...call, wrapper });
+				await setTimeout(250);
+				const [quick] = await all(world, { command: "ADD", calls: [call] });
+				const winners = [quick, await slow].filter((outcome) => outcome?.exitCode === 0);
+				expect([request, winners.length]).toEqual([request, 1]);
+				const prevResult = winners[0]?.json;
+				expectSuccess(await all(world, { command: "CHECK", calls: [{ ...call, prevResult }] }));
+				expectSuccess(await all(world, { command: "DEL", calls: [{ ...call, prevResult }] }));
+				expect(leftovers(world, { except: kept })).toEqual([]);
+			}
+		},
+		minute,
+	);
 
 	it("DELs of one attachment all succeed", async () => {
 		using world = createWorld();

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { CniError, ErrorCode, errorText } from "../../cni/error.ts";
-import { findPlugin } from "../../cni/execute.ts";
+import { findPlugin } from "../../cni/find-plugin.ts";
 import { loadNetwork } from "../../cni/runtime/load-network.ts";
 import type { Runtime } from "../../cni/runtime/runtime.ts";
 import { supportedVersions } from "../../cni/runtime/supported-versions.ts";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { extname } from "node:path";
 import type { PluginRegistry } from "../../cni/call.ts";
 import { CniError, errorText } from "../../cni/error.ts";
-import { findPlugin, splitPath } from "../../cni/execute.ts";
+import { findPlugin, splitPath } from "../../cni/find-plugin.ts";
 import { listConfigFiles } from "../../cni/runtime/list-config-files.ts";
 import { loadNetworkFile } from "../../cni/runtime/load-network-file.ts";
 import type { NetworkList, PluginConfig } from "../../cni/runtime/network-list.ts";

@@ -1,5 +1,5 @@
 import { annotate, CniError, ErrorCode } from "../error.ts";
-import { findPlugin } from "../execute.ts";
+import { findPlugin } from "../find-plugin.ts";
 import { validateContainerId, validateIfName, validateNetworkName } from "../validate.ts";
 import { callPlugin } from "./call-plugin.ts";
 import { inPlugin } from "./in-plugin.ts";

@@ -1,4 +1,5 @@
-import { executePlugin, findPlugin } from "../execute.ts";
+import { executePlugin } from "../execute.ts";
+import { findPlugin } from "../find-plugin.ts";
 import type { Verb } from "../plugin.ts";
 import type { NetworkList, PluginConfig } from "./network-list.ts";
 import type { Runtime, RuntimeAttachment } from "./runtime.ts";

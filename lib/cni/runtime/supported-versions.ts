@@ -1,5 +1,6 @@
 import { CniError, ErrorCode, toCniError } from "../error.ts";
-import { executePlugin, findPlugin } from "../execute.ts";
+import { executePlugin } from "../execute.ts";
+import { findPlugin } from "../find-plugin.ts";
 import { latestVersion } from "../version.ts";
 import type { Runtime } from "./runtime.ts";
 

@@ -7,7 +7,7 @@
  *                                              of one reading what the other is about to write. The kernel drops it
  *                                              with the process
  *         10.1.0.2                             one file an address: containerID CR LF ifname. A hard link made in one
- *                                              step from a file that was written and synced before: it is whole or it
+ *                                              step from a file that was written before: it is whole or it
  *                                              is not there. An empty one, seen under the lock, is what a crash of the
  *                                              reference left, which writes under the same lock: free
  *         last_reserved_ip.<index of the set>  the address given last; absent or unreadable means from the start

@@ -2,15 +2,15 @@ import { closeSync, linkSync, openSync, writeSync } from "node:fs";
 import { Errno, errnoOf } from "../../linux/errno.ts";
 import { inDirectoryOf, namesIn, removeFile } from "./files.ts";
 
-/** A reservation that is written and synced, and has no address yet. */
+/** A reservation that is written and has no address yet. */
 export interface PendingReservation extends Disposable {
 	/** Makes it the file `path`. False when there is one already. */
 	link(path: string): boolean;
 }
 
 /**
- * Writes the content before the lock is taken: syncing takes longer than all that is done under the lock. Disposing
- * removes the file here; what was linked stays.
+ * Writes the content before the lock is taken, so that others wait for less. Not synced: see docs/design/crash-safety.md.
+ * Disposing removes the file here; what was linked stays.
  */
 export function preparePending(directory: string, content: string): PendingReservation {
 	const path = `${directory}/${process.pid}.${Math.random().toString(36).slice(2)}`;

@@ -1,13 +1,13 @@
 import { announce } from "../../../lib/attachment/announce.ts";
 import { applyInterface } from "../../../lib/attachment/apply-interface.ts";
-import { removeHostLinks } from "../../../lib/attachment/host-links.ts";
+import { removeLink } from "../../../lib/attachment/host-links.ts";
 import { openSandbox, type Sandbox } from "../../../lib/attachment/sandbox.ts";
 import { waitForDuplicateDetection, waitUntilUp } from "../../../lib/attachment/settle.ts";
 import { dnsOf } from "../../../lib/cni/network-config.ts";
 import type { AddRequest } from "../../../lib/cni/plugin.ts";
 import { type Dns, emptyResult, type Result } from "../../../lib/cni/result.ts";
 import { enableForwarding } from "../../../lib/linux/forwarding.ts";
-import type { Link } from "../../../lib/netlink/link.ts";
+import { findLink, type Link } from "../../../lib/netlink/link.ts";
 import { replaceNeighbour } from "../../../lib/netlink/neighbour.ts";
 import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
@@ -43,7 +43,7 @@ export async function attach(request: Request): Promise<Result> {
 
 	const found = log.step("bridge", () => ensureBridge(host, { bridge: description.bridge, mtu: settings.mtu }));
 	const pair = log.step("veth", () => connect(work, found));
-	const device = keepBridgeMac(host, { bridge: found, port: pair.port });
+	const device = keepBridgeMac(host, found);
 	await log.step("spoof check", () => guard(work, pair));
 	log.step("interface", () => applyInterface(sandbox, { link: pair.container, description: description.container }));
 	const vlanGateway = log.step("gateway", () => becomeGateway(work, device));
@@ -60,12 +60,19 @@ async function allocate({ ipam, rollback }: Request): Promise<Result> {
 }
 
 function connect({ request, description, sandbox, host }: Work, bridge: Link): VethPair {
-	request.rollback.push("veth pair", () => {
-		// The sockets of the ADD are closed by then.
-		using socket = openRouteSocket();
-		removeHostLinks(socket, request);
+	const { alias } = description.port;
+	const pair = createVethPair(host, {
+		sandbox,
+		bridge,
+		description,
+		attempting: (name) =>
+			request.rollback.push(`veth "${name}"`, () => {
+				// The sockets of the ADD are closed by then.
+				using socket = openRouteSocket();
+				// Not by its owner alone: a faster ADD of the same attachment may have made a pair of its own.
+				if (findLink(socket, { name })?.alias === alias) removeLink(socket, { name });
+			}),
 	});
-	const pair = createVethPair(host, { sandbox, bridge, description });
 	configurePort(host, { link: pair.port, wanted: description.port });
 	return pair;
 }

@@ -8,6 +8,7 @@ import { randomMac } from "../../../lib/netlink/mac.ts";
 import { NetlinkError } from "../../../lib/netlink/wire/error.ts";
 import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
 import type { BridgeDescription } from "./description.ts";
+import { isPortMac } from "./port-mac.ts";
 
 /**
  * The bridge that the description names, created where it is missing. It outlives its attachments, so nothing here is
@@ -34,7 +35,7 @@ export function ensureBridge(
 		const failure = { name, text: `could not set promiscuous mode on "${name}"` };
 		attempt(failure, () => host.request(setLink(link, { promiscuous: true })));
 	}
-	return link;
+	return awaitOwnMac(host, link);
 }
 
 const vlanHelp =
@@ -65,15 +66,30 @@ function createBridge(
 }
 
 /**
- * A bridge that somebody else created follows the MAC of its ports until one is set, and neighbours remember it: gives it
- * back the one that it had before `port` was attached. Only where this port has changed it, as another ADD may be
- * doing the same.
+ * The bridge as it is before a port is attached. One that somebody else created follows its ports' MACs until one is
+ * set; where it has a container port's, another ADD is about to give it back its own (`keepBridgeMac`).
+ */
+function awaitOwnMac(host: NetlinkSocket, bridge: Link): Link {
+	let now = bridge;
+	for (let waitedMs = 0; isPortMac(now.mac) && waitedMs < maximumWaitMs; waitedMs++) {
+		Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+		now = findLink(host, { index: bridge.index }) ?? bridge;
+	}
+	return now;
+}
+
+/** The other ADD may also have been killed before it did. */
+const maximumWaitMs = 30;
+
+/**
+ * Gives the bridge back the MAC that it had before a port was attached, if it has a container port's now: set, it does
+ * not follow its ports any more.
  *
  * @returns the bridge as it is now
  */
-export function keepBridgeMac(host: NetlinkSocket, { bridge, port }: { bridge: Link; port: Link }): Link {
+export function keepBridgeMac(host: NetlinkSocket, bridge: Link): Link {
 	const now = findLink(host, { index: bridge.index }) ?? bridge;
-	if (now.mac !== port.mac) return now;
+	if (now.mac === bridge.mac || !isPortMac(now.mac)) return now;
 	host.request(setLink(bridge, { mac: bridge.mac }));
 	return bridge;
 }

@@ -1,5 +1,5 @@
 import { collectHostLinks } from "../../../lib/attachment/host-links.ts";
-import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
+import { CniError, ErrorCode, toCniError } from "../../../lib/cni/error.ts";
 import type { Plugin } from "../../../lib/cni/plugin.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
@@ -63,6 +63,13 @@ export const bridge: Plugin<BridgeConfig> = {
 		if (device !== undefined && device.kind !== "bridge") {
 			throw new CniError(ErrorCode.pluginNotAvailable, `"${settings.bridge}" already exists but is not a bridge`, {
 				details: 'Give another name in "bridge", or remove it',
+			});
+		}
+		if (settings.masquerade !== undefined) {
+			const { probeMasquerade } = await loadMasquerade();
+			await probeMasquerade(settings.masquerade).catch((thrown) => {
+				const { message, details } = toCniError(thrown);
+				throw new CniError(ErrorCode.pluginNotAvailable, `Cannot masquerade: ${message}`, { details, cause: thrown });
 			});
 		}
 		await ipam?.status();

@@ -8,6 +8,7 @@ import { addVeth, findLink, type Link, setBridgePort, setLink } from "../../../l
 import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
 import { ignoreRouterAdvertisements } from "./bridge-device.ts";
 import type { BridgeDescription } from "./description.ts";
+import { randomPortMac } from "./port-mac.ts";
 
 export interface VethPair {
 	/** The port of the bridge, in the host's namespace. */
@@ -22,15 +23,17 @@ const nameAttempts = 10;
  * Creates the pair: the container's end born in the sandbox and still down, the host's end up, a port of the bridge,
  * tagged with its owner.
  */
-export function createVethPair(host: NetlinkSocket, { sandbox, bridge, description }: NewPair): VethPair {
+export function createVethPair(host: NetlinkSocket, { sandbox, bridge, description, attempting }: NewPair): VethPair {
 	const { container, port: wanted } = description;
 	for (let attempt = 1; ; attempt++) {
 		const name = randomVethName();
+		attempting(name);
 		// In one system call: a killed ADD leaves no link without an owner.
 		const [vethError, aliasError] = host.requestAll([
 			addVeth({
 				name,
 				up: true,
+				mac: randomPortMac(),
 				master: bridge.index,
 				mtu: wanted.mtu,
 				peer: { name: container.name, namespaceFd: sandbox.namespace.fd, mtu: wanted.mtu, mac: container.mac },
@@ -56,6 +59,8 @@ export interface NewPair {
 	readonly sandbox: Sandbox;
 	readonly bridge: Link;
 	readonly description: BridgeDescription;
+	/** Told the name of the host's end before the kernel is asked to make it, or finds the name taken. */
+	readonly attempting: (name: string) => void;
 }
 
 /** Refused before anything is done for the attachment. */

@@ -4,6 +4,7 @@ import { Errno } from "../../../lib/linux/errno.ts";
 import { addVeth, findLink, type Link, setLink } from "../../../lib/netlink/link.ts";
 import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
 import { configureVlans } from "./port.ts";
+import { randomPortMac } from "./port-mac.ts";
 
 /**
  * The host's interface in a VLAN of the bridge, `<bridge>.<vlan>`: one end of a veth pair whose other end is a port of
@@ -35,7 +36,7 @@ function create(host: NetlinkSocket, { bridge, name }: { bridge: Link; name: str
 	const peer = randomVethName();
 	// Together, so that a killed ADD leaves no half of it.
 	const [vethError, masterError] = host.requestAll([
-		addVeth({ name, up: true, mtu: bridge.mtu, peer: { name: peer, mtu: bridge.mtu } }),
+		addVeth({ name, up: true, mtu: bridge.mtu, peer: { name: peer, mtu: bridge.mtu, mac: randomPortMac() } }),
 		// Up only now: a veth end that is born up, before the other, is refused (ENOTCONN).
 		setLink({ name: peer }, { master: bridge.index, up: true }),
 	]);

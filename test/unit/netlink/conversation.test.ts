@@ -44,7 +44,8 @@ function fakeKernel(answers: ((requests: readonly ReceivedMessage[]) => Answer)[
 			for (const part of answer) queue.push(Array.isArray(part) ? encode(part, first) : (part as Uint8Array | Error));
 		},
 		sendInBackground(datagram) {
-			return () => transport.send(datagram);
+			transport.send(datagram);
+			return () => {};
 		},
 		receive() {
 			const next = queue.shift();
