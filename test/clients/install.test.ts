@@ -155,3 +155,11 @@ async function callForever(
 	}
 	return { count, failures };
 }
+
+test("install leaves everything as it was when the copy does not start there", () => {
+	const script = `mount -t tmpfs -o noexec tmpfs ${directory} && ${cnictl} install ${directory}; code=$?; ls ${directory}; exit $code`;
+	const refused = spawnSync("unshare", ["--mount", "sh", "-c", script], { encoding: "utf8" });
+	expect(refused.status).toBe(1);
+	expect(refused.stderr).toMatch(/^Cannot install into "\S+": the copy there does not start; .*noexec/s);
+	expect(refused.stdout).toBe("");
+});

@@ -127,6 +127,38 @@ describe("an environment as bare as that of Mesos", () => {
 	});
 });
 
+describe("CNI_SUITE_LOG", () => {
+	const traceId = "0af7651916cd43dd8448eb211c80319c";
+
+	test("gets a line for each step, with its duration, what it belongs to, and the caller's trace", () => {
+		const path = join(world.directory, "log");
+		const env = { CNI_SUITE_LOG: path, TRACEPARENT: `00-${traceId}-b7ad6b7169203331-01` };
+		expect(runPlugin(call({ env, containerId: "c9", netns: "/tmp" }))).toMatchObject({ exitCode: 0 });
+		expect(runPlugin(call({ env, command: "ADD", netns: "/nope" }))).toMatchObject({ exitCode: 1 });
+		const lines = readFileSync(path, "utf8")
+			.trim()
+			.split("\n")
+			.map((line) => JSON.parse(line));
+		const common = { plugin: "loopback", network: "n", ifName: "eth0", traceId, parentSpanId: "b7ad6b7169203331" };
+		for (const line of lines) expect(line).toMatchObject({ ...common, time: expect.stringMatching(/^\d{4}-.*Z$/) });
+		const step = { milliseconds: expect.any(Number), containerId: "c9", command: "DEL" };
+		expect(lines).toEqual(
+			expect.arrayContaining([
+				expect.objectContaining({ ...step, step: "decode", failed: false }),
+				expect.objectContaining({ ...step, step: "DEL", failed: false }),
+				expect.objectContaining({ warning: expect.stringContaining('netns "/tmp"') }),
+				expect.objectContaining({ command: "ADD", step: "ADD", failed: true }),
+			]),
+		);
+	});
+
+	test.each(["", "00-x", "garbage", `00-${"0".repeat(31)}-1-1`])("a TRACEPARENT of %j is left out", (traceparent) => {
+		const path = join(world.directory, `log-${traceparent.length}`);
+		runPlugin(call({ env: { CNI_SUITE_LOG: path, TRACEPARENT: traceparent } }));
+		expect(readFileSync(path, "utf8")).not.toContain("traceId");
+	});
+});
+
 describe("the name by which the executable is started", () => {
 	test("a name that is no plugin is told which there are", () => {
 		const { exitCode, stdout, stderr } = attempt([join(root, "dist/cni-suite")]);

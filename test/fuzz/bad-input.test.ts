@@ -294,6 +294,17 @@ describe("stdin, stdout and stderr that are not what they should be", () => {
 		expect(shell(">&-").status).toBe(1);
 	});
 
+	test.each([
+		["is full", "/dev/full", "ENOSPC"],
+		["is a directory", "/tmp", "EISDIR"],
+		["is a FIFO that nobody reads", "FIFO", "ENXIO"],
+	])("the log %s: the command succeeds, and says so", (_, given, reason) => {
+		const path = given === "FIFO" ? join(world.directory, "log-fifo") : given;
+		if (given === "FIFO") attemptIn(world.host, ["mkfifo", path]);
+		const { exitCode, stderr } = run({ command: "DEL", netns: undefined, env: { CNI_SUITE_LOG: path } });
+		expect([exitCode, stderr]).toEqual([0, expect.stringContaining(`Cannot write the log "${path}": ${reason}`)]);
+	});
+
 	test("stderr is full: a warning that cannot be written keeps no DEL from its work", () => {
 		const { status, stdout } = shell("2>/dev/full", { command: "DEL", netns: "/tmp" });
 		expect({ status, stdout }).toEqual({ status: 0, stdout: "" });

@@ -15,8 +15,8 @@ export function installCommand(plugins: PluginRegistry): Command {
 		.option("-f, --force", "replace plugins of other suites; each is kept beside as NAME.orig")
 		.option("--json", "print JSON")
 		.addHelpText("after", "\nExample:\n  ./dist/bin/cnictl install /opt/cni/bin")
-		.action((directory: string, { force, json }: { force?: boolean; json?: boolean }) => {
-			const steps = installSuite(directory, {
+		.action(async (directory: string, { force, json }: { force?: boolean; json?: boolean }) => {
+			const steps = await installSuite(directory, {
 				executable: process.execPath,
 				names: [...plugins.types, "cnictl"],
 				force: force ?? false,

@@ -2,6 +2,7 @@ import { copyFileSync, linkSync, lstatSync, mkdirSync, readlinkSync, renameSync,
 import { join } from "node:path";
 import { CniError, ErrorCode } from "../../cni/error.ts";
 import { Errno, errnoOf, errnoText } from "../../linux/errno.ts";
+import { requireStarts } from "./require-starts.ts";
 import { sameContent } from "./same-content.ts";
 import { syncPath } from "./sync-path.ts";
 import { removeAbandoned, temporaryName } from "./temporary-name.ts";
@@ -34,14 +35,18 @@ const executableName = "cni-suite";
  *
  * @throws CniError before anything is changed when a name is taken by a file that is not ours, unless `force`
  */
-export function installSuite(directory: string, { executable, names, force }: InstallOptions): InstallStep[] {
+export async function installSuite(
+	directory: string,
+	{ executable, names, force }: InstallOptions,
+): Promise<InstallStep[]> {
 	try {
 		mkdirSync(directory, { recursive: true, mode: 0o755 });
 		removeAbandoned(directory);
 		if (!force) refuseForeign(directory, names);
-		const steps = [installExecutable(directory, executable), ...names.map((name) => installLink(directory, name))];
+		const step = await installExecutable(directory, executable);
+		const links = await Promise.all(names.map((name) => installLink(directory, name)));
 		syncPath(directory);
-		return steps;
+		return [step, ...links];
 	} catch (thrown) {
 		if (thrown instanceof CniError) throw thrown;
 		const reason = errnoOf(thrown) === 0 ? String(thrown) : errnoText(errnoOf(thrown));
@@ -59,26 +64,27 @@ function refuseForeign(directory: string, names: readonly string[]): void {
 	);
 }
 
-function installExecutable(directory: string, executable: string): InstallStep {
+async function installExecutable(directory: string, executable: string): Promise<InstallStep> {
 	const file = join(directory, executableName);
 	const before = stateOf(file);
 	if (before === "directory") throw new CniError(ErrorCode.ioFailure, `Cannot replace "${file}": it is a directory`);
 	if (before !== "missing" && sameContent(executable, file)) return { file, what: "executable", state: "unchanged" };
-	replace(file, (temporary) => {
+	await replace(file, async (temporary) => {
 		copyFileSync(executable, temporary);
 		// Not only what a crash would leave matters: a name must not appear before the bytes that it stands for.
 		syncPath(temporary, 0o755);
+		await requireStarts(temporary, { directory });
 	});
 	return { file, what: "executable", state: before === "missing" ? "installed" : "updated" };
 }
 
-function installLink(directory: string, name: string): InstallStep {
+async function installLink(directory: string, name: string): Promise<InstallStep> {
 	const file = join(directory, name);
 	const before = stateOf(file);
 	if (before === "directory") throw new CniError(ErrorCode.ioFailure, `Cannot replace "${file}": it is a directory`);
 	if (before === "ours") return { file, what: "link", state: "unchanged" };
 	const backup = before === "foreign" ? keep(file) : undefined;
-	replace(file, (temporary) => symlinkSync(executableName, temporary));
+	await replace(file, (temporary) => symlinkSync(executableName, temporary));
 	return backup === undefined
 		? { file, what: "link", state: "installed" }
 		: { file, what: "link", state: "replaced", backup };
@@ -96,10 +102,10 @@ function keep(file: string): string {
 }
 
 /** Makes a file under a temporary name and renames it over `file`. */
-function replace(file: string, make: (temporary: string) => void): void {
+async function replace(file: string, make: (temporary: string) => void | Promise<void>): Promise<void> {
 	const temporary = temporaryName(file);
 	try {
-		make(temporary);
+		await make(temporary);
 		renameSync(temporary, file);
 	} catch (thrown) {
 		rmSync(temporary, { force: true });

@@ -145,6 +145,8 @@ describe("CNI_ARGS", () => {
 		["IgnoreUnknown=1;Foo=bar;IP=1", { IP: "1" }],
 		["Foo=bar;IgnoreUnknown=TRUE", {}],
 		["IgnoreUnknown=false;IP=1", { IP: "1" }],
+		["IgnoreUnknown=0;MAC=1", { MAC: "1" }],
+		["IgnoreUnknown=0;IgnoreUnknown=1;Foo=bar", {}],
 		["IgnoreUnknown=1;__proto__=x;constructor=y", {}],
 	])("%j are %j", (text, expected) => {
 		expect(args(text)).toEqual(expected);
@@ -153,6 +155,8 @@ describe("CNI_ARGS", () => {
 	test.each([
 		["Foo=bar", 'ARGS: unknown args ["Foo=bar"]'],
 		["ip=1", 'ARGS: unknown args ["ip=1"]'],
+		["IgnoreUnknown=0;A=b", 'ARGS: unknown args ["A=b"]'],
+		["IgnoreUnknown=FALSE;A=b", 'ARGS: unknown args ["A=b"]'],
 		["A=b;IP=1;C=d", 'ARGS: unknown args ["A=b" "C=d"]'],
 		["IP", 'ARGS: invalid pair "IP"'],
 		["IP=1;", 'ARGS: invalid pair ""'],

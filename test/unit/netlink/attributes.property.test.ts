@@ -50,6 +50,23 @@ describe("attributes", () => {
 		);
 	});
 
+	test("one that claims less than its header, or more than there is, ends the list", () => {
+		const first = [...encodeAttributes([attribute.u8(1, 5)])];
+		for (const broken of [
+			[0, 0, 2, 0],
+			[3, 0, 2, 0],
+			[9, 0, 2, 0, 1, 2, 3, 4],
+			[255, 255, 2, 0],
+			[4, 0, 2],
+		]) {
+			expect(plain(decodeAttributeList(Uint8Array.from([...first, ...broken])))).toEqual([[1, "05"]]);
+		}
+		expect(plain(decodeAttributeList(Uint8Array.from([...first, 4, 0, 2, 0])))).toEqual([
+			[1, "05"],
+			[2, ""],
+		]);
+	});
+
 	test("numbers and text come back as they went", () => {
 		fc.assert(
 			fc.property(

@@ -269,6 +269,17 @@ describe("a question for one object", () => {
 });
 
 describe("a dump", () => {
+	test("that ends with an errno and nothing else throws it", () => {
+		const refusal = { ...done, body: new Uint8Array(new Int32Array([-Errno.EPERM]).buffer) };
+		const { transport } = fakeKernel([() => [[object(1)], [refusal]]]);
+		expect(thrownBy(() => createConversation(transport).dump(message))).toMatchObject({ errno: Errno.EPERM });
+	});
+
+	test("that ends without any errno has ended well", () => {
+		const { transport } = fakeKernel([() => [[object(1)], [{ ...done, body: new Uint8Array(0) }]]]);
+		expect(createConversation(transport).dump(message)).toHaveLength(1);
+	});
+
 	const bodies = (messages: readonly ReceivedMessage[]) => messages.map(({ body }) => body[0]);
 
 	test("gathers the objects of all datagrams", () => {

@@ -1,0 +1,20 @@
+import { execa } from "execa";
+import { CniError, ErrorCode } from "../../cni/error.ts";
+
+/**
+ * Runs the executable once, before it gets the name under which runtimes call it: a file system may be mounted with
+ * noexec, a build may be for another machine.
+ *
+ * @throws CniError when it does not start
+ */
+export async function requireStarts(path: string, { directory }: { directory: string }): Promise<void> {
+	const { failed, shortMessage, stderr } = await execa(path, ["--version"], {
+		argv0: "cnictl",
+		reject: false,
+		timeout: 10_000,
+	});
+	if (!failed) return;
+	throw new CniError(ErrorCode.ioFailure, `Cannot install into "${directory}": the copy there does not start`, {
+		details: `${stderr || shortMessage}. Look whether it is mounted with noexec; nothing that runtimes call was replaced`,
+	});
+}
