@@ -35,6 +35,28 @@ describe("the environment", () => {
 		expect(missing({ CNI_COMMAND: command, ...empty })).toBe(names);
 	});
 
+	test("is passed on as it came", () => {
+		const read = readEnvironment({ CNI_COMMAND: "DEL", ...attachment, CNI_ARGS: "A=b;C" });
+		expect(read).toEqual({
+			command: "DEL",
+			containerId: "c1",
+			netns: "/n",
+			ifName: "eth0",
+			args: "A=b;C",
+			path: "/bin",
+			netnsOverride: false,
+		});
+		expect(readEnvironment({})).toEqual({
+			command: "",
+			containerId: "",
+			netns: "",
+			ifName: "",
+			args: "",
+			path: "",
+			netnsOverride: false,
+		});
+	});
+
 	test("is not validated where the command has no use for it", () => {
 		const wrong = { CNI_CONTAINERID: "%", CNI_IFNAME: "a/b", CNI_PATH: "/bin" };
 		for (const command of ["GC", "STATUS", "VERSION", "NOPE"]) {

@@ -252,6 +252,27 @@ describe("a request in the background", () => {
 	});
 });
 
+test("each kind of question carries its own flags, those of the message, and a sequence number of its own", () => {
+	const seen: [number, number, number][] = [];
+	const note = (answer: Answer) => (requests: readonly ReceivedMessage[]) => {
+		seen.push(
+			...requests.map(({ flags, sequence, portId: port }): [number, number, number] => [flags, sequence, port]),
+		);
+		return answer;
+	};
+	const { transport } = fakeKernel([note([[ack(0)]]), note([[object(1, 0)]]), note([[done]])]);
+	const conversation = createConversation(transport);
+	const created = { ...message, flags: 0x600 };
+	conversation.requestAll([created]);
+	conversation.find(message, Errno.ENODEV);
+	conversation.dump(message);
+	expect(seen).toEqual([
+		[0x605, 1, portId],
+		[0x001, 2, portId],
+		[0x301, 3, portId],
+	]);
+});
+
 describe("a question for one object", () => {
 	test("returns it, also when the acknowledgement comes with it", () => {
 		const { transport } = fakeKernel([() => [[object(1, 0)], [ack(0)]], () => [[object(2, 0), ack(0)]]]);
