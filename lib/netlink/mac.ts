@@ -32,7 +32,8 @@ const hexDigits = "0123456789abcdef";
 
 /** A random unicast address from the locally administered space, as the kernel gives one to a new veth. */
 export function randomMac(): string {
-	const bytes = crypto.getRandomValues(new Uint8Array(6));
+	// It has to differ from the others on the link, not to be unpredictable.
+	const bytes = new Uint8Array(6).map(() => Math.floor(Math.random() * 256));
 	bytes[0] = ((bytes[0] ?? 0) & 0xfe) | 0x02;
 	return formatMac(bytes);
 }
