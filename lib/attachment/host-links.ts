@@ -34,24 +34,6 @@ export function removeLink(socket: NetlinkSocket, link: LinkReference): boolean 
 	}
 }
 
-/**
- * Begins to delete a link. The kernel takes 15 ms for it, most of them waiting, in which a DEL has other things to do.
- *
- * @returns a function that waits until it is deleted, and tells whether there was one. @throws NetlinkError
- */
-export function beginRemoveLink(socket: NetlinkSocket, link: LinkReference): () => boolean {
-	const deleted = socket.begin(deleteLink(link));
-	return () => {
-		try {
-			deleted();
-			return true;
-		} catch (thrown) {
-			if (isNoSuchLink(thrown)) return false;
-			throw thrown;
-		}
-	};
-}
-
 /** Deletes what is left of one attachment on the host, when its end in the sandbox cannot be reached any more. */
 export function removeHostLinks(host: NetlinkSocket, attachment: NetworkAttachment): void {
 	const owner = ownerAlias(attachment);

@@ -17,19 +17,13 @@ import { resultFamilyOf, type SpecVersion } from "./version.ts";
  * verb. Where CNI_PATH leads to this very executable, the plugin runs in this process; otherwise it is executed.
  */
 export function delegateIpam(type: string, call: Call): Ipam {
-	const locate = async () => {
-		const path = findPlugin(type, splitPath(call.environment.path));
-		return { path, own: isOwnExecutable(path) ? await call.plugins.load(type) : undefined };
-	};
 	const run = async (verb: Verb): Promise<ReadAnswer> => {
-		const { path, own } = await locate();
-		return own === undefined ? execute(path, { verb, call }) : await runInProcess(own, { verb, call });
+		const path = findPlugin(type, splitPath(call.environment.path));
+		const own = isOwnExecutable(path) ? call.plugins.load(type) : undefined;
+		return own === undefined ? execute(path, { verb, call }) : await runInProcess(await own, { verb, call });
 	};
 	return {
 		type,
-		async prepare() {
-			await locate().catch(() => {});
-		},
 		async add() {
 			const readAnswer = await run("ADD");
 			try {

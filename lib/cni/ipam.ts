@@ -7,8 +7,6 @@ import type { Result } from "./result.ts";
 export interface Ipam {
 	/** `ipam.type` of the configuration. */
 	readonly type: string;
-	/** Finds and loads the plugin, for a caller that has to wait for something else; whatever fails, a verb tells. */
-	prepare(): Promise<void>;
 	/** @throws CniError of the IPAM plugin, unchanged */
 	add(): Promise<Result>;
 	check(): Promise<void>;

@@ -49,14 +49,16 @@ async function add<Config>(plugin: Plugin<Config>, request: AttachmentRequest<Co
 	}
 }
 
-/** cnitool sends no list: it has deleted what it knew of, and cannot speak for the other runtimes of the host. */
+/**
+ * Without a list nothing is collected: cnitool, which sends none, has deleted what it knew of, and cannot speak for the
+ * other runtimes of the host.
+ */
 async function gc<Config>(
 	plugin: Plugin<Config>,
-	{ request, call: { document, log } }: { request: NetworkRequest<Config>; call: Call },
+	{ request, call }: { request: NetworkRequest<Config>; call: Call },
 ): Promise<void> {
-	const validAttachments = validAttachmentsOf(document);
+	const validAttachments = validAttachmentsOf(call.document);
 	if (validAttachments !== undefined) await plugin.gc({ ...request, validAttachments });
-	else log.warn('Nothing collected: the request has no list "cni.dev/valid-attachments"');
 }
 
 const commonSchema = required(object(commonKeys));

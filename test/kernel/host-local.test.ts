@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
@@ -208,6 +209,22 @@ describe("host-local, where the reference is weak", () => {
 		});
 	});
 
+	test.each(["fifo", "/dev/zero"])("resolvConf that would never end is refused: %s", (kind) => {
+		const path = kind === "fifo" ? join(root, "fifo") : kind;
+		if (kind === "fifo") spawnSync("mkfifo", [path]);
+		const extra = { ipam: { ...ranges(["10.1.2.0/24"]), resolvConf: path } };
+		expect(mustFail({ command: "ADD", config: config("1.1.0", extra) })).toMatchObject({
+			code: 7,
+			msg: `open ${path}: not a regular file`,
+		});
+	});
+
+	test("dataDir is made as the reference makes it, for everybody to look into", () => {
+		mustCall({ command: "ADD", config: config("1.1.0", { ipam: ranges(["10.1.2.0/24"]) }) });
+		expect(statSync(dataDir).mode & 0o777).toBe(0o755);
+		expect(statSync(join(dataDir, "mynet")).mode & 0o777).toBe(0o755);
+	});
+
 	test("dataDir may be relative to the working directory", () => {
 		const same = { config: config("1.1.0", { ipam: { subnet: "10.1.2.0/24", dataDir: "state" } }), cwd: root };
 		mustCall({ ...same, command: "ADD" });
@@ -216,7 +233,7 @@ describe("host-local, where the reference is weak", () => {
 		expect(existsSync(join(root, "state/mynet/10.1.2.2"))).toBe(false);
 	});
 
-	test.each(["../../../etc/passwd", "10.1.2.2/../../x", "10.1.2.2\u0000", "10.1.2.2 ", "::ffff:10.1.2.2%lo"])(
+	test.each(["../../../etc/passwd", "10.1.2.2/../../x", "10.1.2.2 ", "::ffff:10.1.2.2%lo"])(
 		"a tenant's request for %j is refused, and nothing is made",
 		(text) => {
 			const extra = { ipam: ranges(["10.1.2.0/24"]), args: { cni: { ips: [text] } } };
@@ -360,7 +377,7 @@ describe("conf-examples", () => {
 		const example = JSON.parse(readFileSync(join(__dirname, "../../conf-examples", name), "utf8"));
 		const here = { ...example, ipam: { ...example.ipam, dataDir } };
 		expect(addressesOf(mustCall({ command: "ADD", config: here }))).toEqual(expected);
-		mustCall({ command: "STATUS", config: here });
+		mustCall({ command: "STATUS", config: { ...here, cniVersion: "1.1.0" } });
 		mustCall({ command: "DEL", config: here });
 	});
 });

@@ -44,8 +44,9 @@ export function createFileStore(options: FileStoreOptions): IpamStore {
 		owner: Attachment,
 		{ only, rests }: { only?: readonly IpAddress[]; rests: boolean },
 	): readonly IpAddress[] {
+		// Also where an ADD was killed before it made the network's directory.
+		sweepPending(layout.pending);
 		return locked([], () => {
-			sweepPending(layout.pending);
 			const index = open();
 			const chosen = (address: IpAddress) => only === undefined || only.some((other) => sameAddress(other, address));
 			const addresses = index.heldBy(trimmed(owner)).filter(chosen);
@@ -71,8 +72,8 @@ export function createFileStore(options: FileStoreOptions): IpamStore {
 			return locked([], () => scanReservations(layout.directory).flatMap(owned));
 		},
 		reclaim(isValid) {
+			sweepPending(layout.pending);
 			return locked([], () => {
-				sweepPending(layout.pending);
 				const scanned = scanReservations(layout.directory);
 				const isStale = ({ owner }: ScannedReservation) => owner !== "unreadable" && !(owner && isValid(owner));
 				removeAll(scanned.filter(isStale).map(({ name }) => `${layout.directory}/${name}`));

@@ -20,7 +20,7 @@ export function removeFile(path: string): boolean {
 	return unless([Errno.ENOENT], remove) ?? false;
 }
 
-/** Writes in place, mode 0600, and makes the directory (0700) where it is missing. */
+/** Writes in place, mode 0600, and makes the directory where it is missing. */
 export function writeBeside(path: string, data: string | Uint8Array): void {
 	inDirectoryOf(path, () => writeFileSync(path, data, { mode: 0o600 }));
 }
@@ -31,7 +31,7 @@ export function inDirectoryOf<T>(path: string, action: () => T): T {
 		return action();
 	} catch (thrown) {
 		if (errnoOf(thrown) !== Errno.ENOENT) throw thrown;
-		mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o700 });
+		mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o755 });
 		return action();
 	}
 }

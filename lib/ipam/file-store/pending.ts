@@ -28,20 +28,28 @@ export function preparePending(directory: string, content: string): PendingReser
 				throw thrown;
 			}
 		},
-		[Symbol.dispose]: () => void removeFile(path),
+		[Symbol.dispose]: () => {
+			// What stays is swept by a later call; it must not fail an ADD that holds its addresses already.
+			ignoreErrors(() => removeFile(path));
+		},
 	};
 }
 
 /** Removes what killed processes left, if it can. One too many is harmless: its process writes in place. */
 export function sweepPending(directory: string): void {
-	try {
+	ignoreErrors(() => {
 		for (const name of namesIn(directory)) {
 			const pid = Number.parseInt(name, 10);
 			if (!(pid > 0 && isAlive(pid))) removeFile(`${directory}/${name}`);
 		}
-	} catch {
-		// Nobody looks in there but us: what stays costs a few bytes.
-	}
+	});
+}
+
+/** Nobody looks in there but us: what stays costs a few bytes. */
+function ignoreErrors(action: () => void): void {
+	try {
+		action();
+	} catch {}
 }
 
 /** A network's directory on another file system, and file systems that know no hard links. */

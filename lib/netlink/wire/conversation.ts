@@ -21,13 +21,6 @@ export interface NetlinkSocket extends Disposable {
 	/** Sends one request and waits for its acknowledgement. @throws NetlinkError */
 	request(message: Message): void;
 	/**
-	 * Sends one request in the background, for one that keeps the kernel busy while there is other work to do. The
-	 * socket serves nothing else until the function returned has been called, which waits for the acknowledgement.
-	 *
-	 * @throws NetlinkError from the function returned
-	 */
-	begin(message: Message): () => void;
-	/**
 	 * Sends the requests and waits for every acknowledgement. Up to 64 requests are one system call, so that a killed
 	 * process leaves all or none of them done. The kernel goes on after one that fails.
 	 *
@@ -57,8 +50,6 @@ export interface Transport {
 	/** The port that the kernel gave us; answers carry it. */
 	readonly portId: number;
 	send(datagram: Uint8Array): void;
-	/** Sends it in the background; the function returned waits until it is sent, and throws if it could not be. */
-	sendInBackground(datagram: Uint8Array): () => void;
 	/**
 	 * The next datagram, whole, in memory that is the caller's.
 	 *
@@ -92,18 +83,6 @@ class Conversation implements NetlinkSocket {
 	request(message: Message): void {
 		const [error] = this.requestAll([message]);
 		if (error !== undefined) throw error;
-	}
-
-	begin(message: Message): () => void {
-		const sequence = this.#sequence++;
-		const withAck = { ...message, flags: (message.flags ?? 0) | NLM_F_ACK };
-		const datagram = encodeMessage(withAck, { sequence, portId: this.#transport.portId });
-		const sent = this.#transport.sendInBackground(datagram);
-		return () => {
-			sent();
-			const [error] = this.#acknowledgements(sequence, 1);
-			if (error !== undefined) throw error;
-		};
 	}
 
 	requestAll(messages: readonly Message[]): readonly (NetlinkError | undefined)[] {
@@ -158,14 +137,9 @@ class Conversation implements NetlinkSocket {
 	#requestAtOnce(messages: readonly Message[]): readonly (NetlinkError | undefined)[] {
 		if (messages.length === 0) return [];
 		const first = this.#send(messages.map((message) => ({ ...message, flags: (message.flags ?? 0) | NLM_F_ACK })));
-		return this.#acknowledgements(first, messages.length);
-	}
-
-	/** Of so many requests, in order; undefined for a success. */
-	#acknowledgements(first: number, count: number): readonly (NetlinkError | undefined)[] {
-		const errors = new Array<NetlinkError | undefined>(count);
-		for (let open = count; open > 0; ) {
-			for (const answer of this.#receive(first, count)) {
+		const errors = new Array<NetlinkError | undefined>(messages.length);
+		for (let open = messages.length; open > 0; ) {
+			for (const answer of this.#receive(first, messages.length)) {
 				if (answer.type !== NLMSG_ERROR) continue;
 				const { errno, text } = decodeAcknowledgement(answer);
 				if (errno !== 0) errors[answer.sequence - first] = new NetlinkError(errno, text);

@@ -12,7 +12,6 @@ import {
 	send,
 	setsockoptInt,
 	socket,
-	writeInBackground,
 } from "../../linux/libc.ts";
 import { createConversation, type NetlinkSocket, type Transport } from "./conversation.ts";
 
@@ -68,8 +67,6 @@ function kernelTransport(fd: number, { portId, close }: { portId: number; close:
 	return {
 		portId,
 		send: (datagram) => send(fd, { data: datagram, address: kernel }),
-		// Without an address: a netlink socket is connected to the kernel unless told otherwise.
-		sendInBackground: (datagram) => writeInBackground(fd, datagram),
 		receive() {
 			const size = receive(fd, { buffer, flags: MSG_PEEK | MSG_TRUNC });
 			if (size > buffer.byteLength) buffer = new Uint8Array(size);

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { Dns } from "../../../lib/cni/result.ts";
 import { errnoOf, errnoText } from "../../../lib/linux/errno.ts";
@@ -8,17 +8,26 @@ const longestLine = 65_536;
 
 /** Reads a file in the form of resolv.conf(5). @throws CniError code 7 */
 export function readResolvConf(path: string): Dns {
+	const refuse = (reason: string, cause?: unknown) =>
+		new CniError(ErrorCode.invalidNetworkConfig, `open ${path}: ${reason}`, {
+			details: `"ipam.resolvConf" must name a file in the form of resolv.conf`,
+			cause,
+		});
 	let text: string;
 	try {
+		const file = statSync(path);
+		// A pipe or a device would never end.
+		if (!file.isFile() && !file.isDirectory()) throw refuse("not a regular file");
+		if (file.size > largestFile) throw refuse(`it has ${file.size} bytes, and the limit is ${largestFile}`);
 		text = readFileSync(path, "utf8");
 	} catch (thrown) {
-		throw new CniError(ErrorCode.invalidNetworkConfig, `open ${path}: ${errnoText(errnoOf(thrown))}`, {
-			details: `"ipam.resolvConf" must name a file in the form of resolv.conf`,
-			cause: thrown,
-		});
+		throw thrown instanceof CniError ? thrown : refuse(errnoText(errnoOf(thrown)), thrown);
 	}
 	return parseResolvConf(text);
 }
+
+/** Bytes; resolvers read a few lines of it. */
+const largestFile = 1024 * 1024;
 
 /**
  * Parses the lines `nameserver`, `domain`, `search` and `options`: name servers, search domains and options add up, of

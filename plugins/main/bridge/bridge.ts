@@ -7,7 +7,7 @@ import { findLink } from "../../../lib/netlink/link.ts";
 import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import { attach } from "./attach.ts";
 import { type BridgeConfig, bridgeSchema, parseSettings } from "./config.ts";
-import { beginDetach } from "./detach.ts";
+import { detach } from "./detach.ts";
 import { loadMasquerade, loadSpoofCheck } from "./firewall.ts";
 import { verifyAttachment } from "./verify.ts";
 
@@ -22,11 +22,7 @@ export const bridge: Plugin<BridgeConfig> = {
 	async del(request) {
 		const { config, ipam, log } = request;
 		const teardown = createTeardown(log);
-		let finishDetach = () => {};
-		await teardown.step("begin with the links", () => {
-			finishDetach = beginDetach(request);
-		});
-		await ipam?.prepare();
+		await teardown.step("links", () => detach(request));
 		if (config.macspoofchk) {
 			await teardown.step("spoof check", async () => (await loadSpoofCheck()).removeSpoofCheck(request));
 		}
@@ -35,7 +31,6 @@ export const bridge: Plugin<BridgeConfig> = {
 			const addresses = request.prevResult?.ips.map(({ address }) => address) ?? [];
 			await teardown.step("masquerade", async () => (await loadMasquerade()).removeMasquerade(request, { addresses }));
 		}
-		await teardown.step("links", () => finishDetach());
 		// Last: nobody else may get the address while its old owner could still use it.
 		await teardown.step("ipam", () => ipam?.del());
 		teardown.finish();

@@ -6,7 +6,6 @@ import { bridgeSchema, parseSettings, vlanGatewayName } from "../../../plugins/m
 const nothing = async () => {};
 const ipam: Ipam = {
 	type: "host-local",
-	prepare: nothing,
 	add: () => Promise.reject(new Error("not here")),
 	check: nothing,
 	del: nothing,

@@ -43,10 +43,6 @@ function fakeKernel(answers: ((requests: readonly ReceivedMessage[]) => Answer)[
 			const first = requests[0]?.sequence ?? 0;
 			for (const part of answer) queue.push(Array.isArray(part) ? encode(part, first) : (part as Uint8Array | Error));
 		},
-		sendInBackground(datagram) {
-			transport.send(datagram);
-			return () => {};
-		},
 		receive() {
 			const next = queue.shift();
 			if (next === undefined) throw new Error("the kernel would wait for ever");
@@ -239,38 +235,6 @@ describe("several requests", () => {
 		expect(errors).toHaveLength(200);
 		expect(errors.flatMap((error, index) => (error === undefined ? [] : [index]))).toEqual([5, 69, 133, 197]);
 	});
-});
-
-describe("a request in the background", () => {
-	test("is sent at once, and has its outcome when the caller waits for it", () => {
-		const { transport, log } = fakeKernel([() => [[ack(0)]], () => [[ack(Errno.ENODEV)]]]);
-		const conversation = createConversation(transport);
-		const finish = conversation.begin(message);
-		expect(log.sends).toEqual([1]);
-		finish();
-		expect(thrownBy(conversation.begin(message))).toMatchObject({ errno: Errno.ENODEV });
-	});
-});
-
-test("each kind of question carries its own flags, those of the message, and a sequence number of its own", () => {
-	const seen: [number, number, number][] = [];
-	const note = (answer: Answer) => (requests: readonly ReceivedMessage[]) => {
-		seen.push(
-			...requests.map(({ flags, sequence, portId: port }): [number, number, number] => [flags, sequence, port]),
-		);
-		return answer;
-	};
-	const { transport } = fakeKernel([note([[ack(0)]]), note([[object(1, 0)]]), note([[done]])]);
-	const conversation = createConversation(transport);
-	const created = { ...message, flags: 0x600 };
-	conversation.requestAll([created]);
-	conversation.find(message, Errno.ENODEV);
-	conversation.dump(message);
-	expect(seen).toEqual([
-		[0x605, 1, portId],
-		[0x001, 2, portId],
-		[0x301, 3, portId],
-	]);
 });
 
 describe("a question for one object", () => {

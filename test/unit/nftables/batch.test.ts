@@ -94,7 +94,6 @@ function socketWith(answers: readonly (readonly [number, number])[]): { socket: 
 	const socket: NetlinkSocket = {
 		request: unused,
 		requestAll: unused,
-		begin: unused,
 		find: unused,
 		dump: unused,
 		exchange(datagram, isLast) {

@@ -188,7 +188,6 @@ function answering(...bodies: readonly string[]): NetlinkSocket {
 	return {
 		request: unused,
 		requestAll: unused,
-		begin: unused,
 		find: unused,
 		exchange: unused,
 		dump: () =>
