@@ -1,6 +1,6 @@
 import { readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { Errno, errnoOf } from "../../linux/errno.ts";
+import { isProcessAlive } from "../../linux/process.ts";
 
 /** A name beside `file` that nobody else uses while this process lives: hidden, so that no runtime takes it for a plugin. */
 export function temporaryName(file: string): string {
@@ -11,15 +11,6 @@ export function temporaryName(file: string): string {
 export function removeAbandoned(directory: string): void {
 	for (const name of readdirSync(directory)) {
 		const pid = /^\..*\.cnictl-(\d+)$/.exec(name)?.[1];
-		if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(directory, name), { force: true });
-	}
-}
-
-function isAlive(pid: number): boolean {
-	try {
-		process.kill(pid, 0);
-		return true;
-	} catch (thrown) {
-		return errnoOf(thrown) !== Errno.ESRCH;
+		if (pid !== undefined && !isProcessAlive(Number(pid))) rmSync(join(directory, name), { force: true });
 	}
 }

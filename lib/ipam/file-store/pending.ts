@@ -1,5 +1,6 @@
 import { closeSync, linkSync, openSync, writeSync } from "node:fs";
 import { Errno, errnoOf } from "../../linux/errno.ts";
+import { isProcessAlive } from "../../linux/process.ts";
 import { inDirectoryOf, namesIn, removeFile } from "./files.ts";
 
 /** A reservation that is written and has no address yet. */
@@ -40,7 +41,7 @@ export function sweepPending(directory: string): void {
 	ignoreErrors(() => {
 		for (const name of namesIn(directory)) {
 			const pid = Number.parseInt(name, 10);
-			if (!(pid > 0 && isAlive(pid))) removeFile(`${directory}/${name}`);
+			if (!(pid > 0 && isProcessAlive(pid))) removeFile(`${directory}/${name}`);
 		}
 	});
 }
@@ -81,14 +82,5 @@ function writeNew(path: string, content: string): void {
 		throw thrown;
 	} finally {
 		closeSync(fd);
-	}
-}
-
-function isAlive(pid: number): boolean {
-	try {
-		process.kill(pid, 0);
-		return true;
-	} catch (thrown) {
-		return errnoOf(thrown) !== Errno.ESRCH;
 	}
 }
