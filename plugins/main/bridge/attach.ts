@@ -52,9 +52,9 @@ export async function attach(request: Request): Promise<Result> {
 	return resultOf(request, { allocated, device, pair, vlanGateway });
 }
 
-async function allocate({ ipam, rollback }: Request): Promise<Result> {
+async function allocate({ ipam, rollback, log }: Request): Promise<Result> {
 	if (ipam === undefined) return emptyResult;
-	const result = await ipam.add();
+	const result = await log.step("ipam", () => ipam.add());
 	rollback.push("IPAM ADD", () => ipam.del());
 	return result;
 }
