@@ -1,6 +1,7 @@
 import { attachmentTag, type NetworkAttachment, networkPrefix } from "../cni/attachment-tag.ts";
 import type { Attachment } from "../cni/plugin.ts";
-import { deleteLink, isNoSuchLink, type Link, type LinkReference, listLinks } from "../netlink/link.ts";
+import { deleteLink, isNoSuchLink, type Link, listLinks } from "../netlink/link.ts";
+import type { LinkReference } from "../netlink/link-message.ts";
 import type { NetlinkSocket } from "../netlink/wire/socket.ts";
 
 /*

@@ -1,4 +1,4 @@
-import { ifinfomsg } from "./link.ts";
+import { ifinfomsg } from "./link-message.ts";
 import { AF_BRIDGE, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK } from "./rtnetlink.ts";
 import { attribute, decodeAttributeList, decodeAttributes } from "./wire/attributes.ts";
 import type { Message } from "./wire/message.ts";

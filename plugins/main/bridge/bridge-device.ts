@@ -3,7 +3,8 @@ import { formatPrefix, type IpPrefix, prefixesOverlap, samePrefix } from "../../
 import { Errno, errnoOf } from "../../../lib/linux/errno.ts";
 import { writeSysctl } from "../../../lib/linux/sysctl.ts";
 import { addAddress, deleteAddress, listAddresses } from "../../../lib/netlink/address.ts";
-import { addBridge, enableVlanFiltering, findLink, type Link, setLink } from "../../../lib/netlink/link.ts";
+import { addBridge, enableVlanFiltering } from "../../../lib/netlink/bridge.ts";
+import { findLink, type Link, setLink } from "../../../lib/netlink/link.ts";
 import { randomMac } from "../../../lib/netlink/mac.ts";
 import { NetlinkError } from "../../../lib/netlink/wire/error.ts";
 import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";

@@ -5,8 +5,8 @@ import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import type { MasqueradeBackendName } from "../../../lib/firewall/masquerade-choice.ts";
 import type { Family, IpPrefix } from "../../../lib/ip/address.ts";
+import type { BridgePort } from "../../../lib/netlink/bridge.ts";
 import type { PortVlan } from "../../../lib/netlink/bridge-vlan.ts";
-import type { BridgePort } from "../../../lib/netlink/link.ts";
 import { type BridgeConfig, type BridgeSettings, vlanGatewayName } from "./config.ts";
 
 /** Everything that shall be there for one attachment to a bridge network. ADD applies it, CHECK verifies it. */

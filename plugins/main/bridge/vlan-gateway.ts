@@ -1,7 +1,8 @@
 import { randomVethName } from "../../../lib/attachment/veth-name.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import { Errno } from "../../../lib/linux/errno.ts";
-import { addVeth, findLink, type Link, setLink } from "../../../lib/netlink/link.ts";
+import { findLink, type Link, setLink } from "../../../lib/netlink/link.ts";
+import { addVeth } from "../../../lib/netlink/veth.ts";
 import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
 import { configureVlans } from "./port.ts";
 import { randomPortMac } from "./port-mac.ts";

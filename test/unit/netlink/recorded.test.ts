@@ -8,10 +8,12 @@ import {
 	parsePrefix,
 } from "../../../lib/ip/address.ts";
 import { addAddress, decodeAddress } from "../../../lib/netlink/address.ts";
+import { addBridge, setBridgePort } from "../../../lib/netlink/bridge.ts";
 import { addPortVlans } from "../../../lib/netlink/bridge-vlan.ts";
-import { addBridge, addVeth, decodeLink, deleteLink, setBridgePort, setLink } from "../../../lib/netlink/link.ts";
+import { decodeLink, deleteLink, setLink } from "../../../lib/netlink/link.ts";
 import { decodeNeighbour, replaceNeighbour } from "../../../lib/netlink/neighbour.ts";
 import { addRoute, decodeRoute } from "../../../lib/netlink/route.ts";
+import { addVeth } from "../../../lib/netlink/veth.ts";
 import { decodeAttributeList } from "../../../lib/netlink/wire/attributes.ts";
 import {
 	decodeAcknowledgement,
