@@ -1,5 +1,6 @@
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { formatAddress } from "../ip/address.ts";
+import { sleep } from "../linux/sleep.ts";
 import { listAddresses, ofFamily } from "../netlink/address.ts";
 import { findLink, type Link } from "../netlink/link.ts";
 import type { NetlinkSocket } from "../netlink/wire/socket.ts";
@@ -53,8 +54,4 @@ export function waitForDuplicateDetection(socket: NetlinkSocket, link: Link): vo
 
 function settleError(link: Link, problem: string, options: { details?: string } = {}): CniError {
 	return new CniError(ErrorCode.internal, `failed to settle addresses for "${link.name}": ${problem}`, options);
-}
-
-function sleep(milliseconds: number): void {
-	Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }

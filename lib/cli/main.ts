@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import type { PluginRegistry } from "../cni/call.ts";
 import { errorText } from "../cni/error.ts";
+import { writeStderr } from "../linux/stdio.ts";
 import { addCommand } from "./commands/add.ts";
 import { checkCommand } from "./commands/check.ts";
 import { delCommand } from "./commands/del.ts";
@@ -10,7 +11,6 @@ import { networksCommand } from "./commands/networks.ts";
 import { statusCommand } from "./commands/status.ts";
 import { validateCommand } from "./commands/validate.ts";
 import { versionCommand } from "./commands/version.ts";
-import { printError } from "./print.ts";
 
 /**
  * The operator's command. Results go to stdout, errors to stderr.
@@ -50,7 +50,7 @@ async function run(program: Command, argv: readonly string[]): Promise<number> {
 	} catch (thrown) {
 		// commander has printed its own errors and the help already.
 		if (thrown instanceof CommanderError) return thrown.exitCode;
-		printError(`${errorText(thrown)}\n`);
+		writeStderr(`${errorText(thrown)}\n`);
 		return 1;
 	}
 }

@@ -36,8 +36,12 @@ export class CniError extends Error {
 /** Any thrown value as a CniError: typed errors pass unchanged, all others become code 999. */
 export function toCniError(thrown: unknown): CniError {
 	if (thrown instanceof CniError) return thrown;
-	const message = thrown instanceof Error ? thrown.message : String(thrown);
-	return new CniError(ErrorCode.internal, message, { cause: thrown });
+	return new CniError(ErrorCode.internal, messageOf(thrown), { cause: thrown });
+}
+
+/** What an error says, without what would help; any other thrown value as text. */
+export function messageOf(thrown: unknown): string {
+	return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
 /** `msg; details`: how callers print an error. */

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
+import { sleep } from "../linux/sleep.ts";
 import { writeStderr } from "../linux/stdio.ts";
-import { CniError, ErrorCode } from "./error.ts";
+import { CniError, ErrorCode, messageOf } from "./error.ts";
 
 export interface PluginCall {
 	readonly path: string;
@@ -28,7 +29,7 @@ export function executePlugin(call: PluginCall): string {
 		});
 		const spawnError = child.error as (Error & { code?: string }) | undefined;
 		if (spawnError?.code === "ETXTBSY" && attempt < textFileBusyTries) {
-			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+			sleep(1000);
 			continue;
 		}
 		if (spawnError !== undefined && spawnError.code !== "EPIPE") {
@@ -68,7 +69,7 @@ function failure({ stdout, stderr, ending }: { stdout: string; stderr: string; e
 		}
 		throw new Error("it is not an object");
 	} catch (thrown) {
-		const reason = thrown instanceof Error ? thrown.message : String(thrown);
+		const reason = messageOf(thrown);
 		return new CniError(
 			ErrorCode.unknown,
 			`netplugin failed but error parsing its diagnostic message ${JSON.stringify(stdout)}: ${reason}`,

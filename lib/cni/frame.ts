@@ -3,7 +3,7 @@ import type { PluginRegistry } from "./call.ts";
 import { delegateIpam } from "./delegate.ts";
 import { encodeResult, formatJson } from "./encode-result.ts";
 import { type CniEnvironment, readEnvironment } from "./environment.ts";
-import { CniError, ErrorCode, toCniError } from "./error.ts";
+import { CniError, ErrorCode, messageOf, toCniError } from "./error.ts";
 import { createLog, type Log } from "./log.ts";
 import { type Document, networkNameOf, parseDocument, versionTextOf } from "./network-config.ts";
 import type { Plugin, Verb } from "./plugin.ts";
@@ -101,7 +101,7 @@ function readStdin(host: Host): Uint8Array {
 	try {
 		return host.readStdin();
 	} catch (thrown) {
-		const reason = thrown instanceof Error ? thrown.message : String(thrown);
+		const reason = messageOf(thrown);
 		throw new CniError(ErrorCode.ioFailure, `error reading from stdin: ${reason}`, { cause: thrown });
 	}
 }

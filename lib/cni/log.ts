@@ -1,4 +1,5 @@
 import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { messageOf } from "./error.ts";
 
 /**
  * What a run did and how long each step took, one JSON object a line in the file that CNI_SUITE_LOG names. Without
@@ -47,7 +48,7 @@ export function createLog({ path, traceparent, fields, stderr }: LogContext): Lo
 			try {
 				append(path, `${lines.splice(0).join("\n")}\n`);
 			} catch (thrown) {
-				warn(`Cannot write the log "${path}": ${thrown instanceof Error ? thrown.message : thrown}`);
+				warn(`Cannot write the log "${path}": ${messageOf(thrown)}`);
 			}
 		},
 	};

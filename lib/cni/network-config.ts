@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "./error.ts";
+import { CniError, ErrorCode, messageOf } from "./error.ts";
 import type { Attachment } from "./plugin.ts";
 import type { Dns } from "./result.ts";
 import {
@@ -39,10 +39,7 @@ export function parseDocument(bytes: Uint8Array): Document {
 	try {
 		value = JSON.parse(text);
 	} catch (thrown) {
-		throw undecodable(
-			thrown instanceof Error ? thrown.message : String(thrown),
-			"`cnictl validate FILE` shows the place",
-		);
+		throw undecodable(messageOf(thrown), "`cnictl validate FILE` shows the place");
 	}
 	if (value === null) return {};
 	if (typeof value !== "object" || Array.isArray(value)) {

@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "../cni/error.ts";
+import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
 import { Errno, errnoOf } from "../linux/errno.ts";
 import { BatchError } from "../netlink/nftables/batch.ts";
 import { NetlinkError } from "../netlink/wire/error.ts";
@@ -39,7 +39,7 @@ function isUnavailable(thrown: unknown): boolean {
 
 function explain(thrown: unknown): unknown {
 	if (thrown instanceof CniError) return thrown;
-	const message = thrown instanceof Error ? thrown.message : String(thrown);
+	const message = messageOf(thrown);
 	return new CniError(ErrorCode.internal, `Cannot read or change the nftables ruleset: ${message}`, {
 		details: helpFor(thrown),
 		cause: thrown,

@@ -1,5 +1,4 @@
-import { Errno, errnoOf } from "./errno.ts";
-import { close, flock, LOCK_EX, LOCK_NB, O_CREAT, O_RDONLY, open } from "./libc.ts";
+import { close, flock, LOCK_EX, O_CREAT, O_RDONLY, open } from "./libc.ts";
 
 /** An exclusive flock(2) on a file, held until disposed. The kernel drops it when the process ends, however it ends. */
 export interface FileLock extends Disposable {
@@ -9,23 +8,8 @@ export interface FileLock extends Disposable {
 /** Waits for the lock; creates the file (mode 0750, as the reference does) where it is missing. @throws SystemError */
 export function lockFile(path: string): FileLock {
 	const fd = open(path, { flags: O_RDONLY | O_CREAT, mode: 0o750 });
-	return hold(fd, path, () => flock(fd, LOCK_EX));
-}
-
-/** The lock, or undefined when somebody else holds it. @throws SystemError */
-export function tryLockFile(path: string): FileLock | undefined {
-	const fd = open(path, { flags: O_RDONLY | O_CREAT, mode: 0o750 });
 	try {
-		return hold(fd, path, () => flock(fd, LOCK_EX | LOCK_NB));
-	} catch (thrown) {
-		if (errnoOf(thrown) === Errno.EAGAIN) return undefined;
-		throw thrown;
-	}
-}
-
-function hold(fd: number, path: string, acquire: () => void): FileLock {
-	try {
-		acquire();
+		flock(fd, LOCK_EX);
 	} catch (thrown) {
 		close(fd);
 		throw thrown;

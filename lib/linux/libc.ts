@@ -65,10 +65,7 @@ export function close(fd: number): void {
 	c.close(fd);
 }
 
-export const LOCK_SH = 1;
 export const LOCK_EX = 2;
-export const LOCK_NB = 4;
-export const LOCK_UN = 8;
 
 export function flock(fd: number, operation: number): void {
 	uninterrupted(() => checked("flock", c.flock(fd, operation)));
@@ -89,7 +86,6 @@ export function setns(fd: number, kind: number): void {
 }
 
 export const AF_NETLINK = 16;
-export const AF_PACKET = 17;
 export const SOCK_RAW = 3;
 export const SOCK_DGRAM = 2;
 export const SOCK_CLOEXEC = 0o2000000;
@@ -130,7 +126,6 @@ export function receive(fd: number, { buffer, flags = 0 }: { buffer: Uint8Array;
 
 export const MSG_PEEK = 0x02;
 export const MSG_TRUNC = 0x20;
-export const MSG_DONTWAIT = 0x40;
 
 export const AF_UNIX = 1;
 

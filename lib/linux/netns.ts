@@ -47,11 +47,6 @@ export function openNamespace(path: string): NetworkNamespace {
 	}
 }
 
-/** Opens the namespace of the calling thread. */
-export function openOwnNamespace(): NetworkNamespace {
-	return openNamespace("/proc/thread-self/ns/net");
-}
-
 /**
  * Whether `path` leads to the network namespace that this process is in; undefined when it leads nowhere (a stale,
  * missing or empty path). @throws SystemError when the own namespace cannot be read

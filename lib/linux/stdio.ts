@@ -1,4 +1,5 @@
 import { readSync, writeSync } from "node:fs";
+import { sleep } from "./sleep.ts";
 
 /**
  * All of stdin. `process.stdin` and `process.stdout` would cost 10 ms at start.
@@ -44,7 +45,7 @@ function retry(call: () => number): number {
 			return call();
 		} catch (thrown) {
 			if ((thrown as { code?: string }).code !== "EAGAIN") throw thrown;
-			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+			sleep(1);
 		}
 	}
 }

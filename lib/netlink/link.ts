@@ -1,4 +1,4 @@
-import { Errno } from "../linux/errno.ts";
+import { Errno, errnoOf } from "../linux/errno.ts";
 import { type BridgePort, decodeBridge, decodeBridgePort } from "./bridge.ts";
 import {
 	IFF_UP,
@@ -18,7 +18,6 @@ import {
 import { formatMac } from "./mac.ts";
 import { RTM_DELLINK, RTM_GETLINK, RTM_SETLINK } from "./rtnetlink.ts";
 import { attribute, decodeAttributes, read } from "./wire/attributes.ts";
-import type { NetlinkError } from "./wire/error.ts";
 import type { Message, ReceivedMessage } from "./wire/message.ts";
 import type { NetlinkSocket } from "./wire/socket.ts";
 
@@ -120,7 +119,7 @@ export function deleteLink(link: LinkReference): Message {
 
 /** Whether a request failed because the link that it names is not (or no longer) there. */
 export function isNoSuchLink(thrown: unknown): boolean {
-	return thrown instanceof Error && "errno" in thrown && (thrown as NetlinkError).errno === Errno.ENODEV;
+	return errnoOf(thrown) === Errno.ENODEV;
 }
 
 export function decodeLink({ body }: ReceivedMessage): Link {

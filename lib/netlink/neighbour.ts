@@ -1,9 +1,8 @@
 import { addressFromBytes, addressToBytes, type IpAddress } from "../ip/address.ts";
 import { formatMac, parseMac } from "./mac.ts";
-import { addressFamily, RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWNEIGH } from "./rtnetlink.ts";
+import { addressFamily, RTM_NEWNEIGH } from "./rtnetlink.ts";
 import { attribute, decodeAttributes } from "./wire/attributes.ts";
 import { type Message, NLM_F_CREATE, NLM_F_REPLACE, type ReceivedMessage } from "./wire/message.ts";
-import type { NetlinkSocket } from "./wire/socket.ts";
 
 /** An entry of the ARP or neighbour-discovery cache; `ip neigh`. */
 export interface Neighbour {
@@ -30,23 +29,6 @@ export function replaceNeighbour({ linkIndex, address, mac }: Neighbour): Messag
 			attribute.bytes(NDA_LLADDR, parseMac(mac) ?? new Uint8Array(6)),
 		],
 	};
-}
-
-/** `ip neigh del ADDRESS dev LINK`. */
-export function deleteNeighbour({ linkIndex, address }: Omit<Neighbour, "mac">): Message {
-	return {
-		type: RTM_DELNEIGH,
-		header: ndmsg({ linkIndex, address, state: 0 }),
-		attributes: [attribute.bytes(NDA_DST, addressToBytes(address))],
-	};
-}
-
-/** `ip neigh show dev LINK`, both families. @throws NetlinkError */
-export function listNeighbours(socket: NetlinkSocket, linkIndex: number): readonly Neighbour[] {
-	return socket
-		.dump({ type: RTM_GETNEIGH, header: new Uint8Array(12) })
-		.map(decodeNeighbour)
-		.filter((neighbour) => neighbour.linkIndex === linkIndex);
 }
 
 export function decodeNeighbour({ body }: ReceivedMessage): Neighbour {

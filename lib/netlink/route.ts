@@ -7,7 +7,7 @@ import {
 	networkOf,
 } from "../ip/address.ts";
 import { Errno } from "../linux/errno.ts";
-import { AF_INET, AF_INET6, addressFamily, RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE } from "./rtnetlink.ts";
+import { AF_INET, AF_INET6, addressFamily, RTM_GETROUTE, RTM_NEWROUTE } from "./rtnetlink.ts";
 import { type Attribute, attribute, decodeAttributes, read } from "./wire/attributes.ts";
 import { NetlinkError } from "./wire/error.ts";
 import { type Message, NLM_F_CREATE, type ReceivedMessage } from "./wire/message.ts";
@@ -65,11 +65,6 @@ const RTAX_ADVMSS = 8;
  */
 export function addRoute(route: Route): Message {
 	return { type: RTM_NEWROUTE, flags: NLM_F_CREATE, header: rtmsg(route), attributes: routeAttributes(route) };
-}
-
-/** `ip route del …`: the same description as for {@link addRoute}. */
-export function deleteRoute(route: Route): Message {
-	return { type: RTM_DELROUTE, header: rtmsg(route), attributes: routeAttributes(route) };
 }
 
 /** `ip route show table TABLE`, both families; unicast routes only. @throws NetlinkError */

@@ -3,8 +3,8 @@ import type { Command } from "commander";
 import { formatJson } from "../../cni/encode-result.ts";
 import { addNetwork } from "../../cni/runtime/add-network.ts";
 import { encodeRecordedResult } from "../../cni/runtime/recorded-result.ts";
+import { writeStdout } from "../../linux/stdio.ts";
 import { attachmentCommand } from "../attachment-command.ts";
-import { print } from "../print.ts";
 
 /** `cnictl add NETWORK NETNS` */
 export function addCommand(): Command {
@@ -13,7 +13,7 @@ export function addCommand(): Command {
 		run({ runtime, network, attachment }) {
 			const result = formatJson(encodeRecordedResult(addNetwork(runtime, { network, attachment })));
 			// Scripts get exactly what cnitool prints, which ends without a newline; people get one.
-			print(isatty(1) ? `${result}\n` : result);
+			writeStdout(isatty(1) ? `${result}\n` : result);
 		},
 	});
 }

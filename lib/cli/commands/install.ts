@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import type { PluginRegistry } from "../../cni/call.ts";
+import { writeStdout } from "../../linux/stdio.ts";
 import { formatTable } from "../format-table.ts";
 import { type InstallStep, installSuite } from "../install/install-suite.ts";
-import { print } from "../print.ts";
 
 /** `cnictl install DIR` */
 export function installCommand(plugins: PluginRegistry): Command {
@@ -21,8 +21,8 @@ export function installCommand(plugins: PluginRegistry): Command {
 				names: [...plugins.types, "cnictl"],
 				force: force ?? false,
 			});
-			if (json) print(`${JSON.stringify({ directory, files: steps }, null, "\t")}\n`);
-			else print(formatTable([["FILE", "WHAT", "STATE"], ...steps.map(rowOf)]));
+			if (json) writeStdout(`${JSON.stringify({ directory, files: steps }, null, "\t")}\n`);
+			else writeStdout(formatTable([["FILE", "WHAT", "STATE"], ...steps.map(rowOf)]));
 		});
 }
 

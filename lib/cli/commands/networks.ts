@@ -1,9 +1,9 @@
 import { Command } from "commander";
 import type { PluginRegistry } from "../../cni/call.ts";
+import { writeStdout } from "../../linux/stdio.ts";
 import { configDirectoryOf } from "../attachment-command.ts";
 import { formatTable } from "../format-table.ts";
 import { type ListedNetwork, listNetworks } from "../networks/list-networks.ts";
-import { print } from "../print.ts";
 import { findingToJson, formatFinding } from "../validate/format-finding.ts";
 
 /** `cnictl networks` */
@@ -22,8 +22,8 @@ export function networksCommand(plugins: PluginRegistry): Command {
 
 async function run(directory: string, { plugins, json }: { plugins: PluginRegistry; json: boolean }): Promise<void> {
 	const networks = await listNetworks(directory, { plugins, paths: process.env.CNI_PATH ?? "" });
-	if (json) print(`${JSON.stringify({ directory, networks: networks.map(toJson) }, null, "\t")}\n`);
-	else print(networks.length === 0 ? `no net configurations found in ${directory}\n` : tableOf(networks));
+	if (json) writeStdout(`${JSON.stringify({ directory, networks: networks.map(toJson) }, null, "\t")}\n`);
+	else writeStdout(networks.length === 0 ? `no net configurations found in ${directory}\n` : tableOf(networks));
 }
 
 function toJson({ text, findings, ...network }: ListedNetwork): Record<string, unknown> {

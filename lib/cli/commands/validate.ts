@@ -4,7 +4,7 @@ import { Command } from "commander";
 import type { PluginRegistry } from "../../cni/call.ts";
 import { CniError, ErrorCode } from "../../cni/error.ts";
 import { errnoOf, errnoText } from "../../linux/errno.ts";
-import { print } from "../print.ts";
+import { writeStdout } from "../../linux/stdio.ts";
 import { findingToJson, formatFinding } from "../validate/format-finding.ts";
 import type { ConfigKind } from "../validate/network-findings.ts";
 import { validateNetwork } from "../validate/validate-network.ts";
@@ -37,11 +37,11 @@ async function run(
 			file,
 			findings: findings.map((finding) => findingToJson(finding, text)),
 		}));
-		print(`${JSON.stringify(value, null, "\t")}\n`);
+		writeStdout(`${JSON.stringify(value, null, "\t")}\n`);
 	} else {
 		for (const { file, text, findings } of reports) {
-			for (const finding of findings) print(`${formatFinding(finding, { file, text })}\n`);
-			if (findings.length === 0) print(`${file}: ok\n`);
+			for (const finding of findings) writeStdout(`${formatFinding(finding, { file, text })}\n`);
+			if (findings.length === 0) writeStdout(`${file}: ok\n`);
 		}
 	}
 	const errors = reports.flatMap(({ findings }) => findings.filter(({ severity }) => severity === "error")).length;

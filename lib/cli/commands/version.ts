@@ -6,9 +6,9 @@ import type { Runtime } from "../../cni/runtime/runtime.ts";
 import { supportedVersions } from "../../cni/runtime/supported-versions.ts";
 import { typesOf } from "../../cni/runtime/types-of.ts";
 import { unsetVersion } from "../../cni/version.ts";
+import { writeStdout } from "../../linux/stdio.ts";
 import { configDirectoryOf, runtimeOf } from "../attachment-command.ts";
 import { formatTable } from "../format-table.ts";
-import { print } from "../print.ts";
 
 /** `cnictl version NETWORK [NETNS]` */
 export function versionCommand(): Command {
@@ -41,8 +41,8 @@ function run(networkName: string, json: boolean): void {
 	const types = network.plugins.map(typesOf).flatMap(({ type, ipamType }) => [type, ipamType]);
 	const plugins = [...new Set(types)].filter((type) => type !== "").map((type) => probe(runtime, { type, cniVersion }));
 
-	if (json) print(`${JSON.stringify({ network: networkName, cniVersion, plugins }, null, "\t")}\n`);
-	else print(tableOf({ networkName, cniVersion, plugins }));
+	if (json) writeStdout(`${JSON.stringify({ network: networkName, cniVersion, plugins }, null, "\t")}\n`);
+	else writeStdout(tableOf({ networkName, cniVersion, plugins }));
 
 	const failures = plugins.flatMap(({ type, serves, error }) => {
 		if (serves) return [];

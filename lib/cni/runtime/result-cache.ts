@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { Errno, errnoOf } from "../../linux/errno.ts";
-import { CniError, ErrorCode } from "../error.ts";
+import { CniError, ErrorCode, messageOf } from "../error.ts";
 import type { Attachment } from "../plugin.ts";
 import { asObject } from "./member-of.ts";
 import type { NetworkList } from "./network-list.ts";
@@ -182,8 +182,4 @@ function namesIn(directory: string): string[] {
 
 function isText(value: unknown): value is string {
 	return typeof value === "string" && value !== "";
-}
-
-function messageOf(thrown: unknown): string {
-	return thrown instanceof Error ? thrown.message : String(thrown);
 }

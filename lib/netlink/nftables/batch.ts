@@ -1,4 +1,5 @@
 import { Errno } from "../../linux/errno.ts";
+import { sleep } from "../../linux/sleep.ts";
 import { attribute, read } from "../wire/attributes.ts";
 import { NetlinkError } from "../wire/error.ts";
 import { decodeAcknowledgement, type Message, NLM_F_ACK, NLMSG_ERROR } from "../wire/message.ts";
@@ -90,7 +91,7 @@ export function retryDisturbed<T>(attempt: () => T): T {
 		} catch (thrown) {
 			if (!(thrown instanceof BatchError) || tries >= (disturbances[thrown.errno] ?? 0)) throw thrown;
 			// Many at once would disturb each other again and again, were they all to repeat in step.
-			if (tries > 3) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Math.random() * Math.min(tries, 3));
+			if (tries > 3) sleep(Math.random() * Math.min(tries, 3));
 		}
 	}
 }

@@ -1,6 +1,7 @@
-import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
+import { CniError, ErrorCode, messageOf } from "../../../lib/cni/error.ts";
 import { formatPrefix, type IpPrefix, prefixesOverlap, samePrefix } from "../../../lib/ip/address.ts";
 import { Errno, errnoOf } from "../../../lib/linux/errno.ts";
+import { sleep } from "../../../lib/linux/sleep.ts";
 import { writeSysctl } from "../../../lib/linux/sysctl.ts";
 import { addAddress, deleteAddress, listAddresses } from "../../../lib/netlink/address.ts";
 import { addBridge, enableVlanFiltering } from "../../../lib/netlink/bridge.ts";
@@ -50,9 +51,9 @@ function createBridge(
 		host.request(addBridge({ name, mac: randomMac(), mtu, vlanFiltering }));
 	} catch (thrown) {
 		// Another ADD has created it since we looked.
-		if (errnoOf(thrown) !== Errno.EEXIST && !(thrown instanceof NetlinkError && thrown.errno === Errno.EEXIST)) {
+		if (errnoOf(thrown) !== Errno.EEXIST) {
 			const help =
-				thrown instanceof NetlinkError && thrown.errno === Errno.EOPNOTSUPP
+				errnoOf(thrown) === Errno.EOPNOTSUPP
 					? vlanFiltering
 						? vlanHelp
 						: "The kernel has no bridges: load the module with `modprobe bridge`"
@@ -73,7 +74,7 @@ function createBridge(
 function awaitOwnMac(host: NetlinkSocket, bridge: Link): Link {
 	let now = bridge;
 	for (let waitedMs = 0; isPortMac(now.mac) && waitedMs < maximumWaitMs; waitedMs++) {
-		Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+		sleep(1);
 		now = findLink(host, { index: bridge.index }) ?? bridge;
 	}
 	return now;
@@ -183,8 +184,4 @@ function attempt({ name, text, help }: { name: string; text: string; help?: stri
 
 function failed(name: string, problem: string, details = ""): CniError {
 	return new CniError(ErrorCode.internal, `failed to create bridge "${name}": ${problem}`, { details });
-}
-
-function messageOf(thrown: unknown): string {
-	return thrown instanceof Error ? thrown.message : String(thrown);
 }

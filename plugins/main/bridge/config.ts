@@ -1,5 +1,5 @@
 import { parseArgs } from "../../../lib/cni/args.ts";
-import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
+import { CniError, ErrorCode, messageOf } from "../../../lib/cni/error.ts";
 import { commonKeys } from "../../../lib/cni/network-config.ts";
 import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import { boolean, type Infer, integer, list, object, required, string } from "../../../lib/cni/schema.ts";
@@ -122,7 +122,7 @@ function validateBridgeName(config: BridgeConfig): void {
 		try {
 			validateIfName(name);
 		} catch (thrown) {
-			const reason = thrown instanceof Error ? thrown.message : String(thrown);
+			const reason = messageOf(thrown);
 			throw invalid(
 				`failed to create bridge "${bridge}": could not add "${name}": ${reason}`,
 				"Names of interfaces have at most 15 bytes, and no /, : or white space",
