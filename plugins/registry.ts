@@ -1,11 +1,12 @@
 import type { PluginRegistry } from "../lib/cni/call.ts";
+import type { CommonConfig } from "../lib/cni/common-keys.ts";
 import type { Plugin } from "../lib/cni/plugin.ts";
 
 /**
  * Every type of plugin in the executable, and how it is loaded: a run of one plugin evaluates the modules of no
  * other.
  */
-const loaders: Readonly<Record<string, () => Promise<Plugin<unknown>>>> = {
+const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	bridge: async () => erase((await import("./main/bridge/bridge.ts")).bridge),
 	"host-local": async () => erase((await import("./ipam/host-local/host-local.ts")).hostLocal),
 	loopback: async () => erase((await import("./main/loopback.ts")).loopback),
@@ -17,6 +18,6 @@ export const plugins: PluginRegistry = {
 };
 
 /** The frame decodes the configuration with the plugin's own schema, so the two always fit. */
-function erase<Config>(plugin: Plugin<Config>): Plugin<unknown> {
-	return plugin as Plugin<unknown>;
+function erase<Config extends CommonConfig>(plugin: Plugin<Config>): Plugin {
+	return plugin as Plugin;
 }

@@ -11,6 +11,8 @@ export interface Call {
 	/** The configuration, byte for byte as it came: a delegate gets the same. */
 	readonly stdin: Uint8Array;
 	readonly document: Document;
+	/** Its `name`, validated. */
+	readonly network: string;
 	readonly plugins: PluginRegistry;
 	/** The IPAM plugin of the given type, told the same as the plugin of `call`. */
 	readonly delegate: (type: string, call: Call) => Ipam;
@@ -21,5 +23,5 @@ export interface Call {
 export interface PluginRegistry {
 	readonly types: readonly string[];
 	/** @returns undefined for a type that is not ours */
-	load(type: string): Promise<Plugin<unknown>> | undefined;
+	load(type: string): Promise<Plugin> | undefined;
 }

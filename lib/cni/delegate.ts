@@ -74,7 +74,7 @@ function isOwnExecutable(path: string): boolean {
 	return own.ino === other.ino && own.dev === other.dev;
 }
 
-async function runInProcess(plugin: Plugin<unknown>, { verb, call }: { verb: Verb; call: Call }): Promise<ReadAnswer> {
+async function runInProcess(plugin: Plugin, { verb, call }: { verb: Verb; call: Call }): Promise<ReadAnswer> {
 	const { result = emptyResult, version } = await serve(plugin, { ...call, verb });
 	return () => throughVersion(result, version);
 }

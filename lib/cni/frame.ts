@@ -1,11 +1,12 @@
 import { isOwnNamespace } from "../linux/netns.ts";
 import type { PluginRegistry } from "./call.ts";
+import type { CommonConfig } from "./common-keys.ts";
 import { delegateIpam } from "./delegate.ts";
 import { encodeResult, formatJson } from "./encode-result.ts";
 import { type CniEnvironment, readEnvironment } from "./environment.ts";
 import { CniError, ErrorCode, messageOf, toCniError } from "./error.ts";
 import { createLog, type Log } from "./log.ts";
-import { type Document, networkNameOf, parseDocument, versionTextOf } from "./network-config.ts";
+import { networkNameOf, parseDocument, versionTextOf } from "./network-config.ts";
 import type { Plugin, Verb } from "./plugin.ts";
 import { serve } from "./serve.ts";
 import { latestVersion } from "./version.ts";
@@ -27,7 +28,7 @@ export interface Host {
  *
  * @returns the exit code
  */
-export async function runPlugin<Config>(plugin: Plugin<Config>, host: Host): Promise<number> {
+export async function runPlugin<Config extends CommonConfig>(plugin: Plugin<Config>, host: Host): Promise<number> {
 	const { stdout, exitCode } = await answer(plugin, host);
 	try {
 		host.writeStdout(stdout);
@@ -46,7 +47,7 @@ interface Answer {
 	readonly exitCode: number;
 }
 
-async function answer<Config>(plugin: Plugin<Config>, host: Host): Promise<Answer> {
+async function answer<Config extends CommonConfig>(plugin: Plugin<Config>, host: Host): Promise<Answer> {
 	let version = "";
 	try {
 		const environment = readEnvironment(host.variables);
@@ -59,14 +60,14 @@ async function answer<Config>(plugin: Plugin<Config>, host: Host): Promise<Answe
 		}
 		const stdin = readStdin(host);
 		const document = parseDocument(stdin);
-		networkNameOf(document);
+		const network = networkNameOf(document);
 		const verb = verbOf(environment.command);
 		version = versionTextOf(document);
 		refuseOwnNamespace(verb, environment);
 
-		const log = openLog(plugin, { environment, host, verb, document });
+		const log = openLog(plugin, { environment, host, verb, network });
 		try {
-			const call = { verb, environment, stdin, document, plugins: host.plugins, delegate: delegateIpam, log };
+			const call = { verb, environment, stdin, document, network, plugins: host.plugins, delegate: delegateIpam, log };
 			const served = await log.step(verb, () => serve(plugin, call));
 			const stdout = served.result === undefined ? "" : formatJson(encodeResult(served.result, served.version));
 			return { stdout, exitCode: 0 };
@@ -78,14 +79,14 @@ async function answer<Config>(plugin: Plugin<Config>, host: Host): Promise<Answe
 	}
 }
 
-function helpText<Config>(plugin: Plugin<Config>, host: Host): string {
+function helpText<Config extends CommonConfig>(plugin: Plugin<Config>, host: Host): string {
 	return (
 		`CNI ${plugin.type} plugin ${host.release}\n` + `CNI protocol versions supported: ${plugin.versions.join(", ")}\n`
 	);
 }
 
 /** Echoes the caller's `cniVersion` where there is one; what else is on stdin does not matter. */
-function versionAnswer<Config>(plugin: Plugin<Config>, host: Host): Record<string, unknown> {
+function versionAnswer<Config extends CommonConfig>(plugin: Plugin<Config>, host: Host): Record<string, unknown> {
 	return { cniVersion: callersVersion(host) || latestVersion, supportedVersions: plugin.versions };
 }
 
@@ -138,17 +139,20 @@ interface LogScope {
 	readonly environment: CniEnvironment;
 	readonly host: Host;
 	readonly verb: Verb;
-	readonly document: Document;
+	readonly network: string;
 }
 
-function openLog<Config>(plugin: Plugin<Config>, { environment, host, verb, document }: LogScope): Log {
+function openLog<Config extends CommonConfig>(
+	plugin: Plugin<Config>,
+	{ environment, host, verb, network }: LogScope,
+): Log {
 	return createLog({
 		path: host.variables.CNI_SUITE_LOG,
 		traceparent: host.variables.TRACEPARENT,
 		fields: {
 			plugin: plugin.type,
 			command: verb,
-			network: networkNameOf(document),
+			network,
 			containerId: environment.containerId,
 			ifName: environment.ifName,
 		},

@@ -1,20 +1,6 @@
 import { CniError, ErrorCode, messageOf } from "./error.ts";
 import type { Attachment } from "./plugin.ts";
-import type { Dns } from "./result.ts";
-import {
-	any,
-	boolean,
-	decodeDocument,
-	describeValue,
-	type Infer,
-	list,
-	object,
-	record,
-	required,
-	type Schema,
-	SchemaError,
-	string,
-} from "./schema.ts";
+import { decodeDocument, describeValue, list, object, required, type Schema, SchemaError, string } from "./schema.ts";
 import { validateIfName, validateNetworkName } from "./validate.ts";
 
 /** A network configuration as it came on stdin: the decoded JSON object. */
@@ -76,34 +62,6 @@ function decodeKey<T>(schema: Schema<T>, document: Document, prefix: string): T 
 		throw new CniError(ErrorCode.decodingFailure, `${prefix}: ${thrown.message}`);
 	}
 }
-
-/** `dns` of a configuration. */
-export const dnsSchema = object({
-	nameservers: list(string("")),
-	domain: string(),
-	search: list(string("")),
-	options: list(string("")),
-});
-
-/** `dns` of a decoded configuration as a result carries it. */
-export function dnsOf(dns: Infer<typeof dnsSchema>): Dns {
-	return Object.fromEntries(Object.entries(dns ?? {}).filter(([, value]) => value !== undefined));
-}
-
-/** The keys that a configuration of any type may have; plugins add their own. */
-export const commonKeys = {
-	cniVersion: string(""),
-	name: string(""),
-	type: string(""),
-	capabilities: record(boolean(false)),
-	ipam: object({ type: string("") }),
-	dns: dnsSchema,
-	args: any(),
-	runtimeConfig: any(),
-	prevResult: any(),
-	"cni.dev/valid-attachments": any(),
-	"cni.dev/attachments": any(),
-};
 
 const attachmentList = list(object({ containerID: string(""), ifname: string("") }));
 const attachmentKeyNames = ["cni.dev/valid-attachments", "cni.dev/attachments"] as const;

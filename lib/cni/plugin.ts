@@ -1,3 +1,4 @@
+import type { CommonConfig } from "./common-keys.ts";
 import type { Ipam } from "./ipam.ts";
 import type { Log } from "./log.ts";
 import type { Result } from "./result.ts";
@@ -15,7 +16,7 @@ export type Verb = "ADD" | "CHECK" | "DEL" | "GC" | "STATUS";
  * made, CHECK names that change; DEL succeeds any number of times, in any state, without namespace and without
  * prevResult; a failed ADD leaves nothing; GC removes what belongs to this network and to no valid attachment.
  */
-export interface Plugin<Config> {
+export interface Plugin<Config extends CommonConfig = CommonConfig> {
 	/** The name of the executable and the `type` in configurations. */
 	readonly type: string;
 	/** Versions of the specification it serves. */

@@ -1,11 +1,12 @@
 import type { Call } from "./call.ts";
+import type { CommonConfig } from "./common-keys.ts";
 import { decodeResult } from "./decode-result.ts";
 import { annotate, CniError, ErrorCode, errorText } from "./error.ts";
-import { commonKeys, type Document, networkNameOf, validAttachmentsOf, versionTextOf } from "./network-config.ts";
+import { type Document, validAttachmentsOf, versionTextOf } from "./network-config.ts";
 import type { AttachmentRequest, NetworkRequest, Plugin } from "./plugin.ts";
 import type { Result } from "./result.ts";
 import { createRollback } from "./rollback.ts";
-import { decodeDocument, object, required, type Schema, SchemaError } from "./schema.ts";
+import { decodeDocument, type Schema, SchemaError } from "./schema.ts";
 import type { SpecVersion } from "./version.ts";
 import { negotiateVersion } from "./version-gate.ts";
 
@@ -16,7 +17,7 @@ export interface Served {
 }
 
 /** Decodes the configuration, checks the version, and runs the verb; a failed ADD is rolled back. @throws CniError */
-export async function serve<Config>(plugin: Plugin<Config>, call: Call): Promise<Served> {
+export async function serve<Config extends CommonConfig>(plugin: Plugin<Config>, call: Call): Promise<Served> {
 	const { verb, log } = call;
 	const version = negotiateVersion(versionTextOf(call.document), { verb, supported: plugin.versions });
 	const request = log.step("decode", () => decodeRequest(plugin, { call, version }));
@@ -39,7 +40,10 @@ export async function serve<Config>(plugin: Plugin<Config>, call: Call): Promise
 	return { version, result: undefined };
 }
 
-async function add<Config>(plugin: Plugin<Config>, request: AttachmentRequest<Config>): Promise<Result> {
+async function add<Config extends CommonConfig>(
+	plugin: Plugin<Config>,
+	request: AttachmentRequest<Config>,
+): Promise<Result> {
 	const rollback = createRollback();
 	try {
 		return await plugin.add({ ...request, rollback });
@@ -53,7 +57,7 @@ async function add<Config>(plugin: Plugin<Config>, request: AttachmentRequest<Co
  * Without a list nothing is collected: cnitool, which sends none, has deleted what it knew of, and cannot speak for the
  * other runtimes of the host.
  */
-async function gc<Config>(
+async function gc<Config extends CommonConfig>(
 	plugin: Plugin<Config>,
 	{ request, call }: { request: NetworkRequest<Config>; call: Call },
 ): Promise<void> {
@@ -61,32 +65,27 @@ async function gc<Config>(
 	if (validAttachments !== undefined) await plugin.gc({ ...request, validAttachments });
 }
 
-const commonSchema = required(object(commonKeys));
-
-function decodeRequest<Config>(
+function decodeRequest<Config extends CommonConfig>(
 	plugin: Plugin<Config>,
 	{ call, version }: { call: Call; version: SpecVersion },
 ): AttachmentRequest<Config> {
-	const { verb, environment, document, log } = call;
+	const { verb, environment, document, network, log } = call;
 	// DEL takes what it can use: an attachment must go even when its configuration was spoilt meanwhile.
 	const tolerate =
 		verb === "DEL" ? (problem: SchemaError) => log.warn(`Ignored in the configuration: ${problem.message}`) : undefined;
-	const common = decode(commonSchema, document, tolerate);
-	const network: NetworkRequest<Config> = {
-		config: decode(plugin.schema, document, tolerate),
-		network: networkNameOf(document),
+	const config = decode(plugin.schema, document, tolerate);
+	return {
+		config,
+		network,
 		cniVersion: version,
 		document,
-		ipam: common.ipam?.type ? call.delegate(common.ipam.type, call) : undefined,
+		ipam: config.ipam?.type ? call.delegate(config.ipam.type, call) : undefined,
 		log,
-	};
-	return {
-		...network,
 		containerId: environment.containerId,
 		ifName: environment.ifName,
 		netns: environment.netns,
 		args: environment.args,
-		prevResult: decodePrevResult(common.prevResult, { call, version }),
+		prevResult: decodePrevResult(config.prevResult, { call, version }),
 	};
 }
 

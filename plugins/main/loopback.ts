@@ -1,6 +1,6 @@
 import { openSandbox, openSandboxIfPresent } from "../../lib/attachment/sandbox.ts";
+import { commonKeys } from "../../lib/cni/common-keys.ts";
 import { CniError, ErrorCode } from "../../lib/cni/error.ts";
-import { commonKeys } from "../../lib/cni/network-config.ts";
 import type { Plugin } from "../../lib/cni/plugin.ts";
 import type { Result } from "../../lib/cni/result.ts";
 import { type Infer, object, required } from "../../lib/cni/schema.ts";

@@ -9,11 +9,7 @@ import { nearestKey } from "./nearest-key.ts";
 /** Capabilities that no runtime knows, or that the plugin does not look at. */
 export function capabilityFindings(
 	document: Readonly<Record<string, unknown>>,
-	{
-		own,
-		ipamPlugin,
-		path,
-	}: { own: Plugin<unknown> | undefined; ipamPlugin: Plugin<unknown> | undefined; path: string },
+	{ own, ipamPlugin, path }: { own: Plugin | undefined; ipamPlugin: Plugin | undefined; path: string },
 ): Finding[] {
 	const enabled = Object.entries(objectMemberOf(document, "capabilities") ?? {}).filter(([, value]) => value === true);
 	const read = [own, ipamPlugin].flatMap((plugin) => runtimeKeysOf(plugin?.schema.shape));

@@ -43,7 +43,7 @@ export async function pluginFindings(node: JsonNode, value: unknown, context: Pl
 /** Below these keys anything may stand, whatever a plugin reads of it. */
 const freeKeys = ["args", "runtimeConfig", "prevResult", "capabilities", "labels"];
 
-function load(plugins: PluginRegistry, type: string): Promise<Plugin<unknown>> | undefined {
+function load(plugins: PluginRegistry, type: string): Promise<Plugin> | undefined {
 	return plugins.load(type);
 }
 
@@ -71,7 +71,7 @@ function withFreeIpam(shape: Shape): Shape {
 
 function typeFindings(
 	document: Readonly<Record<string, unknown>>,
-	{ own, path }: { own: Plugin<unknown> | undefined; path: string },
+	{ own, path }: { own: Plugin | undefined; path: string },
 ): Finding[] {
 	const at = memberPath(path, "type");
 	const type = memberOf(document, "type") ?? "";

@@ -1,3 +1,4 @@
+import { commonKeys } from "../../../lib/cni/common-keys.ts";
 import { type Infer, integer, list, object, required, string } from "../../../lib/cni/schema.ts";
 
 const range = object({ subnet: string(), rangeStart: string(), rangeEnd: string(), gateway: string() });
@@ -17,8 +18,9 @@ const rangeSets = list(list(range));
 /** What host-local reads of a network's configuration. */
 export const hostLocalSchema = required(
 	object({
+		...commonKeys,
 		ipam: object({
-			type: string(),
+			type: string(""),
 			subnet: string(),
 			rangeStart: string(),
 			rangeEnd: string(),

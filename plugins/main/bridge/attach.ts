@@ -3,7 +3,7 @@ import { applyInterface } from "../../../lib/attachment/apply-interface.ts";
 import { removeLink } from "../../../lib/attachment/host-links.ts";
 import { openSandbox, type Sandbox } from "../../../lib/attachment/sandbox.ts";
 import { waitForDuplicateDetection, waitUntilUp } from "../../../lib/attachment/settle.ts";
-import { dnsOf } from "../../../lib/cni/network-config.ts";
+import { dnsOf } from "../../../lib/cni/common-keys.ts";
 import type { AddRequest } from "../../../lib/cni/plugin.ts";
 import { type Dns, emptyResult, type Result } from "../../../lib/cni/result.ts";
 import { enableForwarding } from "../../../lib/linux/forwarding.ts";

@@ -1,6 +1,6 @@
 import { parseArgs } from "../../../lib/cni/args.ts";
+import { commonKeys } from "../../../lib/cni/common-keys.ts";
 import { CniError, ErrorCode, messageOf } from "../../../lib/cni/error.ts";
-import { commonKeys } from "../../../lib/cni/network-config.ts";
 import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import { boolean, type Infer, integer, list, object, required, string } from "../../../lib/cni/schema.ts";
 import { validateIfName } from "../../../lib/cni/validate.ts";

@@ -22,7 +22,7 @@ const plugins: PluginRegistry = {
 	types: Object.keys(schemas),
 	load: (type) => {
 		const schema = schemas[type];
-		return schema === undefined ? undefined : Promise.resolve({ type, schema } as unknown as Plugin<unknown>);
+		return schema === undefined ? undefined : Promise.resolve({ type, schema } as unknown as Plugin);
 	},
 };
 
