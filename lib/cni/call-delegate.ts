@@ -13,23 +13,28 @@ import { isSpecVersion, resultFamilyOf, type SpecVersion } from "./version.ts";
 
 /** The plugin of the type `type` for the plugin that serves `call`. */
 export function delegateOf(type: string, call: Call): Delegate {
-	let found: Promise<Executable> | undefined;
-	const find = () => {
-		found ??= locate(type, call);
-		return found;
-	};
+	const find = once(() => locate(type, call));
 	return {
 		type,
-		async versions() {
+		versions: once(async () => {
 			const { path, own } = await find();
 			return own === undefined ? await versionsAt(path) : own.versions;
-		},
+		}),
+		isOwn: async () => (await find()).own !== undefined,
 		async run(verb, { document, log = call.log } = {}) {
 			const { path, own } = await find();
 			const given = document === undefined ? {} : { document, stdin: JSON.stringify(document) };
 			const delegated = { ...call, ...given, verb, log };
 			return own === undefined ? await execute(path, delegated) : await runInProcess(own, delegated);
 		},
+	};
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+	let made: Promise<T> | undefined;
+	return () => {
+		made ??= make();
+		return made;
 	};
 }
 

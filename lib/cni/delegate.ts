@@ -14,6 +14,8 @@ export interface Delegate {
 	 * @throws CniError when there is no such executable, or it does not answer
 	 */
 	versions(): Promise<readonly SpecVersion[]>;
+	/** Whether it runs in this process; such a one takes back itself what a failed ADD has made. @throws CniError */
+	isOwn(): Promise<boolean>;
 	/** @throws CniError its own, unchanged, or one that says why it could not be called */
 	run(verb: Verb, request?: DelegateRequest): Promise<DelegateAnswer>;
 }

@@ -1,3 +1,4 @@
+import type { Attachment } from "./plugin.ts";
 import type { PluginConfig } from "./plugin-config.ts";
 
 /** What the plugins of a list are told beside their own configurations. */
@@ -30,4 +31,13 @@ export function pluginRequest(
 		...(granted.length === 0 ? {} : { runtimeConfig: Object.fromEntries(granted) }),
 		...extra,
 	};
+}
+
+/**
+ * The key of the specification, and the one that libcni once used by mistake. An empty list is `[]`, which the
+ * specification's type allows, where libcni writes `null`.
+ */
+export function attachmentKeys(validAttachments: readonly Attachment[]): Record<string, unknown> {
+	const list = validAttachments.map(({ containerId, ifName }) => ({ containerID: containerId, ifname: ifName }));
+	return { "cni.dev/valid-attachments": list, "cni.dev/attachments": list };
 }
