@@ -1,13 +1,13 @@
 import { commonKeys } from "../../../lib/cni/common-keys.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
-import { any, boolean, type Infer, list, object, required, string } from "../../../lib/cni/schema.ts";
+import { boolean, type Infer, list, object, plugin, required, string } from "../../../lib/cni/schema.ts";
 import { mesosKey, mesosSchema } from "../../../lib/mesos/network-info.ts";
 
 /** The keys of a chain; docs/plugins/chain.md explains each. */
 export const chainSchema = required(
 	object({
 		...commonKeys,
-		plugins: list(any()),
+		plugins: list(plugin()),
 		disableCheck: boolean(false),
 		disableGC: boolean(false),
 		stateDir: string(""),
