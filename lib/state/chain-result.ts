@@ -21,8 +21,10 @@ import { Errno, errnoOf } from "../linux/errno.ts";
  *
  * No lock: two verbs for one attachment at a time are forbidden by the specification, and attachments do not share
  * files. A file is written under the name with the dot and renamed: it is whole or not there, and what a crash leaves
- * is overwritten by the next ADD of that attachment, or removed by its DEL or by GC. Nothing is synced: what a power
- * failure takes from the file it has taken from the kernel as well, and DEL does its work without.
+ * is overwritten by the next ADD of that attachment, or removed by its DEL or by GC.
+ *
+ * stateDir is below /run by default, and nothing is synced: a file tells of what is in the kernel, and ends with it. After
+ * a reboot Mesos sends no DEL that would remove it.
  */
 
 export interface ChainNetwork {

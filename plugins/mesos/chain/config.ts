@@ -19,7 +19,7 @@ export const chainSchema = required(
 export type ChainConfig = Infer<typeof chainSchema>;
 
 /** Where results are kept unless `stateDir` says otherwise; see lib/state/chain-result.ts. */
-const defaultStateDir = "/var/lib/cni/cni-suite";
+const defaultStateDir = "/run/cni-suite";
 
 export function stateDirOf({ stateDir }: ChainConfig): string {
 	return stateDir === "" ? defaultStateDir : stateDir;
