@@ -1,4 +1,3 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { decodeResult } from "../cni/decode-result.ts";
 import { encodeResult } from "../cni/encode-result.ts";
 import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
@@ -7,6 +6,7 @@ import type { Result } from "../cni/result.ts";
 import { sha512Hex } from "../cni/sha512.ts";
 import { isSpecVersion, type SpecVersion } from "../cni/version.ts";
 import { Errno, errnoOf } from "../linux/errno.ts";
+import { listDirectory, makeDirectories, readText, rename, unlink, writeFile } from "../linux/files.ts";
 
 /*
  * What an ADD of a chain has come to, kept for CHECK and DEL, because Mesos gives them no prevResult:
@@ -46,9 +46,8 @@ export function writeChainResult(
 	const { path, incomplete } = pathsOf(network, attachment);
 	const text = `${JSON.stringify(encodeResult(kept.result, kept.version))}\n`;
 	try {
-		mkdirSync(directoryOf(network), { recursive: true, mode: 0o755 });
-		writeFileSync(incomplete, text, { mode: 0o600 });
-		renameSync(incomplete, path);
+		inDirectory(directoryOf(network), () => writeFile(incomplete, text));
+		rename(incomplete, path);
 	} catch (thrown) {
 		throw failed(`Cannot keep the result of the chain in "${path}"`, thrown);
 	}
@@ -59,7 +58,7 @@ export function readChainResult(network: ChainNetwork, attachment: Attachment): 
 	const { path } = pathsOf(network, attachment);
 	let text: string;
 	try {
-		text = readFileSync(path, "utf8");
+		text = readText(path);
 	} catch (thrown) {
 		if (absent.includes(errnoOf(thrown))) return undefined;
 		throw failed(`Cannot read the result of the chain in "${path}"`, thrown);
@@ -98,6 +97,17 @@ function nameOf({ containerId, ifName }: Attachment): string {
 	return `${containerId.length > longestContainerId ? sha512Hex(containerId) : containerId}:${ifName}`;
 }
 
+/** Makes the directory only when it turns out to be missing: it is there for every ADD but the first. */
+function inDirectory(directory: string, action: () => void): void {
+	try {
+		action();
+	} catch (thrown) {
+		if (errnoOf(thrown) !== Errno.ENOENT) throw thrown;
+		makeDirectories(directory);
+		action();
+	}
+}
+
 function parseChainResult(text: string, path: string): ChainResult {
 	try {
 		const body = JSON.parse(text) as { readonly cniVersion?: unknown } | null;
@@ -116,7 +126,7 @@ const absent: readonly number[] = [Errno.ENOENT, Errno.ENOTDIR];
 
 function namesIn(directory: string): readonly string[] {
 	try {
-		return readdirSync(directory);
+		return listDirectory(directory);
 	} catch (thrown) {
 		if (absent.includes(errnoOf(thrown))) return [];
 		throw failed(`Cannot list the results of chains in "${directory}"`, thrown);
@@ -128,7 +138,7 @@ function remove(paths: readonly string[]): void {
 	const errors: unknown[] = [];
 	for (const path of paths) {
 		try {
-			rmSync(path, { force: true });
+			unlink(path);
 		} catch (thrown) {
 			if (!absent.includes(errnoOf(thrown))) errors.push(failed(`Cannot remove "${path}"`, thrown));
 		}
