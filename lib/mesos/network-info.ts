@@ -1,6 +1,7 @@
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { type Infer, integer, list, object, string } from "../cni/schema.ts";
 import { type Family, formatAddress, type IpAddress, parseAddress, parsePrefix, sameAddress } from "../ip/address.ts";
+import type { Label, Tags } from "../ipam/tags.ts";
 
 /** The key of `args` under which Mesos puts what it has to say. */
 export const mesosKey = "org.apache.mesos";
@@ -41,18 +42,6 @@ export interface AddressRequest {
 	readonly required: readonly Family[];
 	/** The only families of which it may get one; undefined for whatever the network has. */
 	readonly only: readonly Family[] | undefined;
-}
-
-/** What a framework calls its container by; it is kept with the reservation, and means nothing here. */
-export interface Tags {
-	readonly labels: readonly Label[];
-	readonly groups: readonly string[];
-}
-
-export interface Label {
-	readonly key: string;
-	/** Undefined for a label that is a key alone. */
-	readonly value: string | undefined;
 }
 
 type MesosArgs = Infer<typeof mesosSchema>;

@@ -16,7 +16,16 @@ const kept = [...advisory, /^\+ directory \.state(\/chain(\/n1)?)?$/];
 function chainCall(world: World, containerId: string): Omit<PluginCall, "command" | "config"> & { config: object } {
 	const ipam = { type: "host-local", dataDir: world.dataDir, ranges: [[{ subnet: "10.61.0.0/24" }]] };
 	const plugins = [{ type: "bridge", bridge: "br0", isGateway: true, ipMasq: true, ipam }];
-	const config = { cniVersion: "1.1.0", name: "n1", type: "chain", stateDir: join(world.dataDir, ".state"), plugins };
+	// With tags, which are files beside the reservations.
+	const args = { "org.apache.mesos": { network_info: { groups: ["g"], labels: { labels: [{ key: "k" }] } } } };
+	const config = {
+		args,
+		cniVersion: "1.1.0",
+		name: "n1",
+		type: "chain",
+		stateDir: join(world.dataDir, ".state"),
+		plugins,
+	};
 	return { world, type: "chain", config, netns: world.container(), containerId };
 }
 
