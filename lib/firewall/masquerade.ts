@@ -3,6 +3,7 @@ import { CniError, ErrorCode } from "../cni/error.ts";
 import { formatPrefix, type IpPrefix } from "../ip/address.ts";
 import { readGeneration } from "../netlink/nftables/batch.ts";
 import { collectRecords, type RecordOwner, removeRecord, writeRecord } from "../state/firewall-records.ts";
+import { everyOne } from "./every-one.ts";
 import { isIptablesInUse } from "./iptables/in-use.ts";
 import type { Masquerade, MasqueradeBackend } from "./masquerade-backend.ts";
 import type { MasqueradeBackendName } from "./masquerade-choice.ts";
@@ -121,16 +122,4 @@ async function onBoth(action: (backend: MasqueradeBackend) => void): Promise<voi
 	const backends = [nftablesMasquerade];
 	if (isIptablesInUse()) backends.push(await loadIptables());
 	everyOne(backends, action);
-}
-
-function everyOne<T>(items: readonly T[], action: (item: T) => void): void {
-	const errors: unknown[] = [];
-	for (const item of items) {
-		try {
-			action(item);
-		} catch (thrown) {
-			errors.push(thrown);
-		}
-	}
-	if (errors.length > 0) throw errors[0];
 }

@@ -61,8 +61,12 @@ export function writeRecord(kind: RecordKind, { owner, rules }: { owner: RecordO
 	}
 }
 
-/** What is kept under a name of {@link listRecords}; undefined when there is nothing, or nothing that can be read. */
+/**
+ * What is kept under a name of {@link listRecords}; undefined when there is nothing, or nothing that can be read. The
+ * name may be anything: comments of rules can be anybody's.
+ */
 export function readRecord(kind: RecordKind, name: string): FirewallRecord | undefined {
+	if (!/^[0-9a-f]{16}-[0-9a-f]{16}$/.test(name)) return undefined;
 	let text: string;
 	try {
 		text = readFileSync(pathOf(kind, name), "utf8");
