@@ -8,7 +8,7 @@ import { openRouteSocket } from "../netlink/rtnetlink.ts";
  * Lets connections to 127.0.0.1 leave for the container: on the interface that leads to it, route_localnet. It stays
  * when the container goes, as others may use it. A container that no route leads to is left as it is.
  *
- * @throws an error of node:fs
+ * @throws SystemError
  */
 export function enableLocalhost(container: IpAddress): void {
 	const parameter = parameterFor(container);
