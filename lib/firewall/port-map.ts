@@ -29,6 +29,7 @@ import {
 } from "./port-map-backend.ts";
 import type { PortMapBackendName } from "./port-map-choice.ts";
 import { recordedPortMap, recordPortMap } from "./port-map-record.ts";
+import { referencePortMap } from "./reference-port-map.ts";
 
 export interface PortMapOptions {
 	readonly portMap: PortMap;
@@ -50,7 +51,7 @@ export async function applyPortMap(
 	const backends = await backendsInUse(backend);
 	{
 		using _ = lockFirewall();
-		takeOver(backends.flatMap((each) => each.holders(portMap)));
+		takeOver([...backends, referencePortMap].flatMap((each) => each.holders(portMap)));
 		const rules = recordPortMap(portMap, backend);
 		const previous = recordOf("portmap", owner);
 		if (previous !== undefined && JSON.stringify(previous.rules) !== JSON.stringify(rules)) {
@@ -84,7 +85,8 @@ export async function verifyPortMap(portMap: PortMap, backend: PortMapBackendNam
 	const [first, other] = backend === "iptables" ? [loadIptables, loadNftables] : [loadNftables, loadIptables];
 	const inFirst = (await first()).verify(portMap);
 	// The reference prefers the other backend, and containers that it started outlive a change of suite.
-	const inFirewall = inFirst.length === 0 || isWhole(await other(), portMap) ? [] : inFirst;
+	const isThere = inFirst.length === 0 || isWhole(await other(), portMap) || isWhole(referencePortMap, portMap);
+	const inFirewall = isThere ? [] : inFirst;
 	const missing = [...inFirewall, ...localhostTargets(portMap).flatMap(missingLocalhost)];
 	if (missing.length === 0) return;
 	const { network, containerId, ifName } = portMap.attachment;
@@ -110,7 +112,7 @@ export async function removePortMap(
 	{
 		using _ = lockFirewall();
 		known = knownOf(attachment, told);
-		everyOne(backends, (backend) => backend.remove(attachment, known));
+		everyOne([...backends, referencePortMap], (backend) => backend.remove(attachment, known));
 		removeRecord("portmap", attachmentPrefix(attachment));
 	}
 	await forgetStale(portEntries(known ?? told), { log, because: "gone" });
@@ -216,7 +218,7 @@ function knownOf(attachment: NetworkAttachment, told: KnownPorts): KnownPorts | 
 	};
 }
 
-function isWhole(backend: PortMapBackend, portMap: PortMap): boolean {
+function isWhole(backend: Pick<PortMapBackend, "verify">, portMap: PortMap): boolean {
 	try {
 		return backend.verify(portMap).length === 0;
 	} catch {
