@@ -11,6 +11,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	"host-local": async () => erase((await import("./ipam/host-local/host-local.ts")).hostLocal),
 	chain: async () => erase((await import("./mesos/chain/chain.ts")).chain),
 	loopback: async () => erase((await import("./main/loopback.ts")).loopback),
+	portmap: async () => erase((await import("./meta/portmap/portmap.ts")).portmap),
 };
 
 export const plugins: PluginRegistry = {

@@ -1,7 +1,9 @@
-import type { NetworkAttachment } from "../cni/attachment-tag.ts";
+import { attachmentPrefix, type NetworkAttachment } from "../cni/attachment-tag.ts";
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { formatPrefix, type IpPrefix } from "../ip/address.ts";
 import { readGeneration } from "../netlink/nftables/batch.ts";
+import { collectRecords, type RecordOwner, removeRecord, writeRecord } from "../state/firewall-records.ts";
+import { everyOne } from "./every-one.ts";
 import { isIptablesInUse } from "./iptables/in-use.ts";
 import type { Masquerade, MasqueradeBackend } from "./masquerade-backend.ts";
 import type { MasqueradeBackendName } from "./masquerade-choice.ts";
@@ -14,7 +16,14 @@ export interface MasqueradeOptions {
 }
 
 /** Masquerades what the addresses send beyond their networks; when it is so already, nothing changes. @throws CniError */
-export async function applyMasquerade(
+export async function applyMasquerade(attachment: RecordOwner, options: MasqueradeOptions): Promise<void> {
+	const { addresses, backend } = options;
+	writeRecord("masquerade", { owner: attachment, rules: { addresses: addresses.map(formatPrefix), backend } });
+	await putMasquerade(attachment, options);
+}
+
+/** The same without a record of it: for what is on record. @throws CniError */
+export async function putMasquerade(
 	attachment: NetworkAttachment,
 	{ addresses, backend }: MasqueradeOptions,
 ): Promise<void> {
@@ -71,6 +80,7 @@ export async function removeMasquerade(
 	{ addresses }: { addresses?: readonly IpPrefix[] } = {},
 ): Promise<void> {
 	await onBoth((backend) => backend.remove(attachment, addresses));
+	removeRecord("masquerade", attachmentPrefix(attachment));
 }
 
 /**
@@ -87,6 +97,7 @@ export async function collectMasquerade(
 		const stale = backend.list(network).filter((entry) => !valid.some((attachment) => entry.isOf(attachment)));
 		everyOne(stale, (entry) => entry.remove());
 	});
+	collectRecords("masquerade", { network, valid: validAttachments });
 }
 
 async function loadNftables(): Promise<MasqueradeBackend> {
@@ -111,16 +122,4 @@ async function onBoth(action: (backend: MasqueradeBackend) => void): Promise<voi
 	const backends = [nftablesMasquerade];
 	if (isIptablesInUse()) backends.push(await loadIptables());
 	everyOne(backends, action);
-}
-
-function everyOne<T>(items: readonly T[], action: (item: T) => void): void {
-	const errors: unknown[] = [];
-	for (const item of items) {
-		try {
-			action(item);
-		} catch (thrown) {
-			errors.push(thrown);
-		}
-	}
-	if (errors.length > 0) throw errors[0];
 }
