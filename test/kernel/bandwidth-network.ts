@@ -19,7 +19,7 @@ export interface LimitedAttachment {
 	must(command: Command, changed?: Partial<PluginCall>): PrintedResult | undefined;
 	/** DEL of both plugins, in reverse. */
 	remove(): void;
-	readonly call: Omit<PluginCall, "command"> & { readonly config: Config };
+	readonly call: Omit<PluginCall, "command" | "config"> & { readonly config: Config };
 }
 
 export interface LimitedOptions {
