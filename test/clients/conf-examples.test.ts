@@ -25,6 +25,14 @@ const examples: Readonly<Record<string, Example>> = {
 		addresses: [],
 		verify: (container) => expect(ping(container, "127.0.0.1")).toBe(true),
 	},
+	"bridge-bandwidth.conflist": {
+		addresses: ["10.31.0.2/16"],
+		gateway: "10.31.0.1",
+		verify: (_, { stdout }) =>
+			expect(JSON.parse(stdout)).toMatchObject({
+				interfaces: [{}, {}, { name: "eth0" }, { name: expect.stringMatching(/^bwp[0-9a-f]{12}$/) }],
+			}),
+	},
 	"bridge-l2.conf": {
 		addresses: [],
 		verify: (container) => expect(interfaceOf(container)).toMatchObject({ operstate: "UP", mtu: 1400 }),

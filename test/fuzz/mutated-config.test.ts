@@ -19,6 +19,16 @@ const configs: Readonly<Record<string, (world: World) => Json>> = {
 		args: { cni: { ips: ["10.60.0.5"] } },
 		runtimeConfig: { ips: [] },
 	}),
+	bandwidth: () => ({
+		ingressRate: 8_000_000,
+		ingressBurst: 800_000,
+		egressRate: 8_000_000,
+		egressBurst: 800_000,
+		labelKeys: { ingressRate: "in", egressBurst: "out" },
+		args: { "org.apache.mesos": { network_info: { labels: { labels: [{ key: "in", value: "8000" }] } } } },
+		runtimeConfig: { bandwidth: { ingressRate: 8, ingressBurst: 8 } },
+		prevResult: { cniVersion: "1.1.0", interfaces: [{ name: "veth0" }], ips: [{ address: "10.60.0.2/24" }] },
+	}),
 	bridge: ({ dataDir }) => ({
 		bridge: "cst-fuzz",
 		isGateway: true,

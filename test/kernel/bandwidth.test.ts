@@ -4,6 +4,7 @@ import { type Command, type PluginOutcome, runPlugin } from "../support/run-plug
 import { createWorld, leftovers, snapshotOf, type World } from "../support/world.ts";
 import { ifbName, limitedAttachment, redirections, shownQdiscs } from "./bandwidth-network.ts";
 import { type Config, kept, shownLink, shownLinks } from "./bridge-network.ts";
+import { bridgeMember, chainNetwork, keptByChain } from "./chain-network.ts";
 
 const versions = ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
 
@@ -355,5 +356,45 @@ describe("bandwidth STATUS", () => {
 		expect(runPlugin({ world, type: "bandwidth", command: "STATUS", config }).error?.msg).toBe(
 			"if rate is set, burst must also be set",
 		);
+	});
+});
+
+describe("a task of Mesos, in a chain", () => {
+	const labelKeys = { egressRate: "net.out", ingressRate: "net.in" };
+	const chainOf = (world: World) =>
+		chainNetwork(world, {
+			plugins: [bridgeMember(world), { type: "bandwidth", egressRate: 50_000_000, egressBurst: 5_000_000, labelKeys }],
+		});
+	const task = (...labels: readonly (readonly [string, string])[]) => ({
+		args: {
+			"org.apache.mesos": { network_info: { labels: { labels: labels.map(([key, value]) => ({ key, value })) } } },
+		},
+	});
+	const portOf = (world: World) => shownLinks(world.host).find(({ ifname }) => ifname.startsWith("veth"))?.ifname ?? "";
+
+	it("has the limits of its labels, and DEL without them takes all back", () => {
+		using world = createWorld();
+		const chain = chainOf(world);
+		const netns = world.container();
+		const added = chain.run("ADD", {
+			netns,
+			with: task(["net.out", "8000000"], ["net.in", "16000000"], ["other", "x"]),
+		});
+		expect(added.json).toMatchObject({ ip4: { ip: "10.1.2.2/24" } });
+		expect(bucketsOf(world.host, portOf(world))).toEqual([["1:", 2_000_000]]);
+		expect(bucketsOf(world.host, ifbName("n1container-1"))).toEqual([["1:", 1_000_000]]);
+		expect(chain.run("DEL", { netns }).exitCode).toBe(0);
+		expect(leftovers(world, { except: keptByChain })).toEqual([]);
+	});
+
+	it.each([
+		["more than the network gives", ["net.out", "50000001"], /the label "?net\.out.*50000000 at most/],
+		["what is no number", ["net.in", "fast"], /the label .*net\.in.*is no number of bits/],
+	] as const)("is not started when a label asks for %s", (_, label, message) => {
+		using world = createWorld();
+		const chain = chainOf(world);
+		const { exitCode, error } = chain.run("ADD", { netns: world.container(), with: task(label) });
+		expect([exitCode, error?.msg]).toEqual([1, expect.stringMatching(message)]);
+		expect(leftovers(world, { except: keptByChain })).toEqual([]);
 	});
 });
