@@ -33,19 +33,23 @@ export interface IfbDevice {
 }
 
 /**
- * Looks for the ifb device of the attachment whose host's end is `hostLink`. A device of the reference has no alias: it
- * belongs to the interface that is redirected to it, or, when that is gone, to whoever asks.
+ * Looks for the ifb device of an attachment. One of the reference has no alias: it belongs to the interface that is
+ * redirected to it, or, when that is gone, to whoever asks.
+ *
+ * @param of.hostLink the host's end of the pair, asked for where there is no alias
  */
 export function findIfbDevice(
 	host: NetlinkSocket,
-	{ attachment, hostLink }: { attachment: NetworkAttachment; hostLink: Link | undefined },
+	{ attachment, hostLink }: { attachment: NetworkAttachment; hostLink: () => Link | undefined },
 ): IfbDevice {
 	const names = ifbNames(attachment);
 	const taken = names.flatMap((name) => findLink(host, { name }) ?? []);
 	const owner = ownerAlias(attachment);
 	const own = taken.find(({ kind, alias }) => kind === "ifb" && alias === owner);
 	return {
-		link: own ?? taken.find((link) => isIfbDevice(link) && link.alias === "" && mayClaim(host, { link, hostLink })),
+		link:
+			own ??
+			taken.find((link) => isIfbDevice(link) && link.alias === "" && mayClaim(host, { link, hostLink: hostLink() })),
 		freeName: names.find((name) => taken.every((link) => link.name !== name)),
 	};
 }

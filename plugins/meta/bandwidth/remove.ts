@@ -13,10 +13,12 @@ import { isOurBucket, readShaping, redirectsAll } from "./shaping.ts";
 /** Takes the limits of an attachment back, by whatever is left of it. @throws NetlinkError */
 export function removeLimits(request: AttachmentRequest<unknown>): void {
 	using host = openRouteSocket();
-	const hostLink = findHostLinkIfPresent(host, request);
+	const hostLink = () => findHostLinkIfPresent(host, request);
 	const { link: device } = findIfbDevice(host, { attachment: request, hostLink });
-	if (hostLink !== undefined) clear(host, hostLink);
+	// First: to remove a link, the kernel waits for whatever it was told to forget before, such as a closed socket.
 	if (device !== undefined) removeLink(host, { index: device.index });
+	const link = hostLink();
+	if (link !== undefined) clear(host, link);
 }
 
 /** Takes back what the network's attachments left, but the valid ones. @throws NetlinkError */
