@@ -13,6 +13,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	chain: async () => erase((await import("./mesos/chain/chain.ts")).chain),
 	loopback: async () => erase((await import("./main/loopback.ts")).loopback),
 	portmap: async () => erase((await import("./meta/portmap/portmap.ts")).portmap),
+	static: async () => erase((await import("./ipam/static/static.ts")).staticIpam),
 };
 
 export const plugins: PluginRegistry = {

@@ -45,6 +45,12 @@ const examples: Readonly<Record<string, Example>> = {
 	},
 	"host-local-dual-stack.conf": { addresses: ["10.23.0.2/17", "fd00:10:23::2/64"], gateway: "10.23.0.1" },
 	"host-local.conf": { addresses: ["10.22.1.0/16"], gateway: "10.22.0.1" },
+	"static.conflist": {
+		addresses: ["10.32.0.10/16", "fd00:10:32::10/64"],
+		gateway: "10.32.0.1",
+		verify: (_, { stdout }) =>
+			expect(JSON.parse(stdout).dns).toEqual({ nameservers: ["10.32.0.1"], search: ["example.org"] }),
+	},
 	"mesos-bridge.json": {
 		addresses: ["10.24.0.2/16"],
 		gateway: "10.24.0.1",

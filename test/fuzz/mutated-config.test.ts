@@ -29,6 +29,16 @@ const configs: Readonly<Record<string, (world: World) => Json>> = {
 		runtimeConfig: { bandwidth: { ingressRate: 8, ingressBurst: 8 } },
 		prevResult: { cniVersion: "1.1.0", interfaces: [{ name: "veth0" }], ips: [{ address: "10.60.0.2/24" }] },
 	}),
+	static: () => ({
+		ipam: {
+			type: "static",
+			addresses: [{ address: "10.60.0.5/24", gateway: "10.60.0.1" }],
+			routes: [{ dst: "0.0.0.0/0", gw: "10.60.0.1", mtu: 1400, table: 0 }],
+			dns: { nameservers: ["10.60.0.1"] },
+		},
+		args: { cni: { ips: ["10.60.0.6/24"] } },
+		runtimeConfig: { ips: ["10.60.0.7/24"] },
+	}),
 	bridge: ({ dataDir }) => ({
 		bridge: "cst-fuzz",
 		isGateway: true,
