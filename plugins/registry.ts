@@ -14,6 +14,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	loopback: async () => erase((await import("./main/loopback.ts")).loopback),
 	portmap: async () => erase((await import("./meta/portmap/portmap.ts")).portmap),
 	static: async () => erase((await import("./ipam/static/static.ts")).staticIpam),
+	tuning: async () => erase((await import("./meta/tuning/tuning.ts")).tuning),
 };
 
 export const plugins: PluginRegistry = {
