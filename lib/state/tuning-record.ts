@@ -97,6 +97,16 @@ export function listTuning(dataDir: string, network: string): readonly TuningRec
 	);
 }
 
+/** Removes records of the network, complete or not, but those of these attachments. @throws CniError code 5 */
+export function retainTuning(
+	dataDir: string,
+	{ network, attachments }: { network: string; attachments: readonly Attachment[] },
+): void {
+	accessing(`Cannot remove what was before tuning from "${dataDir}"`, () =>
+		recordsOf(dataDir, network).retain(attachments),
+	);
+}
+
 function recordsOf(dataDir: string, network: string): AttachmentFiles {
 	return attachmentFiles(`${dataDir}/.cni-suite/${network}`);
 }

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { type ExampleCall, exampleDirectory, listExamples, runExample } from "../support/example.ts";
-import { attempt, jsonIn, type Namespace, type Outcome } from "../support/namespace.ts";
+import { attempt, jsonIn, type Namespace, type Outcome, runIn } from "../support/namespace.ts";
 import { distribution, root } from "../support/paths.ts";
 import { ping } from "../support/traffic.ts";
 import { createWorld, keptByContract, leftovers, type World } from "../support/world.ts";
@@ -42,6 +42,17 @@ const examples: Readonly<Record<string, Example>> = {
 		gateway: "10.21.0.1",
 		capabilities: { ips: ["10.21.0.77"], mac: "02:00:00:00:00:77" },
 		verify: (container) => expect(interfaceOf(container)).toMatchObject({ address: "02:00:00:00:00:77" }),
+	},
+	"bridge-tuning.conflist": {
+		addresses: ["10.33.0.2/16"],
+		gateway: "10.33.0.1",
+		capabilities: { mac: "02:00:00:00:00:33" },
+		verify: (container) => {
+			expect(interfaceOf(container)).toMatchObject({ address: "02:00:00:00:00:33", mtu: 1400, txqlen: 2000 });
+			expect(runIn(container, ["sysctl", "-n", "net.core.somaxconn", "net.ipv4.conf.eth0.arp_filter"])).toBe(
+				"1024\n1\n",
+			);
+		},
 	},
 	"host-local-dual-stack.conf": { addresses: ["10.23.0.2/17", "fd00:10:23::2/64"], gateway: "10.23.0.1" },
 	"host-local.conf": { addresses: ["10.22.1.0/16"], gateway: "10.22.0.1" },

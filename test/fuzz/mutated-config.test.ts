@@ -39,6 +39,18 @@ const configs: Readonly<Record<string, (world: World) => Json>> = {
 		args: { cni: { ips: ["10.60.0.6/24"] } },
 		runtimeConfig: { ips: ["10.60.0.7/24"] },
 	}),
+	tuning: ({ dataDir }) => ({
+		dataDir,
+		sysctl: { "net.ipv4.conf.IFNAME.log_martians": "1", "net.ipv4.tcp_rmem": "4096 8192 16384" },
+		mtu: 1400,
+		txQLen: 500,
+		args: { cni: { mac: "02:00:00:00:00:61", sysctl: { "net.core.somaxconn": "1000" } } },
+		prevResult: {
+			cniVersion: "1.1.0",
+			interfaces: [{ name: "eth0", sandbox: "x" }],
+			ips: [{ address: "10.60.0.2/24" }],
+		},
+	}),
 	bridge: ({ dataDir }) => ({
 		bridge: "cst-fuzz",
 		isGateway: true,

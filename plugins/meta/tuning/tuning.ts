@@ -5,7 +5,7 @@ import type { Result } from "../../../lib/cni/result.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
 import { isSandboxGone } from "../../../lib/state/sandbox-identity.ts";
-import { listTuning, readTuning, removeTuning } from "../../../lib/state/tuning-record.ts";
+import { listTuning, readTuning, removeTuning, retainTuning } from "../../../lib/state/tuning-record.ts";
 import { requireAllowed } from "./allow-list.ts";
 import { applySettings } from "./apply.ts";
 import {
@@ -77,6 +77,8 @@ export const tuning: Plugin<TuningConfig> = {
 				removeTuning(dataDir, attachment);
 			});
 		}
+		// What a killed ADD had begun to write has changed nothing yet.
+		await teardown.step("records", () => retainTuning(dataDir, { network, attachments: validAttachments }));
 		teardown.finish();
 	},
 

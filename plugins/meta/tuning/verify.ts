@@ -10,6 +10,8 @@ export function verifySettings(
 	sandbox: Sandbox,
 	{ ifName, settings }: { ifName: string; settings: TuningSettings },
 ): void {
+	const link = findLink(sandbox.socket, { name: ifName });
+	if (link === undefined) throw fault(`Cannot find container link ${ifName}`);
 	sandbox.namespace.run(() => {
 		for (const { path, value } of settings.sysctls) {
 			const current = tryReadSysctl(path);
@@ -20,8 +22,6 @@ export function verifySettings(
 			);
 		}
 	});
-	const link = findLink(sandbox.socket, { name: ifName });
-	if (link === undefined) throw fault(`Cannot find container link ${ifName}`);
 	const { mac, promiscuous, mtu, allMulticast, txQueueLength } = settings;
 	if (mac !== undefined && link.mac !== mac) {
 		throw fault(`Error: Tuning configured Ethernet of ${ifName} is ${mac}, current value is ${link.mac}`);
