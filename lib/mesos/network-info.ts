@@ -51,13 +51,28 @@ type NetworkInfoText = NonNullable<NonNullable<MesosArgs>["network_info"]>;
 export function networkInfoOf(args: MesosArgs): NetworkInfo {
 	const info = args?.network_info;
 	return {
-		portMappings: (info?.port_mappings ?? []).map(portMappingOf),
+		portMappings: portMappingsOf(info?.port_mappings ?? []),
 		addresses: addressRequestOf(info?.ip_addresses ?? []),
 		tags: {
 			labels: (inBounds(info?.labels?.labels, "labels.labels") ?? []).map(labelOf),
 			groups: (inBounds(info?.groups, "groups") ?? []).map((group, index) => nameOf(group, `groups[${index}]`)),
 		},
 	};
+}
+
+/** Said twice is said once; a connection can only go to one place. */
+function portMappingsOf(texts: NonNullable<NetworkInfoText["port_mappings"]>): readonly PortMapping[] {
+	const byHostPort = new Map<string, PortMapping>();
+	for (const [index, text] of texts.entries()) {
+		const mapping = portMappingOf(text, index);
+		const key = `${mapping.protocol} port ${mapping.hostPort}`;
+		const other = byHostPort.get(key);
+		if (other !== undefined && other.containerPort !== mapping.containerPort) {
+			throw refuse(`port_mappings[${index}]`, `${key} of the host leads to port ${other.containerPort} already`);
+		}
+		byHostPort.set(key, mapping);
+	}
+	return [...byHostPort.values()];
 }
 
 function portMappingOf(mapping: NonNullable<NetworkInfoText["port_mappings"]>[number], index: number): PortMapping {
