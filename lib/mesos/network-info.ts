@@ -1,5 +1,6 @@
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { type Infer, integer, list, object, string } from "../cni/schema.ts";
+import { type PortMapping, type Protocol, protocols } from "../firewall/port-map-backend.ts";
 import { type Family, formatAddress, type IpAddress, parseAddress, parsePrefix, sameAddress } from "../ip/address.ts";
 import type { Label, Tags } from "../ipam/tags.ts";
 
@@ -24,16 +25,6 @@ export interface NetworkInfo {
 	readonly addresses: AddressRequest;
 	readonly tags: Tags;
 }
-
-export interface PortMapping {
-	/** 1 to 65535, as `containerPort`. */
-	readonly hostPort: number;
-	readonly containerPort: number;
-	readonly protocol: Protocol;
-}
-
-const protocols = ["tcp", "udp", "sctp"] as const;
-export type Protocol = (typeof protocols)[number];
 
 export interface AddressRequest {
 	/** These very addresses; one of each family at most. */
