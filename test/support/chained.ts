@@ -17,6 +17,10 @@ export function attachByHand(
 	}
 	const present = attemptIn(container, ["ip", "link", "show", ifName]).exitCode === 0;
 	if (!present) {
+		// Nobody here has the address already, and the first packet is not to wait until that is certain.
+		for (const namespace of [world.host, container]) {
+			runIn(namespace, ["sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0"]);
+		}
 		const port = `cst-p${number}`;
 		runIn(world.host, ["ip", "link", "add", port, "type", "veth", "peer", "name", ifName, "netns", container.name]);
 		runIn(world.host, ["ip", "link", "set", port, "master", bridge, "up"]);
