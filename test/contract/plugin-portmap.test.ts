@@ -1,6 +1,6 @@
 import { attachByHand } from "../support/chained.ts";
 import { attemptIn, type Namespace } from "../support/namespace.ts";
-import type { World } from "../support/world.ts";
+import { keptByPortMaps, type World } from "../support/world.ts";
 import { type Mutation, pluginContract } from "./plugin.ts";
 
 const portMappings = [
@@ -13,16 +13,8 @@ const portMappings = [
 const prevResult = (world: World, container: Namespace) =>
 	attachByHand(world, container, { number: 2 + (Number(/\d+$/.exec(container.name)?.[0] ?? 0) % 200) });
 
-/** What made the interface is no plugin here, and stays; so do bases, and the host addresses that ports were at. */
-const kept = [
-	/^\+ (link|address|route|qdisc|vlan|neighbour) /,
-	/^\+ nft (table|chain|rule) inet cni_suite /,
-	/^\+ nft (set|map) inet cni_suite (?!.*"elem")/,
-	/^\+ nft set inet cni_suite port_addresses[46] /,
-	/^\+ nft (table|chain) ip6? nat(| PREROUTING| INPUT| OUTPUT| POSTROUTING| CNI-HOSTPORT-\w+) \{/,
-	/^\+ nft rule ip6? nat (PREROUTING|OUTPUT|POSTROUTING|CNI-HOSTPORT-(SETMARK|MASQ)) /,
-	/^\+ iptables nat (\*nat|:|-A (PREROUTING|OUTPUT|POSTROUTING|CNI-HOSTPORT-(SETMARK|MASQ)) )/,
-];
+/** What made the interface is no plugin here, and stays. */
+const kept = [/^\+ (link|address|route|qdisc|vlan|neighbour) /, ...keptByPortMaps];
 
 const element = (set: string, key: string) => `nft delete element inet cni_suite ${set} { ${key} }`;
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { deleteNamespace, runIn } from "../support/namespace.ts";
 import { systemPath } from "../support/paths.ts";
-import { createWorld, leftovers, snapshotOf, type World } from "../support/world.ts";
+import { createWorld, keptByPortMaps, leftovers, snapshotOf, type World } from "../support/world.ts";
 import { callFirewall, callFirewallAsync, legacyPath } from "./firewall-driver.ts";
 
 /** One backend as the suite sees it. */
@@ -73,16 +73,6 @@ function iptables(kind: "nft" | "legacy"): Variant {
 	};
 }
 
-/** What stays when the last container is gone: bases, and the addresses that ports were mapped at. */
-const kept = [
-	/^\+ nft (table|chain|rule) inet cni_suite /,
-	/^\+ nft (set|map) inet cni_suite (?!.*"elem")/,
-	/^\+ nft set inet cni_suite port_addresses[46] /,
-	/^\+ nft (table|chain) ip6? nat(| PREROUTING| INPUT| OUTPUT| POSTROUTING| CNI-HOSTPORT-\w+) \{/,
-	/^\+ nft rule ip6? nat (PREROUTING|OUTPUT|POSTROUTING|CNI-HOSTPORT-(SETMARK|MASQ)) /,
-	/^\+ iptables nat (\*nat|:|-A (PREROUTING|OUTPUT|POSTROUTING|CNI-HOSTPORT-(SETMARK|MASQ)) )/,
-];
-
 describe.each([nftables, iptables("nft"), iptables("legacy")])("port maps with $name", (variant) => {
 	let world: World;
 	let path: string;
@@ -110,7 +100,7 @@ describe.each([nftables, iptables("nft"), iptables("legacy")])("port maps with $
 		call("verifyPortMap", { attachment, rules: rules(changes) });
 	const remove = (attachment: object) => call("removePortMap", { attachment });
 	const sh = (command: string) => runIn(world.host, ["sh", "-c", command]);
-	const left = () => leftovers(world, { except: kept });
+	const left = () => leftovers(world, { except: keptByPortMaps });
 
 	/** Another container with ports of its own. */
 	const others = {
