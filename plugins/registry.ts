@@ -12,6 +12,8 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	"host-local": async () => erase((await import("./ipam/host-local/host-local.ts")).hostLocal),
 	chain: async () => erase((await import("./mesos/chain/chain.ts")).chain),
 	loopback: async () => erase((await import("./main/loopback.ts")).loopback),
+	"mesos-cni-port-mapper": async () =>
+		erase((await import("./mesos/mesos-cni-port-mapper/mesos-cni-port-mapper.ts")).mesosCniPortMapper),
 	portmap: async () => erase((await import("./meta/portmap/portmap.ts")).portmap),
 	static: async () => erase((await import("./ipam/static/static.ts")).staticIpam),
 	tuning: async () => erase((await import("./meta/tuning/tuning.ts")).tuning),

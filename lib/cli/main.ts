@@ -6,6 +6,7 @@ import { addCommand } from "./commands/add.ts";
 import { addressesCommand } from "./commands/addresses.ts";
 import { checkCommand } from "./commands/check.ts";
 import { delCommand } from "./commands/del.ts";
+import { firewallCommand } from "./commands/firewall.ts";
 import { gcCommand } from "./commands/gc.ts";
 import { installCommand } from "./commands/install.ts";
 import { networksCommand } from "./commands/networks.ts";
@@ -34,6 +35,7 @@ export async function cnictl(
 		delCommand(),
 		gcCommand(),
 		statusCommand(),
+		firewallCommand(),
 		versionCommand(),
 		networksCommand(plugins),
 		addressesCommand(),

@@ -82,12 +82,10 @@ export async function putPortMap(portMap: PortMap, backend: PortMapBackendName):
 
 /** @throws CniError that names everything that is missing of what {@link applyPortMap} made */
 export async function verifyPortMap(portMap: PortMap, backend: PortMapBackendName): Promise<void> {
-	const [first, other] = backend === "iptables" ? [loadIptables, loadNftables] : [loadNftables, loadIptables];
-	const inFirst = (await first()).verify(portMap);
-	// The reference prefers the other backend, and containers that it started outlive a change of suite.
-	const isThere = inFirst.length === 0 || isWhole(await other(), portMap) || isWhole(referencePortMap, portMap);
-	const inFirewall = isThere ? [] : inFirst;
-	const missing = [...inFirewall, ...localhostTargets(portMap).flatMap(missingLocalhost)];
+	const missing = [
+		...(await missingInFirewall(portMap, backend)),
+		...localhostTargets(portMap).flatMap(missingLocalhost),
+	];
 	if (missing.length === 0) return;
 	const { network, containerId, ifName } = portMap.attachment;
 	throw new CniError(
@@ -95,6 +93,11 @@ export async function verifyPortMap(portMap: PortMap, backend: PortMapBackendNam
 		`Cannot find the port mappings of interface "${ifName}" of container "${containerId}" on network "${network}": ${missing.join("; ")} missing`,
 		{ details: "Somebody changed the host's firewall rules: `cnictl firewall reload` puts them back" },
 	);
+}
+
+/** Whether the firewall has all of it. @throws CniError when it cannot be read */
+export async function isPortMapThere(portMap: PortMap, backend: PortMapBackendName): Promise<boolean> {
+	return (await missingInFirewall(portMap, backend)).length === 0;
 }
 
 /**
@@ -149,6 +152,14 @@ export async function probePortMap(backend: PortMapBackendName): Promise<void> {
 	}
 	const { saveNat } = await import("./iptables/program.ts");
 	saveNat(4);
+}
+
+async function missingInFirewall(portMap: PortMap, backend: PortMapBackendName): Promise<readonly string[]> {
+	const [first, other] = backend === "iptables" ? [loadIptables, loadNftables] : [loadNftables, loadIptables];
+	const missing = (await first()).verify(portMap);
+	if (missing.length === 0) return missing;
+	// The reference prefers the other backend, and containers that it started outlive a change of suite.
+	return isWhole(await other(), portMap) || isWhole(referencePortMap, portMap) ? [] : missing;
 }
 
 /** Those in which something may be, and the wanted one. */
@@ -211,11 +222,8 @@ function refusal({ port, description }: PortHolder, attachment: NetworkAttachmen
 function knownOf(attachment: NetworkAttachment, told: KnownPorts): KnownPorts | undefined {
 	const record = recordOf("portmap", attachment);
 	const recorded = record === undefined ? undefined : recordedPortMap(record)?.portMap;
-	if (recorded === undefined) return keepsRecords("portmap") ? told : undefined;
-	return {
-		mappings: [...recorded.mappings, ...told.mappings],
-		addresses: [...recorded.addresses, ...told.addresses],
-	};
+	if (recorded !== undefined) return recorded;
+	return keepsRecords("portmap") ? told : undefined;
 }
 
 function isWhole(backend: Pick<PortMapBackend, "verify">, portMap: PortMap): boolean {

@@ -1,5 +1,6 @@
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { type Infer, integer, list, object, string } from "../cni/schema.ts";
+import { type PortMapping, type Protocol, protocols } from "../firewall/port-map-backend.ts";
 import { type Family, formatAddress, type IpAddress, parseAddress, parsePrefix, sameAddress } from "../ip/address.ts";
 import type { Label, Tags } from "../ipam/tags.ts";
 
@@ -25,16 +26,6 @@ export interface NetworkInfo {
 	readonly tags: Tags;
 }
 
-export interface PortMapping {
-	/** 1 to 65535, as `containerPort`. */
-	readonly hostPort: number;
-	readonly containerPort: number;
-	readonly protocol: Protocol;
-}
-
-const protocols = ["tcp", "udp", "sctp"] as const;
-export type Protocol = (typeof protocols)[number];
-
 export interface AddressRequest {
 	/** These very addresses; one of each family at most. */
 	readonly requested: readonly IpAddress[];
@@ -51,13 +42,28 @@ type NetworkInfoText = NonNullable<NonNullable<MesosArgs>["network_info"]>;
 export function networkInfoOf(args: MesosArgs): NetworkInfo {
 	const info = args?.network_info;
 	return {
-		portMappings: (info?.port_mappings ?? []).map(portMappingOf),
+		portMappings: portMappingsOf(info?.port_mappings ?? []),
 		addresses: addressRequestOf(info?.ip_addresses ?? []),
 		tags: {
 			labels: (inBounds(info?.labels?.labels, "labels.labels") ?? []).map(labelOf),
 			groups: (inBounds(info?.groups, "groups") ?? []).map((group, index) => nameOf(group, `groups[${index}]`)),
 		},
 	};
+}
+
+/** Said twice is said once; a connection can only go to one place. */
+function portMappingsOf(texts: NonNullable<NetworkInfoText["port_mappings"]>): readonly PortMapping[] {
+	const byHostPort = new Map<string, PortMapping>();
+	for (const [index, text] of texts.entries()) {
+		const mapping = portMappingOf(text, index);
+		const key = `${mapping.protocol} port ${mapping.hostPort}`;
+		const other = byHostPort.get(key);
+		if (other !== undefined && other.containerPort !== mapping.containerPort) {
+			throw refuse(`port_mappings[${index}]`, `${key} of the host leads to port ${other.containerPort} already`);
+		}
+		byHostPort.set(key, mapping);
+	}
+	return [...byHostPort.values()];
 }
 
 function portMappingOf(mapping: NonNullable<NetworkInfoText["port_mappings"]>[number], index: number): PortMapping {

@@ -26,18 +26,22 @@ export interface ExampleCall {
 
 /**
  * Runs `cnictl VERB` for the example's network in the world's host namespace. The file is used as it is, its default
- * dataDir too: a folder of the world is in the place of /var/lib.
+ * dataDir too: folders of the world are in the places of /var/lib, /run/cni and /run/cni-suite.
  */
 export function runExample(world: World, verb: string, { file, container, capabilities }: ExampleCall): Outcome {
-	const state = join(world.directory, "state");
-	mkdirSync(state, { recursive: true });
+	const places = ["/var/lib", "/run/cni", "/run/cni-suite"];
+	const mounts = places.map((place) => {
+		const folder = join(world.directory, place === "/var/lib" ? "state" : place.slice(1));
+		for (const directory of [folder, place]) mkdirSync(directory, { recursive: true });
+		return `mount --bind "${folder}" ${place}`;
+	});
 	const env = {
 		PATH: systemPath,
 		CNI_PATH: distribution,
 		NETCONFPATH: exampleDirectory,
 		...(capabilities === undefined ? {} : { CAP_ARGS: JSON.stringify(capabilities) }),
 	};
-	const inState = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", 'mount --bind "$0" /var/lib && exec "$@"', state];
+	const inState = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", `${mounts.join(" && ")} && exec "$0" "$@"`];
 	const command = [join(distribution, "cnictl"), verb, networkOf(file), container.path];
 	return attempt(enter(world.host, [...inState, ...command]), { env });
 }
