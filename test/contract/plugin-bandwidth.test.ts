@@ -10,8 +10,9 @@ function hostEnd({ host }: World, container: Namespace): string {
 	const name = `cst-${container.name.slice(-10)}`;
 	if (attemptIn(host, ["ip", "link", "show", name]).exitCode !== 0 && attemptIn(container, ["true"]).exitCode === 0) {
 		runIn(host, ["ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", container.name]);
-		runIn(host, ["ip", "link", "set", name, "up"]);
-		runIn(container, ["ip", "link", "set", "eth0", "up"]);
+		// Link-local addresses would come later, in the middle of a test.
+		runIn(host, ["ip", "link", "set", name, "addrgenmode", "none", "up"]);
+		runIn(container, ["ip", "link", "set", "eth0", "addrgenmode", "none", "up"]);
 	}
 	return name;
 }
