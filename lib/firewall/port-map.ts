@@ -29,6 +29,7 @@ import {
 } from "./port-map-backend.ts";
 import type { PortMapBackendName } from "./port-map-choice.ts";
 import { recordedPortMap, recordPortMap } from "./port-map-record.ts";
+import { referencePortMap } from "./reference-port-map.ts";
 
 export interface PortMapOptions {
 	readonly portMap: PortMap;
@@ -50,7 +51,7 @@ export async function applyPortMap(
 	const backends = await backendsInUse(backend);
 	{
 		using _ = lockFirewall();
-		takeOver(backends.flatMap((each) => each.holders(portMap)));
+		takeOver([...backends, referencePortMap].flatMap((each) => each.holders(portMap)));
 		const rules = recordPortMap(portMap, backend);
 		const previous = recordOf("portmap", owner);
 		if (previous !== undefined && JSON.stringify(previous.rules) !== JSON.stringify(rules)) {
@@ -81,11 +82,10 @@ export async function putPortMap(portMap: PortMap, backend: PortMapBackendName):
 
 /** @throws CniError that names everything that is missing of what {@link applyPortMap} made */
 export async function verifyPortMap(portMap: PortMap, backend: PortMapBackendName): Promise<void> {
-	const [first, other] = backend === "iptables" ? [loadIptables, loadNftables] : [loadNftables, loadIptables];
-	const inFirst = (await first()).verify(portMap);
-	// The reference prefers the other backend, and containers that it started outlive a change of suite.
-	const inFirewall = inFirst.length === 0 || isWhole(await other(), portMap) ? [] : inFirst;
-	const missing = [...inFirewall, ...localhostTargets(portMap).flatMap(missingLocalhost)];
+	const missing = [
+		...(await missingInFirewall(portMap, backend)),
+		...localhostTargets(portMap).flatMap(missingLocalhost),
+	];
 	if (missing.length === 0) return;
 	const { network, containerId, ifName } = portMap.attachment;
 	throw new CniError(
@@ -93,6 +93,11 @@ export async function verifyPortMap(portMap: PortMap, backend: PortMapBackendNam
 		`Cannot find the port mappings of interface "${ifName}" of container "${containerId}" on network "${network}": ${missing.join("; ")} missing`,
 		{ details: "Somebody changed the host's firewall rules: `cnictl firewall reload` puts them back" },
 	);
+}
+
+/** Whether the firewall has all of it. @throws CniError when it cannot be read */
+export async function isPortMapThere(portMap: PortMap, backend: PortMapBackendName): Promise<boolean> {
+	return (await missingInFirewall(portMap, backend)).length === 0;
 }
 
 /**
@@ -110,7 +115,7 @@ export async function removePortMap(
 	{
 		using _ = lockFirewall();
 		known = knownOf(attachment, told);
-		everyOne(backends, (backend) => backend.remove(attachment, known));
+		everyOne([...backends, referencePortMap], (backend) => backend.remove(attachment, known));
 		removeRecord("portmap", attachmentPrefix(attachment));
 	}
 	await forgetStale(portEntries(known ?? told), { log, because: "gone" });
@@ -147,6 +152,14 @@ export async function probePortMap(backend: PortMapBackendName): Promise<void> {
 	}
 	const { saveNat } = await import("./iptables/program.ts");
 	saveNat(4);
+}
+
+async function missingInFirewall(portMap: PortMap, backend: PortMapBackendName): Promise<readonly string[]> {
+	const [first, other] = backend === "iptables" ? [loadIptables, loadNftables] : [loadNftables, loadIptables];
+	const missing = (await first()).verify(portMap);
+	if (missing.length === 0) return missing;
+	// The reference prefers the other backend, and containers that it started outlive a change of suite.
+	return isWhole(await other(), portMap) || isWhole(referencePortMap, portMap) ? [] : missing;
 }
 
 /** Those in which something may be, and the wanted one. */
@@ -216,7 +229,7 @@ function knownOf(attachment: NetworkAttachment, told: KnownPorts): KnownPorts | 
 	};
 }
 
-function isWhole(backend: PortMapBackend, portMap: PortMap): boolean {
+function isWhole(backend: Pick<PortMapBackend, "verify">, portMap: PortMap): boolean {
 	try {
 		return backend.verify(portMap).length === 0;
 	} catch {

@@ -85,6 +85,18 @@ export function readRecord(kind: RecordKind, name: string): FirewallRecord | und
 	return parseRecord(text);
 }
 
+/** What is kept of the first attachment that is the one; it reads all of them. */
+export function findRecord(
+	kind: RecordKind,
+	isIt: (attachment: NetworkAttachment) => boolean,
+): FirewallRecord | undefined {
+	for (const name of listRecords(kind)) {
+		const record = readRecord(kind, name);
+		if (record !== undefined && isIt(record.attachment)) return record;
+	}
+	return undefined;
+}
+
 /** What is kept of the attachment. */
 export function recordOf(kind: RecordKind, attachment: NetworkAttachment): FirewallRecord | undefined {
 	return readRecord(kind, attachmentPrefix(attachment));

@@ -29,6 +29,26 @@ export function restoreNat(lines: readonly string[], { family, kind }: { family:
 	run(program, ["--noflush", "-w"], `${["*nat", ...lines, "COMMIT"].join("\n")}\n`);
 }
 
+/** `iptables -t nat -C CHAIN WORDS…`: whether iptables finds the rule; false also where it cannot be asked. */
+export function hasRule({
+	chain,
+	words,
+	family,
+}: {
+	chain: string;
+	words: readonly string[];
+	family: Family;
+}): boolean {
+	const program = findProgram(family === 4 ? "iptables" : "ip6tables");
+	if (program === undefined) return false;
+	try {
+		run(program, ["-w", "-t", "nat", "-C", chain, ...words]);
+		return true;
+	} catch {
+		return false;
+	}
+}
+
 interface Wanted {
 	readonly family: Family;
 	readonly verb: "save" | "restore";
@@ -47,7 +67,7 @@ function locate({ family, verb, kind }: Wanted): string {
 	}
 	const name = nameOf(family, kind === undefined ? verb : `${kind}-${verb}`);
 	throw new CniError(ErrorCode.internal, `failed to locate iptables: "${name}": executable file not found`, {
-		details: 'Install iptables, or set "ipMasqBackend": "nftables"',
+		details: 'Install iptables, or choose nftables: "ipMasqBackend" of bridge, "backend" of portmap',
 	});
 }
 
