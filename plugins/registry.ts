@@ -10,6 +10,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	bridge: async () => erase((await import("./main/bridge/bridge.ts")).bridge),
 	"host-local": async () => erase((await import("./ipam/host-local/host-local.ts")).hostLocal),
 	chain: async () => erase((await import("./mesos/chain/chain.ts")).chain),
+	groups: async () => erase((await import("./mesos/groups/groups.ts")).groups),
 	loopback: async () => erase((await import("./main/loopback.ts")).loopback),
 	portmap: async () => erase((await import("./meta/portmap/portmap.ts")).portmap),
 };

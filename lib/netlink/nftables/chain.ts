@@ -17,6 +17,7 @@ const NFTA_CHAIN_TABLE = 1;
 const NFTA_CHAIN_NAME = 3;
 const NFTA_CHAIN_HOOK = 4;
 const NFTA_CHAIN_POLICY = 5;
+const NFTA_CHAIN_USE = 6;
 const NFTA_CHAIN_TYPE = 7;
 const NFTA_CHAIN_USERDATA = 12;
 const NFTA_HOOK_HOOKNUM = 1;
@@ -40,6 +41,8 @@ export interface Chain {
 	readonly name: string;
 	/** Undefined for a chain that is only jumped to. */
 	readonly hook: Hook | undefined;
+	/** How many rules it has, and rules and elements of maps that lead to it. */
+	readonly uses: number;
 	readonly comment: string;
 }
 
@@ -106,6 +109,7 @@ function decodeChain(message: ReceivedMessage): Chain {
 		table: read.string(attributes.get(NFTA_CHAIN_TABLE)) ?? "",
 		name: read.string(attributes.get(NFTA_CHAIN_NAME)) ?? "",
 		hook: decodeHook(attributes),
+		uses: read.u32be(attributes.get(NFTA_CHAIN_USE)) ?? 0,
 		comment: decodeComment(attributes.get(NFTA_CHAIN_USERDATA)),
 	};
 }

@@ -1,16 +1,9 @@
+import { attachmentIps } from "../../../lib/cni/attachment-ips.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import type { IpPrefix } from "../../../lib/ip/address.ts";
 
-/**
- * The container's first address of each family in the result of the plugins before: of the interface in question, or
- * of none that the result would tell.
- */
-export function containerAddresses({ interfaces, ips }: Result, ifName: string): readonly IpPrefix[] {
-	const own = ips
-		.filter(({ interface: index }) => {
-			const entry = index === undefined ? undefined : interfaces[index];
-			return entry === undefined || (entry.name === ifName && entry.sandbox !== undefined);
-		})
-		.map(({ address }) => address);
+/** The container's first address of each family in the result of the plugins before. */
+export function containerAddresses(result: Result, ifName: string): readonly IpPrefix[] {
+	const own = attachmentIps(result, ifName);
 	return [4, 6].flatMap((family) => own.find(({ address }) => address.family === family) ?? []);
 }

@@ -1,0 +1,67 @@
+import { type Chain, deleteChain, findChain, listChains } from "../../netlink/nftables/chain.ts";
+import { listElements, type SetElement } from "../../netlink/nftables/element.ts";
+import type { ChainName, SetName } from "../../netlink/nftables/message.ts";
+import { flushChain, listRules } from "../../netlink/nftables/rule.ts";
+import { deleteSet, listSets } from "../../netlink/nftables/set.ts";
+import type { Message } from "../../netlink/wire/message.ts";
+import type { NetlinkSocket } from "../../netlink/wire/socket.ts";
+import type { GroupMember } from "../group-member.ts";
+import type { PlacedElement } from "../owned-elements.ts";
+import { memberClass } from "./member-class.ts";
+import { classChains, groupSets, isClassChain, isGroupSet, tables } from "./tables.ts";
+
+/*
+ * Chains of classes and sets of groups that nobody is in any more. The kernel counts who jumps to a chain, and refuses
+ * to delete one that is in use, so that nothing here can cut anybody off.
+ */
+
+/** What the member leaves behind, once its own elements are deleted in the same transaction. */
+export function abandonedBy(
+	socket: NetlinkSocket,
+	{ member, own }: { member: GroupMember; own: readonly PlacedElement[] },
+): readonly Message[] {
+	const { groups, key } = memberClass(member);
+	if (key === undefined) return [];
+	const chains: readonly ChainName[] = Object.values(classChains(key));
+	const jumps = (name: ChainName) =>
+		own
+			.filter(({ value }) => value !== undefined && "chain" in value && value.chain === name.chain)
+			.filter(({ set }) => set.family === name.family).length;
+	const inUse = chains.some((name) => usesOf(socket, name, findChain(socket, name)) > jumps(name));
+	// Whoever is in the same class is in the same groups: they need no look then.
+	if (inUse) return [];
+	const isOwn = ({ comment }: SetElement) => own.some((element) => element.comment === comment);
+	const sets: readonly SetName[] = groups.flatMap((group) => Object.values(groupSets(group.key)));
+	const present = tables.map((table) => listSets(socket, table));
+	return [
+		...chains.filter((name) => findChain(socket, name) !== undefined).flatMap(removalOf),
+		...sets
+			.filter(({ family, set }) => present[family === "bridge" ? 0 : 1]?.has(set))
+			.filter((set) => listElements(socket, set).every(isOwn))
+			.map(deleteSet),
+	];
+}
+
+/** Everything of the kind, where somebody left more behind than the above could know. */
+export function allAbandoned(socket: NetlinkSocket): readonly Message[] {
+	return tables.flatMap((table) => {
+		const chains = listChains(socket, table)
+			.map((chain) => ({ ...table, chain: chain.name, found: chain }))
+			.filter(({ chain, found, ...name }) => isClassChain(chain) && usesOf(socket, { ...name, chain }, found) === 0);
+		const sets = Array.from(listSets(socket, table), (set): SetName => ({ ...table, set }))
+			.filter(({ set }) => isGroupSet(set))
+			.filter((set) => listElements(socket, set).length === 0);
+		return [...chains.flatMap(removalOf), ...sets.map(deleteSet)];
+	});
+}
+
+/** Its rules go first: in the same transaction, the sets that they look into. */
+function removalOf({ family, table, chain }: ChainName): readonly Message[] {
+	const name = { family, table, chain };
+	return [flushChain(name), deleteChain(name)];
+}
+
+/** How many elements jump to the chain. */
+function usesOf(socket: NetlinkSocket, name: ChainName, found: Chain | undefined): number {
+	return found === undefined ? 0 : found.uses - listRules(socket, name).length;
+}
