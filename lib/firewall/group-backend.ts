@@ -12,16 +12,19 @@ export interface GroupHolder {
 	record(): FirewallRecord | undefined;
 }
 
+export interface GroupChange {
+	/** What the attachment was before, of which nothing else may stay. */
+	readonly previous?: GroupMember | undefined;
+	/** Reads every rule that all members share, and writes anew what is not as it should be. */
+	readonly repair?: boolean;
+}
+
 /** The seam: who keeps groups in the kernel. One implementation so far: only nf_tables can judge what is bridged. */
 export interface GroupBackend {
 	/** Who has the member's port or one of its addresses; the attachment itself left out. */
 	holders(member: GroupMember): readonly GroupHolder[];
-	/**
-	 * Makes it so in one transaction; again is no change.
-	 *
-	 * @param previous what the attachment was before, of which nothing else may stay
-	 */
-	apply(member: GroupMember, previous: GroupMember | undefined): void;
+	/** Makes it so in one transaction; again is no change. */
+	apply(member: GroupMember, change?: GroupChange): void;
 	/** What is missing, in words that name each thing; empty when all is as `apply` leaves it. */
 	verify(member: GroupMember): readonly string[];
 	/**

@@ -33,15 +33,15 @@ export function applyGroups(
 	rollback.push("groups", () => {
 		if (previous === undefined) return removeGroups(owner);
 		writeRecord("groups", { owner, rules: recordMember(previous) });
-		nftablesGroups.apply(previous, member);
+		nftablesGroups.apply(previous, { previous: member });
 	});
 	writeRecord("groups", { owner, rules: recordMember(member) });
-	nftablesGroups.apply(member, previous);
+	nftablesGroups.apply(member, { previous });
 }
 
 /** The same without asking who else has what, and without a record: for what is on record. @throws CniError */
 export function putGroups(member: GroupMember): void {
-	nftablesGroups.apply(member, undefined);
+	nftablesGroups.apply(member, { repair: true });
 }
 
 /** Whether nothing is missing of what {@link applyGroups} made. @throws CniError */

@@ -1,19 +1,19 @@
 import { attachmentPrefix, describeTag, type NetworkAttachment, networkPrefix } from "../cni/attachment-tag.ts";
 import { Errno } from "../linux/errno.ts";
 import { BatchError, commit, readGeneration, retryDisturbed } from "../netlink/nftables/batch.ts";
-import { findElements, listElements } from "../netlink/nftables/element.ts";
+import { findElements, listElements, type SetElement } from "../netlink/nftables/element.ts";
 import type { SetName } from "../netlink/nftables/message.ts";
 import { listSets } from "../netlink/nftables/set.ts";
 import type { NetlinkSocket } from "../netlink/wire/socket.ts";
 import { readRecord } from "../state/firewall-records.ts";
 import { everyOne } from "./every-one.ts";
-import type { GroupBackend, GroupHolder } from "./group-backend.ts";
+import type { GroupBackend, GroupChange, GroupHolder } from "./group-backend.ts";
 import type { GroupMember } from "./group-member.ts";
 import { abandonedBy, allAbandoned } from "./nftables-groups/abandoned.ts";
 import { bridgeElements, elementsOf, identityOf } from "./nftables-groups/elements.ts";
 import { layoutsFor } from "./nftables-groups/layouts.ts";
 import { bridgeSet, inetSet, tables } from "./nftables-groups/tables.ts";
-import { makeLayout, missingOfLayout } from "./nftables-layout.ts";
+import { isLayoutThere, makeLayout, missingOfLayout } from "./nftables-layout.ts";
 import { withNftables } from "./nftables-session.ts";
 import { additionsOf, deletionsOf, foundAt, isOwnedBy, isSameElement, type PlacedElement } from "./owned-elements.ts";
 
@@ -24,7 +24,7 @@ export const nftablesGroups: GroupBackend = {
 			(socket) => holders(socket, member),
 			() => [],
 		),
-	apply: (member, previous) => withNftables((socket) => retryDisturbed(() => apply(socket, { member, previous }))),
+	apply: (member, change) => withNftables((socket) => retryDisturbed(() => apply(socket, { member, ...change }))),
 	verify: (member) =>
 		withNftables(
 			(socket) => verify(socket, member),
@@ -54,29 +54,33 @@ function holders(socket: NetlinkSocket, member: GroupMember): readonly GroupHold
 	});
 }
 
-interface Application {
+interface Application extends GroupChange {
 	readonly member: GroupMember;
-	readonly previous: GroupMember | undefined;
 }
 
-function apply(socket: NetlinkSocket, { member, previous }: Application): void {
+function apply(socket: NetlinkSocket, { member, previous, repair = false }: Application): void {
 	const wanted = elementsOf(member);
-	const present = findElements(socket, wanted);
-	const isThere = (index: number) => {
-		const [element, found] = [wanted[index], present[index]];
-		return element !== undefined && found !== undefined && isSameElement(element, found);
-	};
-	const added = wanted.filter((_, index) => !isThere(index));
-	const replaced = wanted.filter((_, index) => present[index] !== undefined && !isThere(index));
+	// All that there is of an attachment came in one transaction: without a port, it has nothing.
+	const isNew = previous === undefined && !repair && foundAt(socket, identityOf(member)).length === 0;
+	const present = isNew ? [] : findElements(socket, wanted);
+	const isThere = (element: PlacedElement, found: SetElement | undefined) =>
+		found !== undefined && isSameElement(element, found);
+	const added = wanted.filter((element, index) => !isThere(element, present[index]));
+	const replaced = added.filter((element) => present[wanted.indexOf(element)] !== undefined);
 	commit(socket, [
-		...layoutsFor(member).flatMap((layout) => makeLayout(socket, layout)),
+		...layoutsFor(member)
+			.filter((layout) => repair || !isLayoutThere(socket, layout))
+			.flatMap((layout) => makeLayout(socket, layout)),
 		...deletionsOf([...replaced, ...outdated(socket, { member, previous })]),
 		...additionsOf([...added, ...bridgeElements(member)]),
 	]);
 }
 
 /** What the attachment has had, and has no more. */
-function outdated(socket: NetlinkSocket, { member, previous }: Application): readonly PlacedElement[] {
+function outdated(
+	socket: NetlinkSocket,
+	{ member, previous }: Pick<Application, "member" | "previous">,
+): readonly PlacedElement[] {
 	if (previous === undefined) return [];
 	const wanted = new Set(elementsOf(member).map(nameOf));
 	const gone = elementsOf(previous).filter((element) => !wanted.has(nameOf(element)));

@@ -1,4 +1,4 @@
-import { addChain, type Chain, findChain, type Hook } from "../netlink/nftables/chain.ts";
+import { addChain, type Chain, findChain, findChains, type Hook } from "../netlink/nftables/chain.ts";
 import { type Expression, sameExpressions } from "../netlink/nftables/expression.ts";
 import type { TableName } from "../netlink/nftables/message.ts";
 import { addRule, flushChain, listRules } from "../netlink/nftables/rule.ts";
@@ -10,7 +10,7 @@ import type { NetlinkSocket } from "../netlink/wire/socket.ts";
 /** A table of ours without the elements of its sets: what is there from the first attachment on. */
 export interface TableLayout extends TableName {
 	readonly comment: string;
-	readonly sets: readonly NewSet[];
+	readonly sets: () => readonly NewSet[];
 	/** Those that are jumped to first. */
 	readonly chains: readonly LayoutChain[];
 }
@@ -20,7 +20,9 @@ export interface LayoutChain {
 	readonly chain: string;
 	/** Makes it a base chain. */
 	readonly hook?: Hook;
-	readonly rules: readonly LayoutRule[];
+	/** How many rules it has and how many rules jump to it; undefined where elements of maps jump to it too. */
+	readonly uses: number | undefined;
+	readonly rules: () => readonly LayoutRule[];
 }
 
 export interface LayoutRule {
@@ -29,21 +31,42 @@ export interface LayoutRule {
 }
 
 /**
- * What has to be done so that the table is as it should be; nothing when all is well. Chains that somebody flushed are
- * written anew, for everybody's elements. Sets are looked for only where a chain is not right: the kernel keeps those
- * that a rule looks into, and every set is to have such a rule.
+ * Whether nobody has flushed or removed anything: rules are counted, not read, for reading those of a table takes as long
+ * as all the rest of an ADD. A rule that somebody put into the place of ours is seen by {@link missingOfLayout}.
+ */
+export function isLayoutThere(socket: NetlinkSocket, { family, table, chains }: TableLayout): boolean {
+	const name = { family, table };
+	const found = findChains(
+		socket,
+		chains.map(({ chain }) => ({ ...name, chain })),
+	);
+	return chains.every(({ chain, uses, rules }, index) => {
+		if (found[index] === undefined) return false;
+		if (uses !== undefined) return found[index].uses === uses;
+		return listRules(socket, { ...name, chain }).length === rules().length;
+	});
+}
+
+/**
+ * What has to be done so that the table is as it should be; nothing when all is well. Chains whose rules are not as
+ * they should be are written anew, for everybody's elements. Sets are looked for only where a chain is not right: the
+ * kernel keeps those that a rule looks into, and every set is to have such a rule.
  */
 export function makeLayout(
 	socket: NetlinkSocket,
 	{ family, table, comment, sets, chains }: TableLayout,
 ): readonly Message[] {
 	const name = { family, table };
-	const wrong = chains.filter((chain) => !isRight(socket, name, chain));
+	const wrong = chains
+		.map(({ chain, hook, rules }) => ({ chain, hook, rules: rules() }))
+		.filter(({ chain, rules }) => !sameRules(rulesOf(socket, name, chain), rules));
 	if (wrong.length === 0) return [];
 	const present = listSets(socket, name);
 	return [
 		addTable(name, { comment }),
-		...sets.filter(({ set }) => !present.has(set)).map(addSet),
+		...sets()
+			.filter(({ set }) => !present.has(set))
+			.map(addSet),
 		// All before any rule: they jump to each other.
 		...wrong.map(({ chain, hook }) => addChain({ ...name, chain, ...(hook === undefined ? {} : { hook }) })),
 		...wrong.flatMap(({ chain, rules }) => [
@@ -63,7 +86,9 @@ export function missingOfLayout(
 	if (!hasTable(socket, name)) return [inTable.slice(3)];
 	const present = listSets(socket, name);
 	return [
-		...sets.filter(({ set }) => !present.has(set)).map(({ set }) => `set "${set}" ${inTable}`),
+		...sets()
+			.filter(({ set }) => !present.has(set))
+			.map(({ set }) => `set "${set}" ${inTable}`),
 		...chains.flatMap((wanted) => {
 			const { chain } = wanted;
 			const found = findChain(socket, { ...name, chain });
@@ -71,7 +96,8 @@ export function missingOfLayout(
 			const rules = rulesOf(socket, name, chain);
 			return [
 				...(hasHook(found, wanted) ? [] : [`hook of chain "${chain}" ${inTable}`]),
-				...wanted.rules
+				...wanted
+					.rules()
 					.filter(({ expressions }) => !rules.some((rule) => sameExpressions(rule, expressions)))
 					.map((rule) => `rule "${rule.name}" in chain "${chain}" ${inTable}`),
 			];
@@ -79,13 +105,11 @@ export function missingOfLayout(
 	];
 }
 
-/** A chain with the right rules cannot be without its hook: chains keep that for life. */
-function isRight(socket: NetlinkSocket, table: TableName, { chain, rules: wanted }: LayoutChain): boolean {
-	const rules = rulesOf(socket, table, chain);
+function sameRules(found: readonly (readonly Expression[])[], wanted: readonly LayoutRule[]): boolean {
 	return (
 		wanted.length > 0 &&
-		rules.length === wanted.length &&
-		wanted.every(({ expressions }, index) => sameExpressions(rules[index] ?? [], expressions))
+		found.length === wanted.length &&
+		wanted.every(({ expressions }, index) => sameExpressions(found[index] ?? [], expressions))
 	);
 }
 

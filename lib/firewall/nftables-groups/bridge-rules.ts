@@ -85,39 +85,42 @@ import { bridgeSet, bridgeSets, bridgeTable, classChains, families, groupSets } 
  *     }
  */
 export function bridgeLayout(): TableLayout {
-	return { ...bridgeTable, comment: tableComment, sets: bridgeSets(), chains: chains() };
+	return { ...bridgeTable, comment: tableComment, sets: bridgeSets, chains: chains() };
 }
 
 /** The chain of a class. */
 export function bridgeClass(classKey: string, groupKeys: readonly string[]): LayoutChain {
 	return {
 		chain: classChains(classKey).bridge.chain,
-		rules: groupKeys.map((key) => {
-			const set = groupSets(key).bridge;
-			return rule(`oifname @${set.set} accept`, isIn(outPort, set), accept);
-		}),
+		uses: undefined,
+		rules: () =>
+			groupKeys.map((key) => {
+				const set = groupSets(key).bridge;
+				return rule(`oifname @${set.set} accept`, isIn(outPort, set), accept);
+			}),
 	};
 }
 
 function chains(): readonly LayoutChain[] {
 	return [
-		{ chain: "neighbours", rules: neighbourRules() },
-		{ chain: "unproven", rules: unprovenRules() },
+		{ chain: "neighbours", uses: 8, rules: neighbourRules },
+		{ chain: "unproven", uses: 3, rules: unprovenRules },
 		{
 			chain: "from_container",
-			rules: [rule("oifname @ports drop", isIn(outPort, bridgeSet("ports")), drop), ...outsideRules("iifname")],
+			uses: 6,
+			rules: () => [rule("oifname @ports drop", isIn(outPort, bridgeSet("ports")), drop), ...outsideRules("iifname")],
 		},
-		{ chain: "to_container", rules: outsideRules("oifname") },
-		{ chain: "prerouting", hook: firstHook, rules: preroutingRules() },
-		{
-			chain: "forward",
-			hook: forwardHook,
-			rules: [
-				rule("iifname vmap @classes", decidedBy(loadInputInterface, bridgeSet("classes"))),
-				rule("iifname @ports goto from_container", isIn(inPort, bridgeSet("ports")), goTo("from_container")),
-				rule("oifname @ports goto to_container", isIn(outPort, bridgeSet("ports")), goTo("to_container")),
-			],
-		},
+		{ chain: "to_container", uses: 5, rules: () => outsideRules("oifname") },
+		{ chain: "prerouting", hook: firstHook, uses: 7, rules: preroutingRules },
+		{ chain: "forward", hook: forwardHook, uses: 3, rules: forwardRules },
+	];
+}
+
+function forwardRules(): readonly LayoutRule[] {
+	return [
+		rule("iifname vmap @classes", decidedBy(loadInputInterface, bridgeSet("classes"))),
+		rule("iifname @ports goto from_container", isIn(inPort, bridgeSet("ports")), goTo("from_container")),
+		rule("oifname @ports goto to_container", isIn(outPort, bridgeSet("ports")), goTo("to_container")),
 	];
 }
 

@@ -64,43 +64,47 @@ import { classChains, families, groupSets, inetSet, inetSets, inetTable } from "
  * address was allowed ends with the elements of the container that had it.
  */
 export function inetLayout(): TableLayout {
-	return { ...inetTable, comment: tableComment, sets: inetSets(), chains: chains() };
+	return { ...inetTable, comment: tableComment, sets: inetSets, chains: chains() };
 }
 
 /** The chain of a class. */
 export function inetClass(classKey: string, groupKeys: readonly string[]): LayoutChain {
 	return {
 		chain: classChains(classKey).inet.chain,
-		rules: groupKeys.flatMap((key) =>
-			families.map((family) => {
-				const set = groupSets(key)[family];
-				return rule(`${ip(family)} daddr @${set.set} accept`, hasAddressIn(set, { family, field: "daddr" }), accept);
-			}),
-		),
+		uses: undefined,
+		rules: () =>
+			groupKeys.flatMap((key) =>
+				families.map((family) => {
+					const set = groupSets(key)[family];
+					return rule(`${ip(family)} daddr @${set.set} accept`, hasAddressIn(set, { family, field: "daddr" }), accept);
+				}),
+			),
 	};
 }
 
 function chains(): readonly LayoutChain[] {
 	return [
-		{
-			chain: "from_container",
-			rules: [
-				...families.map(publishedRule),
-				...families.map((family) => addressRule("daddr", { family, set: "addresses", what: "drop", then: drop })),
-			],
-		},
-		{
-			chain: "to_container",
-			rules: [
-				...families.map(publishedRule),
-				rule("ct status dnat drop", matchDestinationNat, drop),
-				rule("ct state established,related accept", matchKnownConnection, accept),
-				...families.map((family) => addressRule("daddr", { family, set: "reachable", what: "accept", then: accept })),
-				rule("drop", drop),
-			],
-		},
-		{ chain: "prerouting", hook: firstHook, rules: preroutingRules() },
-		{ chain: "forward", hook: forwardHook, rules: forwardRules() },
+		{ chain: "from_container", uses: 6, rules: fromContainerRules },
+		{ chain: "to_container", uses: 9, rules: toContainerRules },
+		{ chain: "prerouting", hook: firstHook, uses: 6, rules: preroutingRules },
+		{ chain: "forward", hook: forwardHook, uses: 9, rules: forwardRules },
+	];
+}
+
+function fromContainerRules(): readonly LayoutRule[] {
+	return [
+		...families.map(publishedRule),
+		...families.map((family) => addressRule("daddr", { family, set: "addresses", what: "drop", verdict: drop })),
+	];
+}
+
+function toContainerRules(): readonly LayoutRule[] {
+	return [
+		...families.map(publishedRule),
+		rule("ct status dnat drop", matchDestinationNat, drop),
+		rule("ct state established,related accept", matchKnownConnection, accept),
+		...families.map((family) => addressRule("daddr", { family, set: "reachable", what: "accept", verdict: accept })),
+		rule("drop", drop),
 	];
 }
 
@@ -116,14 +120,14 @@ function preroutingRules(): readonly LayoutRule[] {
 			),
 		),
 		rule("iifname @ports drop", isIn(inPort, inetSet("ports")), drop),
-		...families.map((family) => addressRule("saddr", { family, set: "addresses", what: "drop", then: drop })),
+		...families.map((family) => addressRule("saddr", { family, set: "addresses", what: "drop", verdict: drop })),
 	];
 }
 
 function forwardRules(): readonly LayoutRule[] {
 	const addressed = (field: "saddr" | "daddr", chain: string) =>
 		families.map((family) =>
-			addressRule(field, { family, set: "addresses", what: `goto ${chain}`, then: goTo(chain) }),
+			addressRule(field, { family, set: "addresses", what: `goto ${chain}`, verdict: goTo(chain) }),
 		);
 	return [
 		rule("meta pkttype != host accept", matchNotForHost, accept),
@@ -161,13 +165,13 @@ interface AddressRule {
 	readonly family: Family;
 	readonly set: "addresses" | "reachable";
 	readonly what: string;
-	readonly then: readonly Expression[];
+	readonly verdict: readonly Expression[];
 }
 
-function addressRule(field: "saddr" | "daddr", { family, set, what, then }: AddressRule): LayoutRule {
+function addressRule(field: "saddr" | "daddr", { family, set, what, verdict }: AddressRule): LayoutRule {
 	return rule(
 		`${ip(family)} ${field} @${set}${family} ${what}`,
 		hasAddressIn(inetSet(`${set}${family}`), { family, field }),
-		then,
+		verdict,
 	);
 }

@@ -3,7 +3,7 @@ import type { TableLayout } from "../nftables-layout.ts";
 import { bridgeClass, bridgeLayout } from "./bridge-rules.ts";
 import { inetClass, inetLayout } from "./inet-rules.ts";
 import { memberClass } from "./member-class.ts";
-import { groupSets } from "./tables.ts";
+import { families, groupSets } from "./tables.ts";
 
 /** What has to be there for a member: both tables, and in them its class and its groups. */
 export function layoutsFor(member: GroupMember): readonly TableLayout[] {
@@ -13,15 +13,13 @@ export function layoutsFor(member: GroupMember): readonly TableLayout[] {
 	const groupKeys = groups.map((group) => group.key);
 	const sets = groupKeys.map(groupSets);
 	return [
-		{
-			...bridge,
-			sets: [...bridge.sets, ...sets.map((of) => of.bridge)],
-			chains: [bridgeClass(key, groupKeys), ...bridge.chains],
-		},
+		bridge,
+		{ ...bridge, sets: () => sets.map((of) => of.bridge), chains: [bridgeClass(key, groupKeys)] },
+		inet,
 		{
 			...inet,
-			sets: [...inet.sets, ...sets.flatMap((of) => [of[4], of[6]])],
-			chains: [inetClass(key, groupKeys), ...inet.chains],
+			sets: () => sets.flatMap((of) => families.map((family) => of[family])),
+			chains: [inetClass(key, groupKeys)],
 		},
 	];
 }

@@ -1,7 +1,7 @@
-import { Errno } from "../../linux/errno.ts";
 import { attribute, read } from "../wire/attributes.ts";
 import { type Message, NLM_F_CREATE, type ReceivedMessage } from "../wire/message.ts";
 import type { NetlinkSocket } from "../wire/socket.ts";
+import { findEach } from "./find-each.ts";
 import {
 	type ChainName,
 	NFT_MSG_DELCHAIN,
@@ -79,9 +79,16 @@ export function deleteChain({ family, table, chain }: ChainName): Message {
 
 /** The chain, or undefined when it or its table does not exist. @throws NetlinkError */
 export function findChain(socket: NetlinkSocket, { family, table, chain }: ChainName): Chain | undefined {
-	const attributes = [attribute.string(NFTA_CHAIN_TABLE, table), attribute.string(NFTA_CHAIN_NAME, chain)];
-	const answer = socket.find(nftMessage(NFT_MSG_GETCHAIN, { family, attributes }), Errno.ENOENT);
-	return answer === undefined ? undefined : decodeChain(answer);
+	return findChains(socket, [{ family, table, chain }])[0];
+}
+
+/** The same for several, in one system call. @throws NetlinkError */
+export function findChains(socket: NetlinkSocket, names: readonly ChainName[]): readonly (Chain | undefined)[] {
+	const requests = names.map(({ family, table, chain }) => {
+		const attributes = [attribute.string(NFTA_CHAIN_TABLE, table), attribute.string(NFTA_CHAIN_NAME, chain)];
+		return nftMessage(NFT_MSG_GETCHAIN, { family, attributes });
+	});
+	return findEach(socket, requests).map((answer) => (answer === undefined ? undefined : decodeChain(answer)));
 }
 
 /** The chains of the table; none when it does not exist. `nft list chains FAMILY`. @throws NetlinkError */
