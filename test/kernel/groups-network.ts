@@ -59,6 +59,7 @@ export function groupsNetwork(
 		attach({ config: own = {}, groups, portMappings = [], unregistered = false } = {}) {
 			const container = world.container();
 			const containerId = `${name}-c${++count}`;
+			const last = { type: "groups", ...config, ...(groups === undefined ? {} : { groups }), ...own };
 			const plugins: Config[] = [
 				{
 					type: "bridge",
@@ -68,7 +69,7 @@ export function groupsNetwork(
 					...bridgeConfig,
 				},
 				...(portMappings.length === 0 ? [] : [{ type: "portmap", runtimeConfig: { portMappings } }]),
-				...(unregistered ? [] : [{ type: "groups", ...config, ...(groups === undefined ? {} : { groups }), ...own }]),
+				...(unregistered ? [] : [last]),
 			];
 			const call = (plugin: Config, command: Command, more: Config = {}) => ({
 				world,
@@ -84,7 +85,6 @@ export function groupsNetwork(
 			}
 			const result = prevResult as PrintedResult;
 			const [ip4 = "", ip6 = ""] = (result.ips ?? []).map(({ address }) => address.replace(/\/.*/, ""));
-			const last = { type: "groups", ...config, ...(groups === undefined ? {} : { groups }), ...own };
 			return {
 				container,
 				containerId,
