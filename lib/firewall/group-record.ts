@@ -1,6 +1,6 @@
 import { boolean, decodeDocument, list, object, required, SchemaError, string } from "../cni/schema.ts";
 import { formatAddress, parseAddress } from "../ip/address.ts";
-import type { FirewallRecord } from "../state/firewall-records.ts";
+import { type FirewallRecord, listRecords, readRecord } from "../state/firewall-records.ts";
 import type { GroupMember } from "./group-member.ts";
 
 const schema = required(
@@ -43,4 +43,14 @@ export function recordedMember({ attachment, rules }: FirewallRecord): GroupMemb
 		if (thrown instanceof SchemaError) return undefined;
 		throw thrown;
 	}
+}
+
+/** All that are on record of this host, sorted by network and container. */
+export function recordedMembers(): readonly GroupMember[] {
+	const keyOf = ({ attachment: { network, containerId, ifName } }: GroupMember) =>
+		`${network}\0${containerId}\0${ifName}`;
+	return listRecords("groups")
+		.flatMap((name) => readRecord("groups", name) ?? [])
+		.flatMap((record) => recordedMember(record) ?? [])
+		.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }

@@ -44,9 +44,9 @@ export function putGroups(member: GroupMember): void {
 	nftablesGroups.apply(member, { repair: true });
 }
 
-/** Whether nothing is missing of what {@link applyGroups} made. @throws CniError */
-export function areGroupsThere(member: GroupMember): boolean {
-	return nftablesGroups.verify(member).length === 0;
+/** What is missing of what {@link applyGroups} made, in words. @throws CniError */
+export function missingGroups(member: GroupMember): readonly string[] {
+	return nftablesGroups.verify(member);
 }
 
 /** @throws CniError that names everything that is missing of what {@link applyGroups} made */

@@ -11,6 +11,8 @@ import {
 	removeRecord,
 } from "../state/firewall-records.ts";
 import { isSandboxGone } from "../state/sandbox-identity.ts";
+import { recordedMember } from "./group-record.ts";
+import { missingGroups, putGroups, removeGroups } from "./groups.ts";
 import { putMasquerade, removeMasquerade, verifyMasquerade } from "./masquerade.ts";
 import { recordedMasquerade } from "./masquerade-record.ts";
 import { isPortMapThere, putPortMap, removePortMap } from "./port-map.ts";
@@ -62,6 +64,17 @@ const reloaders: Readonly<Partial<Record<RecordKind, Reloader>>> = {
 			return { isThere: () => isPortMapThere(portMap, backend), put: () => putPortMap(portMap, backend) };
 		},
 		remove: (attachment, log) => removePortMap(attachment, { told: { mappings: [], addresses: [] }, log }),
+	},
+	groups: {
+		read(record) {
+			const member = recordedMember(record);
+			if (member === undefined) return undefined;
+			return {
+				isThere: async () => missingGroups(member).length === 0,
+				put: async () => putGroups(member),
+			};
+		},
+		remove: async (attachment) => removeGroups(attachment),
 	},
 };
 

@@ -15,6 +15,7 @@ import { allocationFigures } from "./allocation.ts";
 import { attachmentFigures } from "./attachment.ts";
 import { concurrencyFigures } from "./concurrency.ts";
 import { type Bench, type Figure, table } from "./figure.ts";
+import { groupsFigures } from "./groups.ts";
 import { machine } from "./machine.ts";
 import { startupFigures } from "./startup.ts";
 
@@ -45,6 +46,7 @@ async function measure(directory: string): Promise<number> {
 		attachment: attachmentFigures,
 		concurrency: concurrencyFigures,
 		allocation: allocationFigures,
+		groups: groupsFigures,
 		startup: startupFigures,
 	};
 	const figures: Figure[] = [];
