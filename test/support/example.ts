@@ -22,13 +22,19 @@ export interface ExampleCall {
 	readonly container: Namespace;
 	/** CAP_ARGS: what a runtime would pass for the capabilities of the network. */
 	readonly capabilities?: object;
+	/** By default `cnictl`. */
+	readonly executable?: string;
 }
 
 /**
  * Runs `cnictl VERB` for the example's network in the world's host namespace. The file is used as it is, its default
  * dataDir too: a folder of the world is in the place of /var/lib.
  */
-export function runExample(world: World, verb: string, { file, container, capabilities }: ExampleCall): Outcome {
+export function runExample(
+	world: World,
+	verb: string,
+	{ file, container, capabilities, executable = join(distribution, "cnictl") }: ExampleCall,
+): Outcome {
 	const state = join(world.directory, "state");
 	mkdirSync(state, { recursive: true });
 	const env = {
@@ -38,6 +44,6 @@ export function runExample(world: World, verb: string, { file, container, capabi
 		...(capabilities === undefined ? {} : { CAP_ARGS: JSON.stringify(capabilities) }),
 	};
 	const inState = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", 'mount --bind "$0" /var/lib && exec "$@"', state];
-	const command = [join(distribution, "cnictl"), verb, networkOf(file), container.path];
+	const command = [executable, verb, networkOf(file), container.path];
 	return attempt(enter(world.host, [...inState, ...command]), { env });
 }
