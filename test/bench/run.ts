@@ -16,6 +16,7 @@ import { attachmentFigures } from "./attachment.ts";
 import { concurrencyFigures } from "./concurrency.ts";
 import { type Bench, type Figure, table } from "./figure.ts";
 import { machine } from "./machine.ts";
+import { portFigures } from "./ports.ts";
 import { startupFigures } from "./startup.ts";
 
 const { values } = parseArgs({
@@ -45,6 +46,7 @@ async function measure(directory: string): Promise<number> {
 		attachment: attachmentFigures,
 		concurrency: concurrencyFigures,
 		allocation: allocationFigures,
+		ports: portFigures,
 		startup: startupFigures,
 	};
 	const figures: Figure[] = [];
