@@ -1,4 +1,6 @@
-import { createNamespace, deleteNamespace, type Namespace } from "../support/namespace.ts";
+import { rmSync } from "node:fs";
+import { createNamespace, deleteNamespace, enter, type Namespace } from "../support/namespace.ts";
+import { firewallRecordsOf } from "../support/world.ts";
 import { inTurn } from "./attachment.ts";
 import { type Call, type Cost, timed } from "./call.ts";
 import { type Bench, compare, type Figure, median, verdictOf } from "./figure.ts";
@@ -11,22 +13,38 @@ const least = 0.97;
 
 /** Port maps: fifty in one ADD beside the reference, and what ten thousand of others change. */
 export async function portFigures(bench: Bench): Promise<Figure[]> {
-	const name = `cst-${process.pid}-ports`;
-	const [container, outside] = [createNamespace(`${name}-in`), createNamespace(`${name}-out`)];
-	try {
-		connect(container, outside);
-		return [
-			...manyInOneAdd(bench, container),
-			...besideMany(bench, container),
-			...(await traffic(bench, { container, outside })),
-		];
-	} finally {
-		for (const namespace of [container, outside]) deleteNamespace(namespace);
-	}
+	using site = createSite("crowd");
+	const { container } = site;
+	return [...manyInOneAdd(bench, container), ...besideMany(bench, container), ...(await traffic(bench, site))];
 }
 
-/** A network by hand: 192.0.2.1 is this host's address for `outside`, 10.80.0.0/16 the containers'. */
-function connect(container: Namespace, outside: Namespace): void {
+/** A host with a container behind it and another host beside it. */
+interface Site extends Disposable {
+	/** Undefined: the namespace that this runs in. */
+	readonly host: Namespace | undefined;
+	readonly container: Namespace;
+	readonly outside: Namespace;
+}
+
+function createSite(title: string, { ownHost = false } = {}): Site {
+	const create = (role: string) => createNamespace(`cst-${process.pid}-${title}-${role}`);
+	const [host, container, outside] = [ownHost ? create("host") : undefined, create("in"), create("out")];
+	const site: Site = {
+		host,
+		container,
+		outside,
+		[Symbol.dispose]() {
+			if (host !== undefined) rmSync(firewallRecordsOf(host), { recursive: true, force: true });
+			for (const namespace of [container, outside, host]) if (namespace !== undefined) deleteNamespace(namespace);
+		},
+	};
+	connect(site);
+	return site;
+}
+
+/** By hand: 192.0.2.1 is the host's address for `outside`, 10.80.0.0/16 the containers'. */
+function connect(site: Site): void {
+	const { container, outside } = site;
 	const script = [
 		"sysctl -qw net.ipv4.ip_forward=1",
 		`ip link add ports-in type veth peer name eth0 netns ${container.name}`,
@@ -41,8 +59,12 @@ function connect(container: Namespace, outside: Namespace): void {
 		`ip -n ${outside.name} link set eth0 up`,
 		`ip -n ${container.name} route add default via 10.80.255.254`,
 	];
-	const { exitCode, stderr } = Bun.spawnSync(["sh", "-ec", script.join("\n")]);
+	const { exitCode, stderr } = Bun.spawnSync(onHost(site, ["sh", "-ec", script.join("\n")]));
 	if (exitCode !== 0) throw new Error(`Cannot make the network: ${stderr}`);
+}
+
+function onHost({ host }: Site, command: readonly string[]): string[] {
+	return host === undefined ? [...command] : enter(host, command);
 }
 
 interface Ports {
@@ -148,33 +170,38 @@ function besideMany(bench: Bench, container: Namespace): Figure[] {
 	});
 }
 
-async function traffic(
-	bench: Bench,
-	{ container, outside }: { container: Namespace; outside: Namespace },
-): Promise<Figure[]> {
-	await using _ = await serveTraffic(container);
-	// Connections to odd ports are closed at once, those to even ones are fed.
-	timed({ ...portCall(bench.ours, container, { number: 2, first: 20_000, count: 2 }), command: "ADD" });
-	const alone: Traffic[] = [];
-	const beside: Traffic[] = [];
-	const calls = crowdCalls(bench, container);
-	const seconds = bench.quick ? 0.5 : 3;
-	const measure = () => measureTraffic(outside, { address: "192.0.2.1", bulk: 20_000, brief: 20_001, seconds });
-	for (let round = -1; round < (bench.quick ? 1 : 6); round++) {
-		const first = await measure();
-		for (const call of calls) timed({ ...call, command: "ADD" });
-		const second = await measure();
-		for (const call of calls) timed({ ...call, command: "DEL" });
-		if (round < 0) continue;
-		alone.push(first);
-		beside.push(second);
+/**
+ * Two hosts of the same making, one with a single container's ports, the other with ten thousand: measured in turn, in
+ * short pieces, as a busy machine gives no two seconds alike.
+ */
+async function traffic(bench: Bench, crowded: Site): Promise<Figure[]> {
+	using lone = createSite("lone", { ownHost: true });
+	await using _crowded = await serveTraffic(crowded.container);
+	await using _lone = await serveTraffic(lone.container);
+	for (const site of [crowded, lone]) {
+		// Connections to odd ports are closed at once, those to even ones are fed.
+		const call = portCall(bench.ours, site.container, { number: 2, first: 20_000, count: 2 });
+		timed({ ...call, command: "ADD", ...(site.host === undefined ? {} : { inside: site.host }) });
 	}
+	const calls = crowdCalls(bench, crowded.container);
+	for (const call of calls) timed({ ...call, command: "ADD" });
+	const measured = { alone: [] as Traffic[], beside: [] as Traffic[] };
+	for (let round = -1; round < (bench.quick ? 4 : 40); round++) {
+		for (const which of round % 2 === 0 ? (["alone", "beside"] as const) : (["beside", "alone"] as const)) {
+			const { outside } = which === "alone" ? lone : crowded;
+			const options = { address: "192.0.2.1", bulk: 20_000, brief: 20_001, seconds: 0.4 };
+			const result = await measureTraffic(outside, options);
+			if (round >= 0) measured[which].push(result);
+		}
+	}
+	for (const call of calls) timed({ ...call, command: "DEL" });
 	const figure = (what: string, key: keyof Traffic, show: (value: number) => string, bar?: number): Figure => {
-		const [few, many] = [alone, beside].map((all) => median(all.map((one) => one[key])));
+		const { alone, beside } = measured;
+		const [few = Number.NaN, many = Number.NaN] = [alone, beside].map((all) => median(all.map((one) => one[key])));
 		const ratio = median(alone.map((one, index) => (beside[index]?.[key] ?? Number.NaN) / one[key]));
 		return {
 			what: `${what} with ${crowd.toLocaleString("en")} mappings, over one`,
-			ours: `${show(many ?? Number.NaN)} over ${show(few ?? Number.NaN)}`,
+			ours: `${show(many)} over ${show(few)}`,
 			stock: "",
 			ratio: ratio.toFixed(2),
 			bar: bar === undefined ? "" : `≥ ${bar}`,
