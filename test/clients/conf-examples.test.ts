@@ -46,6 +46,19 @@ const examples: Readonly<Record<string, Example>> = {
 	},
 	"host-local-dual-stack.conf": { addresses: ["10.23.0.2/17", "fd00:10:23::2/64"], gateway: "10.23.0.1" },
 	"host-local.conf": { addresses: ["10.22.1.0/16"], gateway: "10.22.0.1" },
+	"mesos-chain.json": {
+		addresses: ["10.25.0.2/16", "fd00:10:25::2/64"],
+		gateway: "10.25.0.1",
+		checkError: 'configuration version "" does not support the CHECK command',
+		verify: (_, { stdout }) =>
+			expect(JSON.parse(stdout)).toMatchObject({ ip4: { ip: "10.25.0.2/16" }, ip6: { ip: "fd00:10:25::2/64" } }),
+	},
+	"mesos-port-mapper.json": {
+		addresses: ["10.26.0.2/16"],
+		gateway: "10.26.0.1",
+		checkError: 'configuration version "" does not support the CHECK command',
+		verify: (_, { stdout }) => expect(JSON.parse(stdout)).toMatchObject({ ip4: { ip: "10.26.0.2/16" } }),
+	},
 	"mesos-bridge.json": {
 		addresses: ["10.24.0.2/16"],
 		gateway: "10.24.0.1",

@@ -1,8 +1,8 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { type ExampleCall, runExample } from "../support/example.ts";
-import { attempt, deleteNamespace, enter, type Namespace, type Outcome, runIn } from "../support/namespace.ts";
-import { distribution, systemPath } from "../support/paths.ts";
+import { type ExampleCall, runExample, runWithOwnState } from "../support/example.ts";
+import { deleteNamespace, type Namespace, type Outcome, runIn } from "../support/namespace.ts";
+import { distribution } from "../support/paths.ts";
 import { httpGet, serve } from "../support/traffic.ts";
 import { createWorld, keptByContract, keptByPortMaps, leftovers, type World } from "../support/world.ts";
 import { cnictl, cnitool } from "./runtime-client.ts";
@@ -66,9 +66,9 @@ describe.each([
 
 describe("cnictl firewall reload", () => {
 	const reload = (...flags: string[]) =>
-		attempt(enter(world.host, [join(distribution, "cnictl"), "firewall", "reload", ...flags]), {
-			env: { PATH: systemPath },
-		});
+		runWithOwnState(world, [join(distribution, "cnictl"), "firewall", "reload", ...flags]);
+	/** Where what the examples keep is, for who is outside. */
+	const records = () => join(world.directory, "run/firewall", basename(world.firewallRecords), "portmap");
 	const outcomes = () => {
 		const { reloaded } = JSON.parse(succeed(reload("--json"))) as { reloaded: { kind: string; outcome: string }[] };
 		return reloaded.map(({ kind, outcome }) => `${kind} ${outcome}`).sort();
@@ -117,7 +117,7 @@ describe("cnictl firewall reload", () => {
 		const namespace = world.container();
 		const call = { file, container: namespace, capabilities: ports(8080) };
 		succeed(runExample(world, "add", call));
-		runIn(world.host, ["sh", "-c", `sed -i 's/"automatic"/"iptables"/' ${world.firewallRecords}/portmap/*`]);
+		runIn(world.host, ["sh", "-c", `sed -i 's/"automatic"/"iptables"/' ${records()}/*`]);
 		runIn(world.host, ["nft", "flush", "ruleset"]);
 		expect(outcomes()).toEqual(["masquerade restored", "portmap restored"]);
 		expect(runIn(world.host, ["iptables-save", "-t", "nat"])).toContain("-j DNAT --to-destination 10.29.0.2:80");
@@ -128,9 +128,8 @@ describe("cnictl firewall reload", () => {
 	it("throws away what it cannot read, and says with 1 what it cannot put back", () => {
 		const container = world.container();
 		succeed(runExample(world, "add", { file, container, capabilities: ports(8080) }));
-		const records = `${world.firewallRecords}/portmap`;
-		runIn(world.host, ["sh", "-c", `echo '{' >${records}/0123456789abcdef-0123456789abcdef`]);
-		runIn(world.host, ["sh", "-c", `echo '{' >${records}/1123456789abcdef-0123456789abcdef.new`]);
+		runIn(world.host, ["sh", "-c", `echo '{' >${records()}/0123456789abcdef-0123456789abcdef`]);
+		runIn(world.host, ["sh", "-c", `echo '{' >${records()}/1123456789abcdef-0123456789abcdef.new`]);
 		expect(outcomes()).toEqual(["masquerade unchanged", "portmap dropped", "portmap dropped", "portmap unchanged"]);
 		runIn(world.host, ["nft", "flush", "ruleset"]);
 		// Somebody else's table of that name, with other maps in it.

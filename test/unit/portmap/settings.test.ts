@@ -1,9 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
+import { containerAddresses } from "../../../lib/cni/container-addresses.ts";
 import { CniError } from "../../../lib/cni/error.ts";
 import { decodeDocument } from "../../../lib/cni/schema.ts";
 import { formatAddress, formatPrefix, parsePrefix } from "../../../lib/ip/address.ts";
 import { parseSettings, portmapSchema, usableMappings } from "../../../plugins/meta/portmap/config.ts";
-import { containerAddresses } from "../../../plugins/meta/portmap/container-addresses.ts";
 
 const tcp = (hostPort: number, more: object = {}) => ({ hostPort, containerPort: 80, protocol: "tcp", ...more });
 
@@ -18,6 +18,13 @@ describe("settings of portmap", () => {
 			markMasqBit: 13,
 			externalSetMarkChain: undefined,
 		});
+	});
+
+	test("Mesos's port mappings, where the runtime gives none", () => {
+		const port_mappings = [{ host_port: 8080, container_port: 80, protocol: "UDP" }];
+		const args = { "org.apache.mesos": { network_info: { port_mappings } } };
+		expect(settings({ args }).mappings).toEqual([{ hostPort: 8080, containerPort: 80, protocol: "udp" }]);
+		expect(settings({ args, runtimeConfig: { portMappings: [] } }).mappings).toEqual([]);
 	});
 
 	test("every protocol, in any case, and host addresses of both families", () => {
