@@ -12,6 +12,8 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	chain: async () => erase((await import("./mesos/chain/chain.ts")).chain),
 	groups: async () => erase((await import("./mesos/groups/groups.ts")).groups),
 	loopback: async () => erase((await import("./main/loopback.ts")).loopback),
+	"mesos-cni-port-mapper": async () =>
+		erase((await import("./mesos/mesos-cni-port-mapper/mesos-cni-port-mapper.ts")).mesosCniPortMapper),
 	portmap: async () => erase((await import("./meta/portmap/portmap.ts")).portmap),
 };
 

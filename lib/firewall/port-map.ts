@@ -115,7 +115,10 @@ export async function removePortMap(
 	{
 		using _ = lockFirewall();
 		known = knownOf(attachment, told);
-		everyOne([...backends, referencePortMap], (backend) => backend.remove(attachment, known));
+		everyOne([...backends, referencePortMap], (backend) =>
+			// Its rules do not say whose they are: without a record, what the call was told is better than nothing.
+			backend.remove(attachment, backend === referencePortMap ? (known ?? told) : known),
+		);
 		removeRecord("portmap", attachmentPrefix(attachment));
 	}
 	await forgetStale(portEntries(known ?? told), { log, because: "gone" });
@@ -222,11 +225,8 @@ function refusal({ port, description }: PortHolder, attachment: NetworkAttachmen
 function knownOf(attachment: NetworkAttachment, told: KnownPorts): KnownPorts | undefined {
 	const record = recordOf("portmap", attachment);
 	const recorded = record === undefined ? undefined : recordedPortMap(record)?.portMap;
-	if (recorded === undefined) return keepsRecords("portmap") ? told : undefined;
-	return {
-		mappings: [...recorded.mappings, ...told.mappings],
-		addresses: [...recorded.addresses, ...told.addresses],
-	};
+	if (recorded !== undefined) return recorded;
+	return keepsRecords("portmap") ? told : undefined;
 }
 
 function isWhole(backend: Pick<PortMapBackend, "verify">, portMap: PortMap): boolean {

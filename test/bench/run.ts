@@ -13,10 +13,12 @@ import { distribution, tools } from "../support/paths.ts";
 import { createWorld, removeAbandonedWorlds } from "../support/world.ts";
 import { allocationFigures } from "./allocation.ts";
 import { attachmentFigures } from "./attachment.ts";
+import { chainFigures } from "./chain.ts";
 import { concurrencyFigures } from "./concurrency.ts";
 import { type Bench, type Figure, table } from "./figure.ts";
 import { groupsFigures } from "./groups.ts";
 import { machine } from "./machine.ts";
+import { portFigures } from "./ports.ts";
 import { startupFigures } from "./startup.ts";
 
 const { values } = parseArgs({
@@ -44,9 +46,11 @@ async function measure(directory: string): Promise<number> {
 	const bench: Bench = { directory, quick: values.quick, ours: values.ours, stock: values.stock };
 	const parts = {
 		attachment: attachmentFigures,
+		chain: chainFigures,
 		concurrency: concurrencyFigures,
 		allocation: allocationFigures,
 		groups: groupsFigures,
+		ports: portFigures,
 		startup: startupFigures,
 	};
 	const figures: Figure[] = [];

@@ -1,10 +1,15 @@
+import { attachByHand } from "../support/chained.ts";
 import { groupsBase } from "../support/groups-base.ts";
-import { connectByHand } from "../support/hand-made-port.ts";
-import { runIn } from "../support/namespace.ts";
+import { type Namespace, runIn } from "../support/namespace.ts";
+import type { World } from "../support/world.ts";
 import { type Mutation, pluginContract } from "./plugin.ts";
 
-/** The veth and the bridge are those of the plugin before. */
-const kept = [...groupsBase, /^\+ (link|address|qdisc) .*\((veth|bridge)\)/];
+/** Each container of a test has other addresses. */
+const prevResult = (world: World, container: Namespace) =>
+	attachByHand(world, container, { number: 2 + (Number(/\d+$/.exec(container.name)?.[0] ?? 0) % 200) });
+
+/** What made the interface is no plugin here, and stays. */
+const kept = [...groupsBase, /^[+-] (link|address|route|qdisc|neighbour|sysctl) /];
 
 /** Deletes the first element of a set, or all of them. */
 function deleteElement(set: string, key: string): Mutation["change"] {
@@ -13,7 +18,9 @@ function deleteElement(set: string, key: string): Mutation["change"] {
 
 const address = (attached: Parameters<Mutation["change"]>[0]) =>
 	attached.result.ips?.[0]?.address.replace(/\/.*/, "") ?? "";
-const port = (attached: Parameters<Mutation["change"]>[0]) => attached.result.interfaces?.[1]?.name ?? "";
+/** The host's end of the container's interface. */
+const port = ({ world }: Parameters<Mutation["change"]>[0]) =>
+	/"ifname": ?"(cst-p\d+)"/.exec(runIn(world.host, ["ip", "-j", "link", "show", "type", "veth"]))?.[1] ?? "";
 
 const mutations: readonly Mutation[] = [
 	{
@@ -40,17 +47,18 @@ const mutations: readonly Mutation[] = [
 	{
 		what: "its port is no longer known",
 		change: (attached) => deleteElement("bridge cni_groups ports", `"${port(attached)}"`)(attached),
-		named: /network "contract": port "vp\d+" \(element of "ports" in table "bridge cni_groups"\) missing;/,
+		named: /network "contract": port "cst-p\d+" \(element of "ports" in table "bridge cni_groups"\) missing;/,
 	},
 	{
 		what: "its address is no longer known",
 		change: (attached) => deleteElement("inet cni_groups addresses4", address(attached))(attached),
-		named: /network "contract": address 10\.9\.\S+ \(element of "addresses4" in table "inet cni_groups"\) missing;/,
+		named: /network "contract": address 10\.50\.\S+ \(element of "addresses4" in table "inet cni_groups"\) missing;/,
 	},
 	{
 		what: "its class was taken away",
 		change: (attached) => deleteElement("bridge cni_groups classes", `"${port(attached)}"`)(attached),
-		named: /network "contract": class of port "vp\d+" \(element of "classes" in table "bridge cni_groups"\) missing;/,
+		named:
+			/network "contract": class of port "cst-p\d+" \(element of "classes" in table "bridge cni_groups"\) missing;/,
 	},
 	{
 		what: "its group was emptied",
@@ -59,24 +67,24 @@ const mutations: readonly Mutation[] = [
 			for (const set of sets) host(`nft flush set inet cni_groups ${set}`);
 		},
 		named:
-			/network "contract": group "web" of 10\.9\.\S+ \(element of "group4_[0-9a-f]+" in table "inet cni_groups"\); group "√\\"x" of 10/,
+			/network "contract": group "web" of 10\.50\.\S+ \(element of "group4_[0-9a-f]+" in table "inet cni_groups"\); group "√\\"x" of 10/,
 	},
 	{
 		what: "the bridge is no longer known",
-		change: deleteElement("inet cni_groups bridges", '"br0"'),
-		named: /network "contract": bridge "br0" \(element of "bridges" in table "inet cni_groups"\) missing;/,
+		change: deleteElement("inet cni_groups bridges", '"cst-chained"'),
+		named: /network "contract": bridge "cst-chained" \(element of "bridges" in table "inet cni_groups"\) missing;/,
 	},
 	{
 		what: "the container has another hardware address",
 		change: ({ inside }) => inside("ip link set eth0 address 02:00:00:00:00:01"),
-		named: /source 02:00:00:00:00:01 10\.9\.\S+ of port "vp\d+" \(element of "sources4"/,
+		named: /source 02:00:00:00:00:01 10\.50\.\S+ of port "cst-p\d+" \(element of "sources4"/,
 	},
 ];
 
 pluginContract({
 	type: "groups",
 	config: () => ({ groups: ["web", '√"x'] }),
-	prevResult: connectByHand,
+	prevResult,
 	hasAddress: true,
 	repeatable: true,
 	mutations,
@@ -92,7 +100,7 @@ pluginContract({
 		{ what: "it is not chained", arrange: () => ({ prevResult: undefined }) },
 		{
 			what: "the interface has no address",
-			arrange: (world, container) => ({ prevResult: { ...connectByHand(world, container), ips: [] } }),
+			arrange: (world, container) => ({ prevResult: { ...prevResult(world, container), ips: [] } }),
 		},
 	],
 });
@@ -101,7 +109,7 @@ pluginContract({
 	type: "groups",
 	title: "without groups, default closed",
 	config: () => ({ default: "closed", hostPorts: "closed", outside: "closed" }),
-	prevResult: connectByHand,
+	prevResult,
 	hasAddress: true,
 	repeatable: true,
 	kept,

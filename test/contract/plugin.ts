@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { type SpecVersion, specVersions, versionAtLeast } from "../../lib/cni/version.ts";
+import { specVersions, versionAtLeast } from "../../lib/cni/version.ts";
 import { attemptIn, deleteNamespace, type Namespace } from "../support/namespace.ts";
 import { distribution } from "../support/paths.ts";
 import { type Command, type PluginCall, type PluginOutcome, runPlugin } from "../support/run-plugin.ts";
@@ -16,8 +16,10 @@ export interface PluginUnderContract {
 	readonly title?: string;
 	/** The configuration without `cniVersion`, `name` and `type`. */
 	config(world: World): Readonly<Record<string, unknown>>;
-	/** What a chained plugin finds, in the form of a version; it also gets the chance to make it. */
-	prevResult?(world: World, container: Namespace, version: SpecVersion): unknown;
+	/** What the runtime says of one container: changes to the configuration. */
+	perContainer?(containerId: string): Readonly<Record<string, unknown>>;
+	/** What a chained plugin finds; it also gets the chance to make it. */
+	prevResult?(world: World, container: Namespace): unknown;
 	/** Whether its result has an address, without which 0.1.0 and 0.2.0 have no form. */
 	readonly hasAddress: boolean;
 	/** Whether a second ADD of the same attachment succeeds; by default it fails. */
@@ -66,7 +68,7 @@ const indexes: readonly RegExp[] = [
 ];
 
 const network = "contract";
-const latest: SpecVersion = "1.1.0";
+const latest = "1.1.0";
 
 /** The laws of lib/cni/plugin.ts, held up to a plugin through its executable. */
 export function pluginContract(plugin: PluginUnderContract): void {
@@ -83,7 +85,7 @@ export function pluginContract(plugin: PluginUnderContract): void {
 		});
 
 		interface Changes extends Partial<PluginCall> {
-			readonly version?: SpecVersion;
+			readonly version?: string;
 			readonly with?: Readonly<Record<string, unknown>>;
 		}
 
@@ -91,7 +93,7 @@ export function pluginContract(plugin: PluginUnderContract): void {
 			const netns = "netns" in call ? call.netns : container;
 			const before =
 				typeof netns === "object" && ["ADD", "CHECK", "DEL"].includes(command)
-					? plugin.prevResult?.(world, netns, version)
+					? plugin.prevResult?.(world, netns)
 					: undefined;
 			const config = {
 				cniVersion: version,
@@ -99,6 +101,7 @@ export function pluginContract(plugin: PluginUnderContract): void {
 				type: plugin.type,
 				...plugin.config(world),
 				...(before === undefined ? {} : { prevResult: before }),
+				...(call.containerId === undefined ? {} : plugin.perContainer?.(call.containerId)),
 				...changes,
 			};
 			return runPlugin({ world, type: plugin.type, command, config, ...call, netns });

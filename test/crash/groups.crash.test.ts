@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
+import { attachByHand } from "../support/chained.ts";
 import { groupsBase } from "../support/groups-base.ts";
-import { connectByHand } from "../support/hand-made-port.ts";
 import { mustRunPlugin, type PluginCall } from "../support/run-plugin.ts";
 import { createWorld, leftovers, snapshotOf, type World } from "../support/world.ts";
 import { failEverywhere } from "./fail-everywhere.ts";
@@ -8,21 +8,25 @@ import { killEverywhere } from "./kill-everywhere.ts";
 
 const minutes = 60_000;
 
-function groupsCall(world: World, containerId: string): Omit<PluginCall, "command" | "config"> & { config: object } {
+function groupsCall(
+	world: World,
+	containerId: string,
+	number: number,
+): Omit<PluginCall, "command" | "config"> & { config: object } {
 	const netns = world.container();
 	const config = {
 		cniVersion: "1.1.0",
 		name: "n1",
 		type: "groups",
 		groups: ["a", containerId],
-		prevResult: connectByHand(world, netns),
+		prevResult: attachByHand(world, netns, { number }),
 	};
 	return { world, type: "groups", config, netns, containerId };
 }
 
 function scenario(world: World, { beside = true } = {}) {
-	const running = groupsCall(world, "running");
-	const call = groupsCall(world, "killed");
+	const running = groupsCall(world, "running", 2);
+	const call = groupsCall(world, "killed", 3);
 	if (beside) mustRunPlugin({ ...running, command: "ADD" });
 	const since = snapshotOf(world);
 	// A link-local address comes a moment after its interface.

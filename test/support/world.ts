@@ -40,7 +40,9 @@ export function createWorld(): World {
 	const host = add();
 	const directory = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
 	const dataDir = join(directory, "networks");
-	const firewallRecords = recordsOf(host.path);
+	const firewallRecords = firewallRecordsOf(host);
+	// The kernel gives the inode numbers of namespaces again.
+	rmSync(firewallRecords, { recursive: true, force: true });
 	const dispose = () => {
 		rmSync(firewallRecords, { recursive: true, force: true });
 		for (const namespace of namespaces.splice(0).reverse()) deleteNamespace(namespace);
@@ -88,12 +90,27 @@ export const keptByContract: readonly RegExp[] = [
 	/^\+ nft rule inet cni_plugins_masquerade postrouting /,
 ];
 
+/** What port maps leave on purpose: bases, of nf_tables and of iptables, and the host addresses that ports were at. */
+export const keptByPortMaps: readonly RegExp[] = [
+	/^\+ nft (table|chain|rule) inet cni_suite (?!conditions_)/,
+	/^\+ nft (set|map) inet cni_suite (?!.*"elem")/,
+	/^\+ nft set inet cni_suite port_addresses[46] /,
+	/^\+ nft (table|chain) ip6? nat(| PREROUTING| INPUT| OUTPUT| POSTROUTING| CNI-HOSTPORT-\w+) \{/,
+	/^\+ nft rule ip6? nat (PREROUTING|OUTPUT|POSTROUTING|CNI-HOSTPORT-(SETMARK|MASQ)) /,
+	/^\+ iptables nat (\*nat|:(?!CNI-DN)|-A (PREROUTING|OUTPUT|POSTROUTING|CNI-HOSTPORT-(SETMARK|MASQ)) )/,
+];
+
+/** Where plugins that run in a namespace keep what its firewall should hold. */
+export function firewallRecordsOf({ path }: Pick<Namespace, "path">): string {
+	return `/run/cni-suite/firewall/${statSync(path).ino}`;
+}
+
 /** Removes namespaces and folders of worlds whose process is no more. */
 export function removeAbandonedWorlds(): void {
 	for (const name of entries("/run/netns")) {
 		if (!isAbandoned(name)) continue;
 		const path = `/run/netns/${name}`;
-		rmSync(recordsOf(path), { recursive: true, force: true });
+		rmSync(firewallRecordsOf({ path }), { recursive: true, force: true });
 		deleteNamespace({ name, path });
 	}
 	for (const name of entries(tmpdir())) {
@@ -103,10 +120,6 @@ export function removeAbandonedWorlds(): void {
 
 const prefix = "cst-";
 const counter = { next: 0 };
-
-function recordsOf(hostPath: string): string {
-	return `/run/cni-suite/firewall/${statSync(hostPath).ino}`;
-}
 
 function uniqueName(): string {
 	return `${prefix}${process.pid}-${counter.next++}`;

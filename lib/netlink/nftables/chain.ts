@@ -1,7 +1,8 @@
+import { Errno } from "../../linux/errno.ts";
 import { attribute, read } from "../wire/attributes.ts";
 import { type Message, NLM_F_CREATE, type ReceivedMessage } from "../wire/message.ts";
 import type { NetlinkSocket } from "../wire/socket.ts";
-import { findEach } from "./find-each.ts";
+import { findAll } from "./find-all.ts";
 import {
 	type ChainName,
 	NFT_MSG_DELCHAIN,
@@ -41,9 +42,9 @@ export interface Chain {
 	readonly name: string;
 	/** Undefined for a chain that is only jumped to. */
 	readonly hook: Hook | undefined;
-	/** How many rules it has, and rules and elements of maps that lead to it. */
-	readonly uses: number;
 	readonly comment: string;
+	/** How many rules it has, and how many rules and elements jump to it, together. */
+	readonly uses: number;
 }
 
 export interface NewChain extends ChainName {
@@ -78,17 +79,16 @@ export function deleteChain({ family, table, chain }: ChainName): Message {
 }
 
 /** The chain, or undefined when it or its table does not exist. @throws NetlinkError */
-export function findChain(socket: NetlinkSocket, { family, table, chain }: ChainName): Chain | undefined {
-	return findChains(socket, [{ family, table, chain }])[0];
+export function findChain(socket: NetlinkSocket, name: ChainName): Chain | undefined {
+	const answer = socket.find(chainRequest(name), Errno.ENOENT);
+	return answer === undefined ? undefined : decodeChain(answer);
 }
 
-/** The same for several, in one system call. @throws NetlinkError */
+/** The same for several, in one go. @throws NetlinkError */
 export function findChains(socket: NetlinkSocket, names: readonly ChainName[]): readonly (Chain | undefined)[] {
-	const requests = names.map(({ family, table, chain }) => {
-		const attributes = [attribute.string(NFTA_CHAIN_TABLE, table), attribute.string(NFTA_CHAIN_NAME, chain)];
-		return nftMessage(NFT_MSG_GETCHAIN, { family, attributes });
-	});
-	return findEach(socket, requests).map((answer) => (answer === undefined ? undefined : decodeChain(answer)));
+	return findAll(socket, names.map(chainRequest)).map((answer) =>
+		answer === undefined ? undefined : decodeChain(answer),
+	);
 }
 
 /** The chains of the table; none when it does not exist. `nft list chains FAMILY`. @throws NetlinkError */
@@ -97,6 +97,11 @@ export function listChains(socket: NetlinkSocket, { family, table }: TableName):
 		.dump(nftMessage(NFT_MSG_GETCHAIN, { family }))
 		.map(decodeChain)
 		.filter((chain) => chain.table === table);
+}
+
+function chainRequest({ family, table, chain }: ChainName): Message {
+	const attributes = [attribute.string(NFTA_CHAIN_TABLE, table), attribute.string(NFTA_CHAIN_NAME, chain)];
+	return nftMessage(NFT_MSG_GETCHAIN, { family, attributes });
 }
 
 function hookAttributes({ type, hook, priority, policy }: Hook) {
@@ -116,8 +121,8 @@ function decodeChain(message: ReceivedMessage): Chain {
 		table: read.string(attributes.get(NFTA_CHAIN_TABLE)) ?? "",
 		name: read.string(attributes.get(NFTA_CHAIN_NAME)) ?? "",
 		hook: decodeHook(attributes),
-		uses: read.u32be(attributes.get(NFTA_CHAIN_USE)) ?? 0,
 		comment: decodeComment(attributes.get(NFTA_CHAIN_USERDATA)),
+		uses: read.u32be(attributes.get(NFTA_CHAIN_USE)) ?? 0,
 	};
 }
 

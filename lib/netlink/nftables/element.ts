@@ -3,7 +3,7 @@ import { type Attribute, attribute, decodeAttributeList, read } from "../wire/at
 import { NetlinkError } from "../wire/error.ts";
 import { type Message, NLM_F_CREATE, type ReceivedMessage } from "../wire/message.ts";
 import type { NetlinkSocket } from "../wire/socket.ts";
-import { findEach } from "./find-each.ts";
+import { findAll } from "./find-all.ts";
 import {
 	NFT_MSG_DELSETELEM,
 	NFT_MSG_GETSETELEM,
@@ -68,7 +68,7 @@ export function findElements(
 	names: readonly ElementName[],
 ): readonly (SetElement | undefined)[] {
 	const requests = names.map(({ set, key }) => elementMessage(NFT_MSG_GETSETELEM, { set, elements: [{ key }] }));
-	return findEach(socket, requests).map((answer) => (answer === undefined ? undefined : decodeElements(answer)[0]));
+	return findAll(socket, requests).map((answer) => (answer === undefined ? undefined : decodeElements(answer)[0]));
 }
 
 /** All elements; none when the set does not exist. `nft list set FAMILY TABLE SET` @throws NetlinkError */

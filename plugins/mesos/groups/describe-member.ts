@@ -1,5 +1,5 @@
 import { openSandbox } from "../../../lib/attachment/sandbox.ts";
-import { attachmentIps } from "../../../lib/cni/attachment-ips.ts";
+import { allContainerAddresses } from "../../../lib/cni/container-addresses.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
@@ -24,7 +24,7 @@ export function describeMember(
 ): GroupMember {
 	const { network, containerId, ifName } = request;
 	const link = findInterface(request);
-	const addresses = attachmentIps(prevResult, ifName).map(({ address }) => address);
+	const addresses = allContainerAddresses(prevResult, ifName).map(({ address }) => address);
 	if (addresses.length === 0) {
 		throw unsuitable(request, "the result of the plugins before has no address of it", {
 			details: "Groups prove where packets come from by addresses: give the network an IPAM plugin",
