@@ -12,6 +12,7 @@ const { symbols: c } = dlopen("libc.so.6", {
 	_exit: { args: ["i32"], returns: "void" },
 	bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
 	close: { args: ["i32"], returns: "i32" },
+	connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
 	flock: { args: ["i32", "i32"], returns: "i32" },
 	fstatfs: { args: ["i32", "ptr"], returns: "i32" },
 	getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
@@ -86,8 +87,9 @@ export function setns(fd: number, kind: number): void {
 }
 
 export const AF_NETLINK = 16;
-export const SOCK_RAW = 3;
+export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = 0o2000000;
 
 export function socket(domain: number, { type, protocol }: { type: number; protocol: number }): number {
@@ -96,6 +98,11 @@ export function socket(domain: number, { type, protocol }: { type: number; proto
 
 export function bind(fd: number, address: Uint8Array): void {
 	checked("bind", c.bind(fd, address, address.byteLength));
+}
+
+/** Connects to the address (a sockaddr). connect(2) */
+export function connect(fd: number, address: Uint8Array): void {
+	uninterrupted(() => checked("connect", c.connect(fd, address, address.byteLength)));
 }
 
 /** Fills `address` (a sockaddr of the right size) with the name that the kernel gave the socket. */
@@ -111,6 +118,15 @@ export function setsockoptInt(
 	const bytes = new Int32Array([value]);
 	checked("setsockopt", c.setsockopt(fd, level, option, bytes, bytes.byteLength));
 }
+
+/** Lets receive() fail with EAGAIN when nothing has come for so long; SO_RCVTIMEO, socket(7). */
+export function setReceiveTimeout(fd: number, milliseconds: number): void {
+	const timeval = new BigInt64Array([BigInt(Math.trunc(milliseconds / 1000)), BigInt((milliseconds % 1000) * 1000)]);
+	checked("setsockopt", c.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, timeval, timeval.byteLength));
+}
+
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
 
 /** Sends `data` whole, to `address` (a sockaddr) if given. */
 export function send(fd: number, { data, address }: { data: Uint8Array; address?: Uint8Array }): void {

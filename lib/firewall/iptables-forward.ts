@@ -1,0 +1,78 @@
+import { CniError, ErrorCode } from "../cni/error.ts";
+import type { Family } from "../ip/address.ts";
+import { lockFirewall } from "../state/firewall-records.ts";
+import type { Forward, ForwardBackend, ForwardRemoval } from "./forward-backend.ts";
+import { addToFilter, deleteFromFilters, filtersOf, lookIntoFilter } from "./iptables/filter-access.ts";
+import type { FilterTable } from "./iptables/filter-table.ts";
+import { isolatedBridges, type Missing, rulesToRemove, type Wanted, wantedOf } from "./iptables/forward-rules.ts";
+
+/**
+ * Accepting through iptables, in the reference's form and wording, which `iptables/forward-rules.ts` draws.
+ *
+ * All containers share the chains, and what has to be added depends on what is there: our own processes take turns
+ * (`lockFirewall`; a process killed under it leaves what one iptables-restore did, or nothing). Against others, a chain
+ * is made by `-N`, which fails where a line `:CHAIN` would empty it, and the look is taken again.
+ */
+export const iptablesForward: ForwardBackend = { apply, verify, remove, removeBridges, list: () => [] };
+
+const families: readonly Family[] = [4, 6];
+
+function apply(forward: Forward): void {
+	assertPlain(forward);
+	using _lock = lockFirewall();
+	for (const family of families) {
+		const wanted = wantedOf(forward, family);
+		if (wanted.length === 0) continue;
+		for (const filter of filtersOf(family)) {
+			addToFilter(filter, (table) => missingIn(table, wanted).map(({ line }) => line));
+		}
+	}
+}
+
+function verify(forward: Forward): readonly string[] {
+	assertPlain(forward);
+	return families.flatMap((family) => {
+		const wanted = wantedOf(forward, family);
+		if (wanted.length === 0) return [];
+		return filtersOf(family).flatMap((filter) =>
+			lookIntoFilter(filter, (table) => missingIn(table, wanted).map(({ words }) => words)),
+		);
+	});
+}
+
+function remove({ addresses, bridge }: ForwardRemoval): void {
+	using _lock = lockFirewall();
+	for (const family of families) {
+		deleteFromFilters(family, (table) =>
+			rulesToRemove(table, {
+				addresses: addresses.filter((address) => address.family === family),
+				bridge: bridge?.isAbandoned() ? bridge.name : undefined,
+			}),
+		);
+	}
+}
+
+function removeBridges(isAbandoned: (bridge: string) => boolean): void {
+	using _lock = lockFirewall();
+	for (const family of families) {
+		deleteFromFilters(family, (table) => {
+			const bridges = isolatedBridges(table).filter(isAbandoned);
+			return bridges.flatMap((bridge) => rulesToRemove(table, { addresses: [], bridge }));
+		});
+	}
+}
+
+function missingIn(table: FilterTable, wanted: readonly Wanted[]): readonly Missing[] {
+	return wanted.flatMap(({ missing }) => missing(table));
+}
+
+/** Names from outside were validated before; what goes into a script is looked at once more. */
+function assertPlain({ adminChain, ingress }: Forward): void {
+	for (const text of [adminChain, ingress?.bridge ?? "none"]) {
+		if (!/^[A-Za-z0-9_.][A-Za-z0-9_.-]*$/.test(text)) {
+			throw new CniError(ErrorCode.invalidNetworkConfig, `Cannot put ${JSON.stringify(text)} into an iptables rule`, {
+				details: "Names of chains and bridges consist of letters, digits, _, . and -",
+			});
+		}
+	}
+}
