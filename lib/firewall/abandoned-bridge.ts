@@ -21,13 +21,21 @@ export function abandonedBridge({ bridge, ports }: RecordedIngress, attachment: 
 	};
 }
 
-/** Whether the bridge does not exist any more, and no attachment to it is recorded, for GC: nobody can be behind it. */
-export function isBridgeGone(bridge: string): boolean {
+/** Whether the interface does not exist any more, and nobody is recorded to be behind it, for GC. */
+export function isInterfaceGone(name: string): boolean {
 	using socket = openRouteSocket();
 	return (
-		findLink(socket, { name: bridge }) === undefined &&
-		!recordedForwards().some(({ ingress }) => ingress?.bridge === bridge)
+		findLink(socket, { name }) === undefined &&
+		!recordedForwards().some(({ ingress, outlet }) => ingress?.bridge === name || outlet === name)
 	);
+}
+
+/** The interface, if it leads to one container alone, as one end of a veth pair does; a bridge may have others. */
+export function ownOutlet(outlet: string | undefined): string | undefined {
+	if (outlet === undefined) return undefined;
+	using socket = openRouteSocket();
+	const link = findLink(socket, { name: outlet });
+	return link === undefined || link.kind === "veth" ? outlet : undefined;
 }
 
 function hasOtherPorts(bridge: string, ports: readonly string[]): boolean {

@@ -11,6 +11,11 @@ export interface Forward {
 	 * that (firewalld), and only the ingress policy is wanted.
 	 */
 	readonly accept: boolean;
+	/**
+	 * The host's interface that leads to the container: what was sent to a port of the host and translated may go there.
+	 * iptables only: shared by all containers behind a bridge. nftables goes by the addresses.
+	 */
+	readonly outlet: string | undefined;
 	/** The chain whose rules an administrator writes, to be asked before ours; iptables only. */
 	readonly adminChain: string;
 	/** What keeps others out; undefined: nothing, or somebody else does. */
@@ -41,8 +46,8 @@ export interface ForwardBackend {
 	verify(forward: Forward): readonly string[];
 	/** Removes what is there of the attachment; nothing there is success. */
 	remove(removal: ForwardRemoval): void;
-	/** Removes what isolates the bridges of which `isAbandoned` says so. */
-	removeBridges(isAbandoned: (bridge: string) => boolean): void;
+	/** Removes what several attachments share, of bridges and other interfaces of which `isGone` says so. */
+	removeShared(isGone: (interfaceName: string) => boolean): void;
 	/** What attachments of the network have, as far as the backend's rules say whose they are. */
 	list(network: string): readonly ForwardEntry[];
 }
@@ -52,6 +57,8 @@ export interface ForwardRemoval {
 	/** For backends whose rules do not say whose they are: every address that is the attachment's and nobody else's. */
 	readonly addresses: readonly IpAddress[];
 	readonly isolatedPorts: readonly string[];
+	/** One that leads to this container alone. */
+	readonly outlet: string | undefined;
 	/** A bridge whose last attachment with a policy this was: what keeps others out of it goes too. */
 	readonly bridge?: AbandonedBridge | undefined;
 }

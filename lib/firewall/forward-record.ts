@@ -13,6 +13,8 @@ export interface ForwardRecord {
 	/** Of iptables. */
 	readonly adminChain: string;
 	readonly addresses: readonly IpAddress[];
+	/** The host's interface that leads to the container. */
+	readonly outlet: string | undefined;
 	/** Undefined: open. */
 	readonly ingress: RecordedIngress | undefined;
 }
@@ -29,6 +31,7 @@ const rulesSchema = required(
 		zone: string(""),
 		adminChain: string(""),
 		addresses: list(string("")),
+		outlet: string(),
 		ingress: object({ policy: string(""), bridge: string(""), ports: list(string("")) }),
 	}),
 );
@@ -39,9 +42,9 @@ export function recordForward(owner: RecordOwner, record: ForwardRecord): void {
 }
 
 /** The record as it is kept. */
-export function textOf({ backend, zone, adminChain, addresses, ingress }: ForwardRecord): object {
+export function textOf({ backend, zone, adminChain, addresses, outlet, ingress }: ForwardRecord): object {
 	const kept = ingress && { policy: ingress.policy, bridge: ingress.bridge, ports: ingress.ports };
-	return { backend, zone, adminChain, addresses: addresses.map(formatAddress), ingress: kept };
+	return { backend, zone, adminChain, addresses: addresses.map(formatAddress), outlet, ingress: kept };
 }
 
 /** What is recorded of the attachment; undefined when nothing is, or nothing that can be read. */
@@ -67,13 +70,14 @@ export function recordedForwards(): readonly RecordedForward[] {
 function parseRules(rules: unknown): ForwardRecord | undefined {
 	if (rules === undefined) return undefined;
 	try {
-		const { backend, zone, adminChain, addresses, ingress } = decodeDocument(rulesSchema, rules);
+		const { backend, zone, adminChain, addresses, outlet, ingress } = decodeDocument(rulesSchema, rules);
 		if (backend !== "nftables" && backend !== "iptables" && backend !== "firewalld") return undefined;
 		const policy = ingress?.policy;
 		return {
 			backend,
 			zone,
 			adminChain,
+			outlet,
 			addresses: (addresses ?? []).map(parseAddress).filter((address) => address !== undefined),
 			ingress:
 				ingress !== undefined && (policy === "same-bridge" || policy === "isolated")

@@ -6,7 +6,7 @@ import { createTeardown, type Teardown } from "../cni/teardown.ts";
 import { formatAddress, type IpAddress, sameAddress } from "../ip/address.ts";
 import { readGeneration } from "../netlink/nftables/batch.ts";
 import { listRecords, type RecordOwner, removeRecord } from "../state/firewall-records.ts";
-import { abandonedBridge, isBridgeGone } from "./abandoned-bridge.ts";
+import { abandonedBridge, isInterfaceGone, ownOutlet } from "./abandoned-bridge.ts";
 import type { Forward, ForwardBackend, ForwardRemoval } from "./forward-backend.ts";
 import { chooseForwardBackend, type ForwardBackendName } from "./forward-choice.ts";
 import { type ForwardRecord, recordedForward, recordedForwards, recordForward, textOf } from "./forward-record.ts";
@@ -53,7 +53,8 @@ export async function applyForward(
 /** @throws CniError that names everything that is missing of what {@link applyForward} made */
 export async function verifyForward(request: ForwardRequest): Promise<void> {
 	const { owner } = request;
-	const record = await chosen(request);
+	const all = await chosen(request);
+	const record = recordedForward(owner) === undefined ? asReference(all) : all;
 	const missing = await missingOf(owner, record);
 	if (missing.length === 0) return;
 	// nftables is chosen where iptables decides nothing; containers that the reference started have their rules there.
@@ -89,6 +90,7 @@ export async function removeForward(
 		zone,
 		adminChain: "",
 		addresses: addresses.length === 0 ? [] : notOfOthers(attachment, addresses),
+		outlet: undefined,
 		ingress: undefined,
 	};
 	const teardown = createTeardown(log);
@@ -118,14 +120,19 @@ export async function collectForward(
 		if (validAttachments.some((attachment) => entry.isOf({ network, ...attachment }))) continue;
 		await teardown.step("firewall rules", () => entry.remove());
 	}
-	await teardown.step("ingress policies", () => nftablesForward.removeBridges(isBridgeGone));
+	await teardown.step("what is shared", () => nftablesForward.removeShared(isInterfaceGone));
 	if (hasIptablesForward()) {
-		await teardown.step("ingress policies", async () => (await load("iptables")).removeBridges(isBridgeGone));
+		await teardown.step("what is shared", async () => (await load("iptables")).removeShared(isInterfaceGone));
 	}
 	// Those that cannot be read.
 	const stale = listRecords("forward").filter((name) => name.startsWith(networkPrefix(network)) && !valid.has(name));
 	for (const name of stale) await teardown.step("firewall record", () => removeRecord("forward", name));
 	teardown.finish();
+}
+
+/** What the reference would have made: containers that it started are whole without the rest. */
+function asReference({ ingress, ...record }: ForwardRecord): ForwardRecord {
+	return { ...record, outlet: undefined, ingress: ingress && { ...ingress, ports: [] } };
 }
 
 async function missingOf(owner: RecordOwner, record: ForwardRecord): Promise<readonly string[]> {
@@ -177,11 +184,12 @@ async function removeSteps(
 	attachment: NetworkAttachment,
 	{ record, teardown }: { record: ForwardRecord; teardown: Teardown },
 ): Promise<void> {
-	const { backend, zone, addresses, ingress } = record;
+	const { backend, zone, addresses, outlet, ingress } = record;
 	const removal: ForwardRemoval = {
 		attachment,
 		addresses,
 		isolatedPorts: ingress?.ports ?? [],
+		outlet: ownOutlet(outlet),
 		bridge: ingress === undefined ? undefined : abandonedBridge(ingress, attachment),
 	};
 	await teardown.step("firewall nftables", () => nftablesForward.remove(removal));
@@ -216,8 +224,8 @@ interface Part {
 
 /** Who does what of it: firewalld knows nothing of ingress policies, iptables nothing of what a bridge passes on. */
 function partsOf(attachment: NetworkAttachment, record: ForwardRecord): readonly Part[] {
-	const { backend, addresses, adminChain, ingress } = record;
-	const none = { attachment, addresses, adminChain, accept: false, ingress: undefined, isolatedPorts: [] };
+	const { backend, addresses, outlet, adminChain, ingress } = record;
+	const none = { attachment, addresses, outlet, adminChain, accept: false, ingress: undefined, isolatedPorts: [] };
 	const isolatedPorts = ingress?.policy === "isolated" ? ingress.ports : [];
 	// Bridges are isolated from each other only where all of them are known.
 	const byIptables = ingress !== undefined && (backend === "iptables" || isIsolatedByIptables(addresses));

@@ -4,7 +4,15 @@ import { lockFirewall } from "../state/firewall-records.ts";
 import type { Forward, ForwardBackend, ForwardRemoval } from "./forward-backend.ts";
 import { addToFilter, deleteFromFilters, filtersOf, lookIntoFilter } from "./iptables/filter-access.ts";
 import type { FilterTable } from "./iptables/filter-table.ts";
-import { isolatedBridges, type Missing, rulesToRemove, type Wanted, wantedOf } from "./iptables/forward-rules.ts";
+import {
+	type Missing,
+	rulesOfAddress,
+	rulesOfBridge,
+	rulesOfOutlet,
+	sharedInterfaces,
+	type Wanted,
+	wantedOf,
+} from "./iptables/forward-rules.ts";
 
 /**
  * Accepting through iptables, in the reference's form and wording, which `iptables/forward-rules.ts` draws.
@@ -13,7 +21,7 @@ import { isolatedBridges, type Missing, rulesToRemove, type Wanted, wantedOf } f
  * (`lockFirewall`; a process killed under it leaves what one iptables-restore did, or nothing). Against others, a chain
  * is made by `-N`, which fails where a line `:CHAIN` would empty it, and the look is taken again.
  */
-export const iptablesForward: ForwardBackend = { apply, verify, remove, removeBridges, list: () => [] };
+export const iptablesForward: ForwardBackend = { apply, verify, remove, removeShared, list: () => [] };
 
 const families: readonly Family[] = [4, 6];
 
@@ -40,25 +48,25 @@ function verify(forward: Forward): readonly string[] {
 	});
 }
 
-function remove({ addresses, bridge }: ForwardRemoval): void {
+function remove({ addresses, outlet, bridge }: ForwardRemoval): void {
 	using _lock = lockFirewall();
 	for (const family of families) {
-		deleteFromFilters(family, (table) =>
-			rulesToRemove(table, {
-				addresses: addresses.filter((address) => address.family === family),
-				bridge: bridge?.isAbandoned() ? bridge.name : undefined,
-			}),
-		);
+		deleteFromFilters(family, (table) => [
+			...addresses.filter((address) => address.family === family).flatMap((address) => rulesOfAddress(table, address)),
+			...(outlet === undefined ? [] : rulesOfOutlet(table, outlet)),
+			...(bridge?.isAbandoned() ? rulesOfBridge(table, bridge.name) : []),
+		]);
 	}
 }
 
-function removeBridges(isAbandoned: (bridge: string) => boolean): void {
+function removeShared(isGone: (interfaceName: string) => boolean): void {
 	using _lock = lockFirewall();
 	for (const family of families) {
-		deleteFromFilters(family, (table) => {
-			const bridges = isolatedBridges(table).filter(isAbandoned);
-			return bridges.flatMap((bridge) => rulesToRemove(table, { addresses: [], bridge }));
-		});
+		deleteFromFilters(family, (table) =>
+			sharedInterfaces(table)
+				.filter(isGone)
+				.flatMap((name) => [...rulesOfOutlet(table, name), ...rulesOfBridge(table, name)]),
+		);
 	}
 }
 
@@ -67,11 +75,11 @@ function missingIn(table: FilterTable, wanted: readonly Wanted[]): readonly Miss
 }
 
 /** Names from outside were validated before; what goes into a script is looked at once more. */
-function assertPlain({ adminChain, ingress }: Forward): void {
-	for (const text of [adminChain, ingress?.bridge ?? "none"]) {
-		if (!/^[A-Za-z0-9_.][A-Za-z0-9_.-]*$/.test(text)) {
+function assertPlain({ adminChain, outlet, ingress }: Forward): void {
+	for (const text of [adminChain, outlet, ingress?.bridge]) {
+		if (text !== undefined && !/^[A-Za-z0-9_.][A-Za-z0-9_.-]*$/.test(text)) {
 			throw new CniError(ErrorCode.invalidNetworkConfig, `Cannot put ${JSON.stringify(text)} into an iptables rule`, {
-				details: "Names of chains and bridges consist of letters, digits, _, . and -",
+				details: "Names of chains and interfaces consist of letters, digits, _, . and -",
 			});
 		}
 	}

@@ -43,9 +43,9 @@ export const nftablesForward: ForwardBackend = {
 			(socket) => list(socket, network),
 			() => [],
 		),
-	removeBridges: (isAbandoned) =>
+	removeShared: (isGone) =>
 		withNftables(
-			(socket) => retryDisturbed(() => removeBridges(socket, isAbandoned)),
+			(socket) => retryDisturbed(() => removeShared(socket, isGone)),
 			() => {},
 		),
 };
@@ -97,10 +97,10 @@ function remove(socket: NetlinkSocket, removal: ForwardRemoval): void {
 	commit(socket, deletion([...owned, ...abandoned]), { generation });
 }
 
-function removeBridges(socket: NetlinkSocket, isAbandoned: (bridge: string) => boolean): void {
+function removeShared(socket: NetlinkSocket, isGone: (bridge: string) => boolean): void {
 	const generation = readGeneration(socket);
 	const names = listElements(socket, policyBridges).map(({ key }) => nameIn(key));
-	const abandoned = names.filter(isAbandoned).flatMap(bridgeNames);
+	const abandoned = names.filter(isGone).flatMap(bridgeNames);
 	commit(socket, deletion(present(socket, abandoned)), { generation });
 }
 

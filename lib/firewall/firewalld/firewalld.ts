@@ -100,6 +100,12 @@ function withFirewalld<T>(action: (bus: Bus) => T): T {
 		return action(bus);
 	} catch (thrown) {
 		if (thrown instanceof CniError) throw thrown;
+		if (thrown instanceof BusError && thrown.errorName.startsWith(service)) {
+			throw new CniError(ErrorCode.internal, `firewalld refuses: ${thrown.message}`, {
+				details: "Zones are listed by: firewall-cmd --get-zones",
+				cause: thrown,
+			});
+		}
 		throw new CniError(ErrorCode.internal, `Cannot speak with firewalld: ${messageOf(thrown)}`, {
 			details: 'Start it (systemctl start firewalld), or choose another "backend"',
 			cause: thrown,

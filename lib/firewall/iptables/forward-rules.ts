@@ -11,11 +11,15 @@ import type { NamedInterface } from "./saved-rule.ts";
  *     -A CNI-FORWARD -m comment --comment "CNI firewall plugin admin overrides" -j CNI-ADMIN
  *     -A CNI-FORWARD -d 10.1.2.3/32 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
  *     -A CNI-FORWARD -s 10.1.2.3/32 -j ACCEPT
+ *     -A CNI-FORWARD -o BRIDGE -m conntrack --ctstate DNAT -m comment --comment "CNI suite: mapped ports" -j ACCEPT
  *     -A CNI-ISOLATION-STAGE-1 -i BRIDGE -o BRIDGE -m comment … -j DROP                          only "isolated"
  *     -A CNI-ISOLATION-STAGE-1 -i BRIDGE ! -o BRIDGE -m comment … -j CNI-ISOLATION-STAGE-2
  *     -A CNI-ISOLATION-STAGE-1 -m comment … -j RETURN
  *     -A CNI-ISOLATION-STAGE-2 -o BRIDGE -m comment … -j DROP
  *     -A CNI-ISOLATION-STAGE-2 -m comment … -j RETURN
+ *
+ * The last of CNI-FORWARD is ours: without it a host that drops what nobody accepts would drop what comes to mapped ports.
+ * It names no address, for the reference would leave it behind.
  *
  * The isolation has to stand before CNI-FORWARD, whose rules accept. The two rules of an address and those of a bridge
  * come and go; chains and jumps stay.
@@ -37,7 +41,10 @@ export interface Missing {
 }
 
 /** What has to be in the table of the family, in the order in which it has to be made. */
-export function wantedOf({ addresses, accept, adminChain, ingress }: Forward, family: Family): readonly Wanted[] {
+export function wantedOf(
+	{ addresses, accept, outlet, adminChain, ingress }: Forward,
+	family: Family,
+): readonly Wanted[] {
 	const ofFamily = addresses.filter((address) => address.family === family);
 	if (ofFamily.length === 0) return [];
 	return [
@@ -45,27 +52,34 @@ export function wantedOf({ addresses, accept, adminChain, ingress }: Forward, fa
 		...(ingress === undefined ? [] : [chain(stage1), chain(stage2)]),
 		jumps({ accept, isolate: ingress !== undefined }),
 		...(accept ? acceptRules(ofFamily, adminChain) : []),
+		...(accept && outlet !== undefined ? [mappedPorts(outlet)] : []),
 		...(ingress === undefined ? [] : isolationRules(ingress)),
 	];
 }
 
-/** The rules of addresses and, for its last attachment, of a bridge. */
-export function rulesToRemove(
-	table: FilterTable,
-	{ addresses, bridge }: { addresses: readonly IpAddress[]; bridge: string | undefined },
-): readonly FilterRule[] {
-	const accepts = addresses.flatMap((address) =>
-		table.rules(forwardChain, address).filter((rule) => acceptsFrom(rule, address) || acceptsAnswersTo(rule, address)),
-	);
-	if (bridge === undefined) return accepts;
-	const isolation = [...table.rules(stage1), ...table.rules(stage2)];
-	return [...accepts, ...isolation.filter(({ input, output }) => input?.name === bridge || output?.name === bridge)];
+/** The rules that accept an address. */
+export function rulesOfAddress(table: FilterTable, address: IpAddress): readonly FilterRule[] {
+	return table
+		.rules(forwardChain, address)
+		.filter((rule) => acceptsFrom(rule, address) || acceptsAnswersTo(rule, address));
 }
 
-/** The bridges that have rules of isolation. */
-export function isolatedBridges(table: FilterTable): readonly string[] {
-	const outputs = table.rules(stage2).map(({ output }) => output?.name);
-	return Array.from(new Set(outputs.filter((name) => name !== undefined)));
+/** The rule that accepts what was translated to somebody behind an interface. */
+export function rulesOfOutlet(table: FilterTable, outlet: string): readonly FilterRule[] {
+	return table.rules(forwardChain).filter((rule) => acceptsTranslatedTo(rule, outlet));
+}
+
+/** The rules that isolate a bridge. */
+export function rulesOfBridge(table: FilterTable, bridge: string): readonly FilterRule[] {
+	const rules = [...table.rules(stage1), ...table.rules(stage2)];
+	return rules.filter(({ input, output }) => input?.name === bridge || output?.name === bridge);
+}
+
+/** The interfaces that have rules for whoever is behind them. */
+export function sharedInterfaces(table: FilterTable): readonly string[] {
+	const rules = [...table.rules(forwardChain), ...table.rules(stage2)];
+	const names = rules.map(({ output }) => (output === undefined || output.negated ? undefined : output.name));
+	return Array.from(new Set(names.filter((name) => name !== undefined)));
 }
 
 /** Whether somebody isolates bridges here: those of other attachments have to be isolated in the same place. */
@@ -131,6 +145,13 @@ function acceptRules(addresses: readonly IpAddress[], adminChain: string): reado
 	];
 }
 
+function mappedPorts(outlet: string): Wanted {
+	const specification = `-o ${outlet} -m conntrack --ctstate DNAT ${comment("CNI suite: mapped ports")} -j ACCEPT`;
+	return {
+		missing: (table) => (rulesOfOutlet(table, outlet).length > 0 ? [] : [addition(forwardChain, specification)]),
+	};
+}
+
 function isolationRules({ policy, bridge }: Ingress): readonly Wanted[] {
 	const ofPolicy = comment(`CNI firewall plugin rules (ingressPolicy: ${policy})`);
 	const from = (rule: FilterRule) => isExactly(rule.input, bridge);
@@ -186,7 +207,7 @@ function addition(inChain: string, specification: string): Missing {
 }
 
 function wordsOf(inChain: string, specification: string): string {
-	const plain = specification.replace(/ ?-m comment --comment "[^"]*" ?/, "");
+	const plain = specification.replace(/-m comment --comment "[^"]*" ?/, "").trim();
 	return `rule "${plain}" in chain "${inChain}" of iptables table "filter"`;
 }
 
@@ -196,6 +217,15 @@ function acceptsFrom(rule: FilterRule, address: IpAddress): boolean {
 
 function acceptsAnswersTo(rule: FilterRule, address: IpAddress): boolean {
 	return isAccept(rule, { from: undefined, to: address }) && rule.matches === 1;
+}
+
+/** It has one extension, and iptables-nft may or may not keep the comment as another. */
+function acceptsTranslatedTo(
+	{ source, destination, input, output, target, qualified, matches }: FilterRule,
+	outlet: string,
+) {
+	const named = source === undefined && destination === undefined && input === undefined && isExactly(output, outlet);
+	return target === "ACCEPT" && named && !qualified && matches > 0;
 }
 
 function isAccept(

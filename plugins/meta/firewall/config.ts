@@ -90,6 +90,13 @@ export function containerAddresses({ interfaces, ips }: Result): readonly IpAddr
 	return [...found.values()];
 }
 
+/** The host's interface that leads to the container: the first of the result that is not in the container. */
+export function outletOf({ interfaces }: Result): string | undefined {
+	const outlet = interfaces.find(({ sandbox, name }) => sandbox === undefined && name !== "");
+	if (outlet !== undefined) validateIfName(outlet.name);
+	return outlet?.name;
+}
+
 /** What the policy needs to know of the bridge, which is the first interface of a result of the plugin of that name. */
 export function ingressOf(policy: IngressPolicy | undefined, { interfaces }: Result): RecordedIngress | undefined {
 	if (policy === undefined) return undefined;

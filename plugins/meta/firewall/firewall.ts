@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
+import { CniError, ErrorCode, toCniError } from "../../../lib/cni/error.ts";
 import type { AttachmentRequest, Plugin } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
@@ -10,7 +10,14 @@ import {
 	removeForward,
 	verifyForward,
 } from "../../../lib/firewall/forward.ts";
-import { containerAddresses, type FirewallConfig, firewallSchema, ingressOf, parseSettings } from "./config.ts";
+import {
+	containerAddresses,
+	type FirewallConfig,
+	firewallSchema,
+	ingressOf,
+	outletOf,
+	parseSettings,
+} from "./config.ts";
 
 /** Lets the host's firewall forward what a container sends, and keeps other bridges out. docs/plugins/firewall.md */
 export const firewall: Plugin<FirewallConfig> = {
@@ -41,7 +48,11 @@ export const firewall: Plugin<FirewallConfig> = {
 	},
 
 	async status({ config }) {
-		await probeForward(parseSettings(config));
+		const settings = parseSettings(config);
+		await probeForward(settings).catch((thrown) => {
+			const { message, details } = toCniError(thrown);
+			throw new CniError(ErrorCode.pluginNotAvailable, message, { details, cause: thrown });
+		});
 	},
 };
 
@@ -63,6 +74,7 @@ function describe({ config, network, containerId, ifName, netns, log }: Request,
 		zone,
 		adminChain,
 		addresses: containerAddresses(prevResult),
+		outlet: outletOf(prevResult),
 		ingress: ingressOf(policy, prevResult),
 	};
 }
