@@ -57,15 +57,16 @@ export interface ForwardRemoval {
 	/** For backends whose rules do not say whose they are: every address that is the attachment's and nobody else's. */
 	readonly addresses: readonly IpAddress[];
 	readonly isolatedPorts: readonly string[];
-	/** One that leads to this container alone. */
-	readonly outlet: string | undefined;
-	/** A bridge whose last attachment with a policy this was: what keeps others out of it goes too. */
-	readonly bridge?: AbandonedBridge | undefined;
+	/** What leads to the container, and goes when nobody else is behind it. */
+	readonly outlet: SharedInterface | undefined;
+	/** The bridge that others are kept out of, as long as it has attachments with a policy. */
+	readonly bridge: SharedInterface | undefined;
 }
 
-export interface AbandonedBridge {
+/** An interface that has rules for all who are behind it. */
+export interface SharedInterface {
 	readonly name: string;
-	/** Asked again whenever the ruleset has changed in between: another attachment may have come. */
+	/** Whether this was the last. Asked anew whenever the ruleset has changed: another attachment may have come. */
 	isAbandoned(): boolean;
 }
 

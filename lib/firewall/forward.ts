@@ -6,13 +6,14 @@ import { createTeardown, type Teardown } from "../cni/teardown.ts";
 import { formatAddress, type IpAddress, sameAddress } from "../ip/address.ts";
 import { readGeneration } from "../netlink/nftables/batch.ts";
 import { listRecords, type RecordOwner, removeRecord } from "../state/firewall-records.ts";
-import { abandonedBridge, isInterfaceGone, ownOutlet } from "./abandoned-bridge.ts";
+import { foreignDrops } from "./foreign-drop.ts";
 import type { Forward, ForwardBackend, ForwardRemoval } from "./forward-backend.ts";
 import { chooseForwardBackend, type ForwardBackendName } from "./forward-choice.ts";
 import { type ForwardRecord, recordedForward, recordedForwards, recordForward, textOf } from "./forward-record.ts";
 import { hasIptablesForward, isIsolatedByIptables } from "./iptables/filter-access.ts";
 import { nftablesForward } from "./nftables-forward.ts";
 import { withNftables } from "./nftables-session.ts";
+import { isInterfaceGone, sharedBridge, sharedOutlet } from "./shared-interface.ts";
 
 /** What an attachment shall have. */
 export interface ForwardRequest extends Omit<ForwardRecord, "backend"> {
@@ -150,7 +151,13 @@ async function missingOf(owner: RecordOwner, record: ForwardRecord): Promise<rea
  *
  * @throws CniError
  */
-export async function probeForward({ backend, zone }: Pick<ForwardRequest, "backend" | "zone">): Promise<void> {
+export async function probeForward(
+	{ backend, zone }: Pick<ForwardRequest, "backend" | "zone">,
+	log: Log,
+): Promise<void> {
+	for (const chain of foreignDrops()) {
+		log.warn(`${chain} has policy drop: what it does not accept itself is dropped, whatever is accepted elsewhere`);
+	}
 	const found = backend === "automatic" ? await chooseForwardBackend([]) : backend;
 	if (found === "firewalld") (await loadFirewalld()).probeFirewalld(zone);
 	else if (found === "nftables") withNftables(readGeneration);
@@ -189,8 +196,8 @@ async function removeSteps(
 		attachment,
 		addresses,
 		isolatedPorts: ingress?.ports ?? [],
-		outlet: ownOutlet(outlet),
-		bridge: ingress === undefined ? undefined : abandonedBridge(ingress, attachment),
+		outlet: outlet === undefined ? undefined : sharedOutlet(outlet, attachment),
+		bridge: ingress === undefined ? undefined : sharedBridge(ingress, attachment),
 	};
 	await teardown.step("firewall nftables", () => nftablesForward.remove(removal));
 	await teardown.step("firewall iptables", async () => {

@@ -1,9 +1,9 @@
 import { CniError, ErrorCode } from "../cni/error.ts";
 import type { Family } from "../ip/address.ts";
 import { lockFirewall } from "../state/firewall-records.ts";
-import type { Forward, ForwardBackend, ForwardRemoval } from "./forward-backend.ts";
+import type { Forward, ForwardBackend, ForwardRemoval, SharedInterface } from "./forward-backend.ts";
 import { addToFilter, deleteFromFilters, filtersOf, lookIntoFilter } from "./iptables/filter-access.ts";
-import type { FilterTable } from "./iptables/filter-table.ts";
+import type { FilterRule, FilterTable } from "./iptables/filter-table.ts";
 import {
 	type Missing,
 	rulesOfAddress,
@@ -53,10 +53,19 @@ function remove({ addresses, outlet, bridge }: ForwardRemoval): void {
 	for (const family of families) {
 		deleteFromFilters(family, (table) => [
 			...addresses.filter((address) => address.family === family).flatMap((address) => rulesOfAddress(table, address)),
-			...(outlet === undefined ? [] : rulesOfOutlet(table, outlet)),
-			...(bridge?.isAbandoned() ? rulesOfBridge(table, bridge.name) : []),
+			...ifAbandoned(outlet, (name) => rulesOfOutlet(table, name)),
+			...ifAbandoned(bridge, (name) => rulesOfBridge(table, name)),
 		]);
 	}
+}
+
+/** Asks only where there is anything: it takes reading all records. */
+function ifAbandoned(
+	shared: SharedInterface | undefined,
+	find: (name: string) => readonly FilterRule[],
+): readonly FilterRule[] {
+	const rules = shared === undefined ? [] : find(shared.name);
+	return rules.length > 0 && shared?.isAbandoned() ? rules : [];
 }
 
 function removeShared(isGone: (interfaceName: string) => boolean): void {

@@ -172,9 +172,9 @@ describe.each([nftables, iptables("nft"), iptables("legacy")])("accepting with $
 	it("keeps a bridge isolated until its last container goes", () => {
 		run("apply", all);
 		run("apply", { attachment: two, addresses: ["10.1.2.9"], ...isolated });
-		run("remove", { ...all, outlet: undefined });
+		run("remove", all);
 		expect(missing({ attachment: two, addresses: ["10.1.2.9"], ...isolated })).toBe("");
-		run("remove", { attachment: two, addresses: ["10.1.2.9"], outlet: "br0", abandoned: "br0" });
+		run("remove", { attachment: two, addresses: ["10.1.2.9"], abandoned: "br0" });
 		expect(left()).toEqual([]);
 	});
 
@@ -215,8 +215,7 @@ describe.each([nftables, iptables("nft"), iptables("legacy")])("accepting with $
 		expect(await each("apply", containers)).toEqual([]);
 		expect(await each("verify", containers)).toEqual([]);
 		const [leaving, staying] = [containers.slice(0, 6), containers.slice(6)];
-		const withoutOutlet = leaving.map((container) => ({ ...container, outlet: "" }));
-		expect(await each("remove", withoutOutlet)).toEqual([]);
+		expect(await each("remove", leaving)).toEqual([]);
 		expect(await each("verify", leaving)).toHaveLength(6);
 		expect(await each("verify", staying)).toEqual([]);
 		// No jump, chain or shared rule twice.

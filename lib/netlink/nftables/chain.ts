@@ -4,11 +4,13 @@ import { type Message, NLM_F_CREATE, type ReceivedMessage } from "../wire/messag
 import type { NetlinkSocket } from "../wire/socket.ts";
 import {
 	type ChainName,
+	familyOf,
 	NFT_MSG_DELCHAIN,
 	NFT_MSG_GETCHAIN,
 	NFT_MSG_NEWCHAIN,
 	nftAttributes,
 	nftMessage,
+	type TableFamily,
 	type TableName,
 } from "./message.ts";
 import { decodeComment, encodeComment } from "./user-data.ts";
@@ -79,6 +81,14 @@ export function findChain(socket: NetlinkSocket, { family, table, chain }: Chain
 	const attributes = [attribute.string(NFTA_CHAIN_TABLE, table), attribute.string(NFTA_CHAIN_NAME, chain)];
 	const answer = socket.find(nftMessage(NFT_MSG_GETCHAIN, { family, attributes }), Errno.ENOENT);
 	return answer === undefined ? undefined : decodeChain(answer);
+}
+
+/** Every chain of every table, with its table's family. `nft list chains` @throws NetlinkError */
+export function listAllChains(socket: NetlinkSocket): readonly (Chain & { readonly family: TableFamily })[] {
+	return socket.dump(nftMessage(NFT_MSG_GETCHAIN, {})).flatMap((message) => {
+		const family = familyOf(message);
+		return family === undefined ? [] : [{ ...decodeChain(message), family }];
+	});
 }
 
 /** The chains of the table; none when it does not exist. `nft list chains FAMILY`. @throws NetlinkError */

@@ -47,9 +47,9 @@ export const firewall: Plugin<FirewallConfig> = {
 		await collectForward(network, { validAttachments, log });
 	},
 
-	async status({ config }) {
+	async status({ config, log }) {
 		const settings = parseSettings(config);
-		await probeForward(settings).catch((thrown) => {
+		await probeForward(settings, log).catch((thrown) => {
 			const { message, details } = toCniError(thrown);
 			throw new CniError(ErrorCode.pluginNotAvailable, message, { details, cause: thrown });
 		});

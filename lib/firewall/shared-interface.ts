@@ -1,17 +1,26 @@
 import { attachmentPrefix, type NetworkAttachment } from "../cni/attachment-tag.ts";
 import { findLink, listLinks } from "../netlink/link.ts";
 import { openRouteSocket } from "../netlink/rtnetlink.ts";
-import type { AbandonedBridge } from "./forward-backend.ts";
+import type { SharedInterface } from "./forward-backend.ts";
 import { type RecordedIngress, recordedForwards } from "./forward-record.ts";
 
-/**
- * Asks whether the bridge has no other attachment with an ingress policy: none is recorded, and the bridge has no ports
- * but this attachment's, which might lead to containers that the reference started.
- *
- * An ADD records before it changes the kernel. So whoever reads the ruleset's generation, asks, and then deletes in
- * that same generation, cannot miss one: it was recorded in time, or its change comes later and makes everything anew.
+/*
+ * Who is behind an interface is told by the records. An ADD records before it changes the kernel. So whoever reads the
+ * ruleset's generation, asks, and deletes in that same generation, cannot miss one: it was recorded in time, or its
+ * change comes later and makes everything anew.
  */
-export function abandonedBridge({ bridge, ports }: RecordedIngress, attachment: NetworkAttachment): AbandonedBridge {
+
+/** The interface that leads to the container; abandoned when no other attachment is recorded to be behind it. */
+export function sharedOutlet(name: string, attachment: NetworkAttachment): SharedInterface {
+	const own = attachmentPrefix(attachment);
+	return { name, isAbandoned: () => !recordedForwards().some((other) => other.name !== own && other.outlet === name) };
+}
+
+/**
+ * A bridge with an ingress policy; abandoned when no other attachment with one is recorded, and the bridge has no ports
+ * but this attachment's, which might lead to containers that the reference started.
+ */
+export function sharedBridge({ bridge, ports }: RecordedIngress, attachment: NetworkAttachment): SharedInterface {
 	const own = attachmentPrefix(attachment);
 	return {
 		name: bridge,
@@ -28,14 +37,6 @@ export function isInterfaceGone(name: string): boolean {
 		findLink(socket, { name }) === undefined &&
 		!recordedForwards().some(({ ingress, outlet }) => ingress?.bridge === name || outlet === name)
 	);
-}
-
-/** The interface, if it leads to one container alone, as one end of a veth pair does; a bridge may have others. */
-export function ownOutlet(outlet: string | undefined): string | undefined {
-	if (outlet === undefined) return undefined;
-	using socket = openRouteSocket();
-	const link = findLink(socket, { name: outlet });
-	return link === undefined || link.kind === "veth" ? outlet : undefined;
 }
 
 function hasOtherPorts(bridge: string, ports: readonly string[]): boolean {
