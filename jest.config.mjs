@@ -12,6 +12,8 @@ export default {
 	},
 	// These are published as ES modules only, which Jest loads transformed.
 	transformIgnorePatterns: ["/node_modules/(?!(fast-check|pure-rand|ip-address)/)"],
+	// Node has no bun:ffi.
+	moduleNameMapper: { "/libc\\.ts$": "<rootDir>/test/support/libc-on-node.ts" },
 	watchman: false,
 	testTimeout: 60_000,
 };

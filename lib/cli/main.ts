@@ -5,6 +5,7 @@ import { writeStderr } from "../linux/stdio.ts";
 import { addCommand } from "./commands/add.ts";
 import { checkCommand } from "./commands/check.ts";
 import { delCommand } from "./commands/del.ts";
+import { firewallCommand } from "./commands/firewall.ts";
 import { gcCommand } from "./commands/gc.ts";
 import { installCommand } from "./commands/install.ts";
 import { networksCommand } from "./commands/networks.ts";
@@ -33,6 +34,7 @@ export async function cnictl(
 		delCommand(),
 		gcCommand(),
 		statusCommand(),
+		firewallCommand(),
 		versionCommand(),
 		networksCommand(plugins),
 		validateCommand(plugins),

@@ -21,10 +21,8 @@ export function attachmentTag(attachment: NetworkAttachment): string {
 	);
 	const text = `${attachmentPrefix(attachment)}, net: ${network}, if: ${ifName}, id: ${containerId}`;
 	if (text.length <= maximumLength && isAscii(text)) return text;
-	return Buffer.from(text)
-		.subarray(0, maximumLength)
-		.toString("utf8")
-		.replace(/\ufffd+$/, "");
+	const bytes = new TextEncoder().encode(text).subarray(0, maximumLength);
+	return new TextDecoder().decode(bytes).replace(/\ufffd+$/, "");
 }
 
 /** The readable part of a tag, for messages; `somebody else` for the comment of anybody else. */

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { stat } from "../linux/files.ts";
 import type { Call } from "./call.ts";
 import { decodeResult } from "./decode-result.ts";
 import { encodeResult } from "./encode-result.ts";
@@ -69,9 +69,7 @@ async function giveBack(release: () => Promise<unknown>, log: Log): Promise<void
 
 /** Whether `path` is the file that this process runs from, whichever links lead to it. */
 function isOwnExecutable(path: string): boolean {
-	const own = statSync("/proc/self/exe", { bigint: true });
-	const other = statSync(path, { bigint: true });
-	return own.ino === other.ino && own.dev === other.dev;
+	return stat("/proc/self/exe").identity === stat(path).identity;
 }
 
 async function runInProcess(plugin: Plugin, { verb, call }: { verb: Verb; call: Call }): Promise<ReadAnswer> {

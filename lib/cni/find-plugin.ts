@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { isRegularFile } from "../linux/files.ts";
 import { CniError, ErrorCode } from "./error.ts";
 
 /**
@@ -16,6 +16,7 @@ export function findPlugin(type: string, paths: readonly string[]): string {
 	}
 	for (const directory of paths) {
 		const path = `${directory}/${type}`;
+		// Whatever makes one directory unusable, the plugin may be in the next.
 		if (isRegularFile(path)) return path;
 	}
 	throw new CniError(ErrorCode.internal, `failed to find plugin "${type}" in path [${paths.join(" ")}]`);
@@ -24,13 +25,4 @@ export function findPlugin(type: string, paths: readonly string[]): string {
 /** The directories in CNI_PATH. */
 export function splitPath(text: string): readonly string[] {
 	return text.split(":").filter((directory) => directory !== "");
-}
-
-/** Whatever makes one directory unusable, the plugin may be in the next. */
-function isRegularFile(path: string): boolean {
-	try {
-		return statSync(path).isFile();
-	} catch {
-		return false;
-	}
 }

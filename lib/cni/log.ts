@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { appendFile } from "../linux/files.ts";
 import { messageOf } from "./error.ts";
 
 /**
@@ -46,24 +46,13 @@ export function createLog({ path, traceparent, fields, stderr }: LogContext): Lo
 		flush() {
 			if (lines.length === 0) return;
 			try {
-				append(path, `${lines.splice(0).join("\n")}\n`);
+				// All lines in one write, so that those of plugins that run at the same time do not mix.
+				appendFile(path, `${lines.splice(0).join("\n")}\n`);
 			} catch (thrown) {
 				warn(`Cannot write the log "${path}": ${messageOf(thrown)}`);
 			}
 		},
 	};
-}
-
-/** All lines in one write, so that those of plugins that run at the same time do not mix. */
-function append(path: string, text: string): void {
-	const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
-	// O_NONBLOCK: nobody may be reading from a FIFO of that name.
-	const fd = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o600);
-	try {
-		writeSync(fd, text);
-	} finally {
-		closeSync(fd);
-	}
 }
 
 /** Calls `done` when `action` has ended, also when it is asynchronous or throws. */

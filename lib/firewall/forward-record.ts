@@ -1,13 +1,22 @@
 import type { NetworkAttachment } from "../cni/attachment-tag.ts";
-import { decodeDocument, list, object, required, SchemaError, string } from "../cni/schema.ts";
+import { boolean, decodeDocument, list, object, required, SchemaError, string } from "../cni/schema.ts";
 import { formatAddress, type IpAddress, parseAddress } from "../ip/address.ts";
-import { listRecords, type RecordOwner, readRecord, recordOf, writeRecord } from "../state/firewall-records.ts";
+import {
+	type FirewallRecord,
+	listRecords,
+	type RecordOwner,
+	readRecord,
+	recordOf,
+	writeRecord,
+} from "../state/firewall-records.ts";
 import type { Ingress } from "./forward-backend.ts";
 import type { ForwardBackendName } from "./forward-choice.ts";
 
 /** What ADD of the firewall plugin has put into the host's firewall for an attachment. */
 export interface ForwardRecord {
 	readonly backend: ForwardBackendName;
+	/** Whether it was chosen by what the host uses, which may change. */
+	readonly automatic: boolean;
 	/** Of firewalld. */
 	readonly zone: string;
 	/** Of iptables. */
@@ -28,6 +37,7 @@ export interface RecordedIngress extends Ingress {
 const rulesSchema = required(
 	object({
 		backend: string(""),
+		automatic: boolean(false),
 		zone: string(""),
 		adminChain: string(""),
 		addresses: list(string("")),
@@ -42,14 +52,19 @@ export function recordForward(owner: RecordOwner, record: ForwardRecord): void {
 }
 
 /** The record as it is kept. */
-export function textOf({ backend, zone, adminChain, addresses, outlet, ingress }: ForwardRecord): object {
+export function textOf({ backend, automatic, zone, adminChain, addresses, outlet, ingress }: ForwardRecord): object {
 	const kept = ingress && { policy: ingress.policy, bridge: ingress.bridge, ports: ingress.ports };
-	return { backend, zone, adminChain, addresses: addresses.map(formatAddress), outlet, ingress: kept };
+	return { backend, automatic, zone, adminChain, addresses: addresses.map(formatAddress), outlet, ingress: kept };
 }
 
 /** What is recorded of the attachment; undefined when nothing is, or nothing that can be read. */
 export function recordedForward(attachment: NetworkAttachment): ForwardRecord | undefined {
 	return parseRules(recordOf("forward", attachment)?.rules);
+}
+
+/** What a record says; undefined when it cannot be understood. */
+export function forwardIn(record: FirewallRecord): ForwardRecord | undefined {
+	return parseRules(record.rules);
 }
 
 export interface RecordedForward extends ForwardRecord {
@@ -70,11 +85,12 @@ export function recordedForwards(): readonly RecordedForward[] {
 function parseRules(rules: unknown): ForwardRecord | undefined {
 	if (rules === undefined) return undefined;
 	try {
-		const { backend, zone, adminChain, addresses, outlet, ingress } = decodeDocument(rulesSchema, rules);
+		const { backend, automatic, zone, adminChain, addresses, outlet, ingress } = decodeDocument(rulesSchema, rules);
 		if (backend !== "nftables" && backend !== "iptables" && backend !== "firewalld") return undefined;
 		const policy = ingress?.policy;
 		return {
 			backend,
+			automatic,
 			zone,
 			adminChain,
 			outlet,

@@ -1,6 +1,6 @@
 import { CniError, ErrorCode } from "../cni/error.ts";
 import type { Family } from "../ip/address.ts";
-import { lockFirewall } from "../state/firewall-records.ts";
+import { lockChains } from "../state/firewall-records.ts";
 import type { Forward, ForwardBackend, ForwardRemoval, SharedInterface } from "./forward-backend.ts";
 import { addToFilter, deleteFromFilters, filtersOf, lookIntoFilter } from "./iptables/filter-access.ts";
 import type { FilterRule, FilterTable } from "./iptables/filter-table.ts";
@@ -18,7 +18,7 @@ import {
  * Accepting through iptables, in the reference's form and wording, which `iptables/forward-rules.ts` draws.
  *
  * All containers share the chains, and what has to be added depends on what is there: our own processes take turns
- * (`lockFirewall`; a process killed under it leaves what one iptables-restore did, or nothing). Against others, a chain
+ * (`lockChains`; a process killed under it leaves what one iptables-restore did, or nothing). Against others, a chain
  * is made by `-N`, which fails where a line `:CHAIN` would empty it, and the look is taken again.
  */
 export const iptablesForward: ForwardBackend = { apply, verify, remove, removeShared, list: () => [] };
@@ -27,7 +27,7 @@ const families: readonly Family[] = [4, 6];
 
 function apply(forward: Forward): void {
 	assertPlain(forward);
-	using _lock = lockFirewall();
+	using _ = lockChains();
 	for (const family of families) {
 		const wanted = wantedOf(forward, family);
 		if (wanted.length === 0) continue;
@@ -49,7 +49,7 @@ function verify(forward: Forward): readonly string[] {
 }
 
 function remove({ addresses, outlet, bridge }: ForwardRemoval): void {
-	using _lock = lockFirewall();
+	using _ = lockChains();
 	for (const family of families) {
 		deleteFromFilters(family, (table) => [
 			...addresses.filter((address) => address.family === family).flatMap((address) => rulesOfAddress(table, address)),
@@ -69,7 +69,7 @@ function ifAbandoned(
 }
 
 function removeShared(isGone: (interfaceName: string) => boolean): void {
-	using _lock = lockFirewall();
+	using _ = lockChains();
 	for (const family of families) {
 		deleteFromFilters(family, (table) =>
 			sharedInterfaces(table)

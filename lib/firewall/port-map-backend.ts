@@ -1,9 +1,12 @@
 import type { NetworkAttachment } from "../cni/attachment-tag.ts";
-import { type Family, formatAddress, type IpAddress, type IpPrefix } from "../ip/address.ts";
+import { type Family, formatAddress, type IpAddress, type IpPrefix, sameAddress } from "../ip/address.ts";
 import type { FirewallRecord } from "../state/firewall-records.ts";
 
 export const protocols = ["tcp", "udp", "sctp"] as const;
 export type Protocol = (typeof protocols)[number];
+
+/** IPPROTO_* of each. */
+export const protocolNumbers: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
 /** One port of the host that leads to one of the container. */
 export interface PortMapping {
@@ -74,6 +77,12 @@ export interface PortMapBackend {
 	remove(attachment: NetworkAttachment, known: KnownPorts | undefined): void;
 	/** What the network has, whoever made it. */
 	list(network: string): readonly PortMapOwner[];
+}
+
+/** Whether a connection could be meant for either: at the same address, or one of them at all addresses. */
+export function portsOverlap(a: HostPort, b: HostPort): boolean {
+	if (a.family !== b.family || a.protocol !== b.protocol || a.hostPort !== b.hostPort) return false;
+	return a.hostAddress === undefined || b.hostAddress === undefined || sameAddress(a.hostAddress, b.hostAddress);
 }
 
 /** What is known of an attachment's port maps from a record, a configuration or a result. */

@@ -1,6 +1,8 @@
 import { attachmentPrefix, type NetworkAttachment } from "../cni/attachment-tag.ts";
-import { CniError, ErrorCode } from "../cni/error.ts";
+import { annotate, CniError, ErrorCode, messageOf } from "../cni/error.ts";
+import type { Log } from "../cni/log.ts";
 import type { Rollback } from "../cni/plugin.ts";
+import type { IpAddress } from "../ip/address.ts";
 import { readGeneration } from "../netlink/nftables/batch.ts";
 import {
 	collectRecords,
@@ -14,16 +16,26 @@ import {
 import { isSandboxGone } from "../state/sandbox-identity.ts";
 import { everyOne } from "./every-one.ts";
 import { isIptablesInUse } from "./iptables/in-use.ts";
+import { enableLocalhost, missingLocalhost } from "./localhost.ts";
 import { nftablesPortMap } from "./nftables-port-map.ts";
 import { isWithoutNftables, withNftables } from "./nftables-session.ts";
-import type { KnownPorts, PortHolder, PortMap, PortMapBackend } from "./port-map-backend.ts";
+import {
+	type KnownPorts,
+	type PortEntry,
+	type PortHolder,
+	type PortMap,
+	type PortMapBackend,
+	portEntries,
+} from "./port-map-backend.ts";
 import type { PortMapBackendName } from "./port-map-choice.ts";
 import { recordedPortMap, recordPortMap } from "./port-map-record.ts";
+import { referencePortMap } from "./reference-port-map.ts";
 
 export interface PortMapOptions {
 	readonly portMap: PortMap;
 	readonly backend: PortMapBackendName;
 	readonly rollback: Rollback;
+	readonly log: Log;
 }
 
 /**
@@ -32,20 +44,29 @@ export interface PortMapOptions {
  *
  * @throws CniError
  */
-export async function applyPortMap(owner: RecordOwner, { portMap, backend, rollback }: PortMapOptions): Promise<void> {
+export async function applyPortMap(
+	owner: RecordOwner,
+	{ portMap, backend, rollback, log }: PortMapOptions,
+): Promise<void> {
 	const backends = await backendsInUse(backend);
-	using _ = lockFirewall();
-	takeOver(backends.flatMap((each) => each.holders(portMap)));
-	const rules = recordPortMap(portMap, backend);
-	const previous = recordOf("portmap", owner);
-	if (previous !== undefined && JSON.stringify(previous.rules) !== JSON.stringify(rules)) {
-		// Before the record says otherwise: what it does not name, DEL would not find.
-		const known = recordedPortMap(previous)?.portMap;
-		everyOne(backends, (each) => each.remove(owner, known));
+	{
+		using _ = lockFirewall();
+		takeOver([...backends, referencePortMap].flatMap((each) => each.holders(portMap)));
+		const rules = recordPortMap(portMap, backend);
+		const previous = recordOf("portmap", owner);
+		if (previous !== undefined && JSON.stringify(previous.rules) !== JSON.stringify(rules)) {
+			// Before the record says otherwise: what it does not name, DEL would not find.
+			const known = recordedPortMap(previous)?.portMap;
+			everyOne(backends, (each) => each.remove(owner, known));
+		}
+		rollback.push("port mappings", () => removePortMap(owner, { told: portMap, log }));
+		writeRecord("portmap", { owner, rules });
+		await putPortMap(portMap, backend);
 	}
-	rollback.push("port mappings", async () => void (await removePortMap(owner, portMap)));
-	writeRecord("portmap", { owner, rules });
-	await putPortMap(portMap, backend);
+	for (const container of localhostTargets(portMap)) {
+		annotate("unable to enable route_localnet", () => enableLocalhost(container));
+	}
+	await forgetStale(portEntries(portMap), { log, because: "taken" });
 }
 
 /** The same without asking who holds the ports, and without a record: for what is on record. @throws CniError */
@@ -61,10 +82,11 @@ export async function putPortMap(portMap: PortMap, backend: PortMapBackendName):
 
 /** @throws CniError that names everything that is missing of what {@link applyPortMap} made */
 export async function verifyPortMap(portMap: PortMap, backend: PortMapBackendName): Promise<void> {
-	const [first, other] = backend === "iptables" ? [loadIptables, loadNftables] : [loadNftables, loadIptables];
-	const missing = (await first()).verify(portMap);
-	// The reference prefers the other backend, and containers that it started outlive a change of suite.
-	if (missing.length === 0 || isWhole(await other(), portMap)) return;
+	const missing = [
+		...(await missingInFirewall(portMap, backend)),
+		...localhostTargets(portMap).flatMap(missingLocalhost),
+	];
+	if (missing.length === 0) return;
 	const { network, containerId, ifName } = portMap.attachment;
 	throw new CniError(
 		ErrorCode.internal,
@@ -73,20 +95,30 @@ export async function verifyPortMap(portMap: PortMap, backend: PortMapBackendNam
 	);
 }
 
+/** Whether the firewall has all of it. @throws CniError when it cannot be read */
+export async function isPortMapThere(portMap: PortMap, backend: PortMapBackendName): Promise<boolean> {
+	return (await missingInFirewall(portMap, backend)).length === 0;
+}
+
 /**
  * Removes the attachment's port maps from both backends, whoever made them and whether or not anything is there.
  *
  * @param told what the configuration and the result say of them, where there are such
- * @returns what was known of them
  * @throws CniError: the first, after everything was tried
  */
-export async function removePortMap(attachment: NetworkAttachment, told?: KnownPorts): Promise<KnownPorts | undefined> {
+export async function removePortMap(
+	attachment: NetworkAttachment,
+	{ told, log }: { told: KnownPorts; log: Log },
+): Promise<void> {
 	const backends = await backendsInUse();
-	using _ = lockFirewall();
-	const known = knownOf(attachment, told);
-	everyOne(backends, (backend) => backend.remove(attachment, known));
-	removeRecord("portmap", attachmentPrefix(attachment));
-	return known;
+	let known: KnownPorts | undefined;
+	{
+		using _ = lockFirewall();
+		known = knownOf(attachment, told);
+		everyOne([...backends, referencePortMap], (backend) => backend.remove(attachment, known));
+		removeRecord("portmap", attachmentPrefix(attachment));
+	}
+	await forgetStale(portEntries(known ?? told), { log, because: "gone" });
 }
 
 /**
@@ -122,6 +154,14 @@ export async function probePortMap(backend: PortMapBackendName): Promise<void> {
 	saveNat(4);
 }
 
+async function missingInFirewall(portMap: PortMap, backend: PortMapBackendName): Promise<readonly string[]> {
+	const [first, other] = backend === "iptables" ? [loadIptables, loadNftables] : [loadNftables, loadIptables];
+	const missing = (await first()).verify(portMap);
+	if (missing.length === 0) return missing;
+	// The reference prefers the other backend, and containers that it started outlive a change of suite.
+	return isWhole(await other(), portMap) || isWhole(referencePortMap, portMap) ? [] : missing;
+}
+
 /** Those in which something may be, and the wanted one. */
 async function backendsInUse(wanted?: PortMapBackendName): Promise<readonly PortMapBackend[]> {
 	return wanted === "iptables" || isIptablesInUse() ? [nftablesPortMap, await loadIptables()] : [nftablesPortMap];
@@ -134,6 +174,27 @@ async function loadNftables(): Promise<PortMapBackend> {
 /** Loaded only where something of iptables may be: most hosts never need it. */
 async function loadIptables(): Promise<PortMapBackend> {
 	return (await import("./iptables-port-map.ts")).iptablesPortMap;
+}
+
+/** The container's addresses that the host's localhost is to reach. */
+function localhostTargets(portMap: PortMap): readonly IpAddress[] {
+	const targets = portEntries(portMap).filter(({ family }) => portMap.snat && family === 4);
+	return targets.slice(0, 1).map(({ target }) => target);
+}
+
+/** Without this, packets may go astray for a while; that is no reason to fail. */
+async function forgetStale(
+	ports: readonly PortEntry[],
+	{ log, because }: { log: Log; because: "taken" | "gone" },
+): Promise<void> {
+	if (!ports.some(({ protocol }) => protocol !== "tcp")) return;
+	try {
+		const { forgetConnectionsOf, forgetConnectionsTo } = await import("./stale-connections.ts");
+		if (because === "taken") forgetConnectionsTo(ports);
+		else forgetConnectionsOf(ports);
+	} catch (thrown) {
+		log.warn(`Cannot forget tracked connections to mapped ports: ${messageOf(thrown)}`);
+	}
 }
 
 function takeOver(holders: readonly PortHolder[]): void {
@@ -158,18 +219,17 @@ function refusal({ port, description }: PortHolder, attachment: NetworkAttachmen
  * The record says everything. Where none is, nothing was made, or somebody removed it: then what the call was told is
  * looked at, and without any record of anybody, everything.
  */
-function knownOf(attachment: NetworkAttachment, told: KnownPorts | undefined): KnownPorts | undefined {
+function knownOf(attachment: NetworkAttachment, told: KnownPorts): KnownPorts | undefined {
 	const record = recordOf("portmap", attachment);
 	const recorded = record === undefined ? undefined : recordedPortMap(record)?.portMap;
-	if (recorded === undefined) return keepsRecords("portmap") ? (told ?? { mappings: [], addresses: [] }) : undefined;
-	if (told === undefined) return recorded;
+	if (recorded === undefined) return keepsRecords("portmap") ? told : undefined;
 	return {
 		mappings: [...recorded.mappings, ...told.mappings],
 		addresses: [...recorded.addresses, ...told.addresses],
 	};
 }
 
-function isWhole(backend: PortMapBackend, portMap: PortMap): boolean {
+function isWhole(backend: Pick<PortMapBackend, "verify">, portMap: PortMap): boolean {
 	try {
 		return backend.verify(portMap).length === 0;
 	} catch {

@@ -52,6 +52,7 @@ const words: Readonly<Record<number, string>> = {
 	28: "no space left on device",
 	30: "read-only file system",
 	31: "too many links",
+	32: "broken pipe",
 	34: "numerical result out of range",
 	36: "file name too long",
 	38: "function not implemented",

@@ -4,32 +4,44 @@
  *
  * Structures are written by the callers, little-endian: Bun has no big-endian build.
  */
-import { dlopen, ptr, read } from "bun:ffi";
+import { dlopen, read as memory, ptr } from "bun:ffi";
 import { Errno, errnoOf, SystemError } from "./errno.ts";
 
 const { symbols: c } = dlopen("libc.so.6", {
 	__errno_location: { args: [], returns: "ptr" },
 	_exit: { args: ["i32"], returns: "void" },
+	access: { args: ["ptr", "i32"], returns: "i32" },
 	bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
 	close: { args: ["i32"], returns: "i32" },
 	connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
 	flock: { args: ["i32", "i32"], returns: "i32" },
 	fstatfs: { args: ["i32", "ptr"], returns: "i32" },
+	ftruncate: { args: ["i32", "i64"], returns: "i32" },
+	getdents64: { args: ["i32", "ptr", "u64"], returns: "i64" },
 	getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+	link: { args: ["ptr", "ptr"], returns: "i32" },
+	mkdir: { args: ["ptr", "u32"], returns: "i32" },
 	open: { args: ["ptr", "i32", "u32"], returns: "i32" },
+	pwrite: { args: ["i32", "ptr", "u64", "i64"], returns: "i64" },
+	read: { args: ["i32", "ptr", "u64"], returns: "i64" },
 	recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
+	rename: { args: ["ptr", "ptr"], returns: "i32" },
 	sendmsg: { args: ["i32", "ptr", "i32"], returns: "i64" },
 	sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
 	setns: { args: ["i32", "i32"], returns: "i32" },
 	setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
 	socket: { args: ["i32", "i32", "i32"], returns: "i32" },
 	socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
+	statx: { args: ["i32", "ptr", "i32", "u32", "ptr"], returns: "i32" },
+	unlink: { args: ["ptr"], returns: "i32" },
+	utimensat: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
+	write: { args: ["i32", "ptr", "u64"], returns: "i64" },
 });
 
 /** errno of the call just made on this thread. */
 function lastErrno(): number {
 	const location = c.__errno_location();
-	return location === null ? Errno.EIO : read.i32(location, 0);
+	return location === null ? Errno.EIO : memory.i32(location, 0);
 }
 
 function checked(attempt: string, returned: number | bigint): number {
@@ -48,14 +60,22 @@ function uninterrupted(call: () => number): number {
 	}
 }
 
+const utf8 = new TextEncoder();
+
+/** @throws SystemError EINVAL for a text that C would cut off */
 function cString(text: string): Uint8Array {
-	return new TextEncoder().encode(`${text}\0`);
+	if (text.includes("\0")) throw new SystemError(`use ${JSON.stringify(text)} as a path`, Errno.EINVAL);
+	return utf8.encode(`${text}\0`);
 }
 
 export const O_RDONLY = 0;
+export const O_WRONLY = 1;
+export const O_RDWR = 2;
 export const O_CREAT = 0o100;
+export const O_EXCL = 0o200;
+export const O_APPEND = 0o2000;
 export const O_NONBLOCK = 0o4000;
-export const O_CLOEXEC = 0o2000000;
+const O_CLOEXEC = 0o2000000;
 
 export function open(path: string, { flags, mode = 0 }: { flags: number; mode?: number }): number {
 	return uninterrupted(() => checked(`open "${path}"`, c.open(cString(path), flags | O_CLOEXEC, mode)));
@@ -64,6 +84,94 @@ export function open(path: string, { flags, mode = 0 }: { flags: number; mode?: 
 /** Never throws: there is nothing a caller could do, and the descriptor is gone in any case. close(2). */
 export function close(fd: number): void {
 	c.close(fd);
+}
+
+/** Reads into `buffer`; 0 at the end of the file. read(2) */
+export function read(fd: number, buffer: Uint8Array): number {
+	return uninterrupted(() => checked("read", c.read(fd, buffer, buffer.byteLength)));
+}
+
+/** Writes what it can of `data`; returns how much that was. write(2) */
+export function write(fd: number, data: Uint8Array): number {
+	return uninterrupted(() => checked("write", c.write(fd, data, data.byteLength)));
+}
+
+/** As {@link write}, at a place in the file. pwrite(2) */
+export function pwrite(fd: number, { data, offset }: { data: Uint8Array; offset: number }): number {
+	return uninterrupted(() => checked("pwrite", c.pwrite(fd, data, data.byteLength, offset)));
+}
+
+export function ftruncate(fd: number, length: number): void {
+	uninterrupted(() => checked("ftruncate", c.ftruncate(fd, length)));
+}
+
+export function link(from: string, to: string): void {
+	checked(`link "${from}" to "${to}"`, c.link(cString(from), cString(to)));
+}
+
+export function rename(from: string, to: string): void {
+	checked(`rename "${from}" to "${to}"`, c.rename(cString(from), cString(to)));
+}
+
+export function unlink(path: string): void {
+	checked(`unlink "${path}"`, c.unlink(cString(path)));
+}
+
+export function mkdir(path: string, mode: number): void {
+	checked(`mkdir "${path}"`, c.mkdir(cString(path), mode));
+}
+
+export const W_OK = 2;
+export const X_OK = 1;
+
+/** Whether this process may do that with the file; for root, also whether the file system can be written to. access(2) */
+export function access(path: string, mode: number): void {
+	checked(`access "${path}"`, c.access(cString(path), mode));
+}
+
+const AT_FDCWD = -100;
+const STATX_BASIC_STATS = 0x7ff;
+
+export interface FileStatus {
+	/** Device and inode, which together name the file. */
+	readonly identity: string;
+	readonly inode: bigint;
+	/** Kind and permissions, as S_IFMT and the rest of `st_mode` say. */
+	readonly mode: number;
+	/** Bytes. */
+	readonly size: number;
+	/** Of the last change of the content, since the epoch. */
+	readonly mtimeNs: bigint;
+}
+
+/** Follows symbolic links. statx(2), the layout of which is the same on every architecture. */
+export function stat(path: string): FileStatus {
+	const bytes = new Uint8Array(256);
+	checked(`stat "${path}"`, c.statx(AT_FDCWD, cString(path), 0, STATX_BASIC_STATS, bytes));
+	const view = new DataView(bytes.buffer);
+	const inode = view.getBigUint64(32, true);
+	return {
+		identity: `${view.getUint32(136, true)}:${view.getUint32(140, true)}:${inode}`,
+		inode,
+		mode: view.getUint16(28, true),
+		size: Number(view.getBigUint64(40, true)),
+		mtimeNs: view.getBigInt64(112, true) * 1_000_000_000n + BigInt(view.getUint32(120, true)),
+	};
+}
+
+/** Sets the times of last access and change, in nanoseconds since the epoch. utimensat(2) */
+export function utimes(path: string, { atimeNs, mtimeNs }: { atimeNs: bigint; mtimeNs: bigint }): void {
+	const second = 1_000_000_000n;
+	const times = new BigInt64Array([atimeNs / second, atimeNs % second, mtimeNs / second, mtimeNs % second]);
+	checked(`utimes "${path}"`, c.utimensat(AT_FDCWD, cString(path), times, 0));
+}
+
+/**
+ * Fills `buffer` with the next entries of an open directory, `struct linux_dirent64` one behind the other; returns their
+ * bytes, 0 at the end. getdents64(2)
+ */
+export function getdents(fd: number, buffer: Uint8Array): number {
+	return checked("getdents64", c.getdents64(fd, buffer, buffer.byteLength));
 }
 
 export const LOCK_EX = 2;

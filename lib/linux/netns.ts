@@ -1,5 +1,5 @@
-import { statSync } from "node:fs";
 import { Errno, errnoOf, SystemError } from "./errno.ts";
+import { stat } from "./files.ts";
 import { CLONE_NEWNET, close, fileSystemMagic, O_NONBLOCK, O_RDONLY, open, setns } from "./libc.ts";
 
 /** A network namespace held open by a descriptor. */
@@ -52,9 +52,9 @@ export function openNamespace(path: string): NetworkNamespace {
  * missing or empty path). @throws SystemError when the own namespace cannot be read
  */
 export function isOwnNamespace(path: string): boolean | undefined {
-	const own = statSync("/proc/self/ns/net", { bigint: true });
-	const other = path === "" ? undefined : tryStat(path);
-	return other === undefined ? undefined : own.ino === other.ino && own.dev === other.dev;
+	const own = stat("/proc/self/ns/net").identity;
+	const other = path === "" ? undefined : identityOf(path);
+	return other === undefined ? undefined : own === other;
 }
 
 function openPath(path: string): number {
@@ -97,9 +97,9 @@ function enter({ path, fd }: { path: string; fd: number }): void {
 	}
 }
 
-function tryStat(path: string): { ino: bigint; dev: bigint } | undefined {
+function identityOf(path: string): string | undefined {
 	try {
-		return statSync(path, { bigint: true });
+		return stat(path).identity;
 	} catch {
 		return undefined;
 	}

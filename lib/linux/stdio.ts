@@ -1,41 +1,33 @@
-import { readSync, writeSync } from "node:fs";
+import { Errno, errnoOf } from "./errno.ts";
+import { readAll, writeAll } from "./files.ts";
+import { read, write } from "./libc.ts";
 import { sleep } from "./sleep.ts";
 
 /**
  * All of stdin. `process.stdin` and `process.stdout` would cost 10 ms at start.
  *
- * @throws an error of node:fs
+ * @throws SystemError
  */
 export function readStdin(): Uint8Array {
-	const chunks: Uint8Array[] = [];
-	for (;;) {
-		const chunk = new Uint8Array(16 * 1024);
-		const length = retry(() => readSync(0, chunk));
-		if (length === 0) return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
-		chunks.push(chunk.subarray(0, length));
-	}
+	return readAll(0, (fd, buffer) => retry(() => read(fd, buffer)));
 }
 
-/** @throws an error of node:fs */
+/** @throws SystemError */
 export function writeStdout(text: string): void {
-	writeAll(1, text);
+	writeAll(1, text, patientWrite);
 }
 
 /** Never throws: a warning that nobody can read must not keep a rollback or a DEL from its next step. */
 export function writeStderr(text: string): void {
 	try {
-		writeAll(2, text);
+		writeAll(2, text, patientWrite);
 	} catch {
 		// There is nobody left to tell.
 	}
 }
 
-function writeAll(fd: number, text: string): void {
-	let rest: Uint8Array = new TextEncoder().encode(text);
-	while (rest.byteLength > 0) {
-		const written = retry(() => writeSync(fd, rest));
-		rest = rest.subarray(written);
-	}
+function patientWrite(fd: number, data: Uint8Array): number {
+	return retry(() => write(fd, data));
 }
 
 /** A runtime may hand over pipes in non-blocking mode. */
@@ -44,7 +36,7 @@ function retry(call: () => number): number {
 		try {
 			return call();
 		} catch (thrown) {
-			if ((thrown as { code?: string }).code !== "EAGAIN") throw thrown;
+			if (errnoOf(thrown) !== Errno.EAGAIN) throw thrown;
 			sleep(1);
 		}
 	}

@@ -1,4 +1,5 @@
-import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+import { readText, withFile, writeAll } from "./files.ts";
+import { O_RDWR } from "./libc.ts";
 
 /**
  * A kernel parameter by its path below /proc/sys, with slashes: `net/ipv4/conf/eth0/arp_notify`. Parameters below
@@ -6,20 +7,15 @@ import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
  */
 export type SysctlPath = string;
 
-/** The parameter's value without white space around it. @throws an error of node:fs */
+/** The parameter's value without white space around it. @throws SystemError */
 export function readSysctl(path: SysctlPath): string {
-	return readFileSync(`/proc/sys/${path}`, "utf8").trim();
+	return readText(`/proc/sys/${path}`).trim();
 }
 
-/** @throws an error of node:fs */
+/** @throws SystemError */
 export function writeSysctl(path: SysctlPath, value: string): void {
 	// Opened without O_CREAT and O_TRUNC: /proc refuses to create, and then says ENOENT.
-	const fd = openSync(`/proc/sys/${path}`, "r+");
-	try {
-		writeSync(fd, value);
-	} finally {
-		closeSync(fd);
-	}
+	withFile(`/proc/sys/${path}`, { flags: O_RDWR }, (fd) => writeAll(fd, value));
 }
 
 /** Writes the value unless it is there already, so that the file's time does not change for nothing. */

@@ -1,9 +1,18 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { attachmentPrefix, type NetworkAttachment, networkPrefix } from "../cni/attachment-tag.ts";
 import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
 import { any, decodeDocument, object, required, SchemaError, string } from "../cni/schema.ts";
 import { Errno, errnoOf } from "../linux/errno.ts";
 import { type FileLock, lockFile } from "../linux/file-lock.ts";
+import {
+	isDirectory,
+	listDirectory,
+	makeDirectories,
+	readText,
+	rename,
+	stat,
+	unlink,
+	writeFile,
+} from "../linux/files.ts";
 import { identifySandbox, type SandboxIdentity } from "./sandbox-identity.ts";
 
 /**
@@ -14,6 +23,7 @@ import { identifySandbox, type SandboxIdentity } from "./sandbox-identity.ts";
  *         4026531833/                      the host's network namespace, by its inode: rules are of one namespace, and a
  *                                          machine may have several that play the host (tests, nested runtimes)
  *             lock                         flock(2): see lockFirewall
+ *             chains.lock                  flock(2): see lockChains
  *             portmap/                     one folder for each kind
  *                 <hash>-<hash>            one file for each attachment, named by what its tag in the kernel begins with
  *                 <hash>-<hash>.new        the same while it is being written; of no meaning to readers
@@ -21,7 +31,7 @@ import { identifySandbox, type SandboxIdentity } from "./sandbox-identity.ts";
  * A file is a JSON object: whose rules they are, the container's namespace, and what that kind needs to apply again.
  *
  *     {"network":"app","containerId":"c1","ifName":"eth0",
- *      "sandbox":{"path":"/run/netns/c1","namespace":"4:4026532177"},"rules":{…}}
+ *      "sandbox":{"path":"/run/netns/c1","namespace":"0:4:4026532177"},"rules":{…}}
  *
  * It is renamed into place before the rules are applied, and removed after they are gone: a killed process leaves at
  * most a file too many, which DEL and GC take. /run is a tmpfs, which ends with the kernel that held the rules.
@@ -69,11 +79,23 @@ export function readRecord(kind: RecordKind, name: string): FirewallRecord | und
 	if (!/^[0-9a-f]{16}-[0-9a-f]{16}$/.test(name)) return undefined;
 	let text: string;
 	try {
-		text = readFileSync(pathOf(kind, name), "utf8");
+		text = readText(pathOf(kind, name));
 	} catch {
 		return undefined;
 	}
 	return parseRecord(text);
+}
+
+/** What is kept of the first attachment that is the one; it reads all of them. */
+export function findRecord(
+	kind: RecordKind,
+	isIt: (attachment: NetworkAttachment) => boolean,
+): FirewallRecord | undefined {
+	for (const name of listRecords(kind)) {
+		const record = readRecord(kind, name);
+		if (record !== undefined && isIt(record.attachment)) return record;
+	}
+	return undefined;
 }
 
 /** What is kept of the attachment. */
@@ -81,18 +103,22 @@ export function recordOf(kind: RecordKind, attachment: NetworkAttachment): Firew
 	return readRecord(kind, attachmentPrefix(attachment));
 }
 
-/** Removes what is kept under the name; nothing there is success. @throws an error of node:fs */
+/** Removes what is kept under the name; nothing there is success. @throws SystemError */
 export function removeRecord(kind: RecordKind, name: string): void {
 	const path = pathOf(kind, name);
-	for (const file of [path, `${path}${temporary}`]) rmSync(file, { force: true });
+	for (const file of [path, `${path}${temporary}`]) {
+		ifPresent(() => unlink(file));
+	}
 }
 
 /** The names of all that is kept of a kind, half-written ones too: {@link attachmentPrefix} of each attachment. */
 export function listRecords(kind: RecordKind): readonly string[] {
-	return Array.from(new Set(entries(kind)?.map((name) => name.replace(/\.new$/, ""))));
+	return Array.from(
+		new Set(ifPresent(() => listDirectory(`${directoryOf()}/${kind}`))?.map((name) => name.replace(/\.new$/, ""))),
+	);
 }
 
-/** Removes what is kept of the network's attachments that are not among the valid ones. @throws an error of node:fs */
+/** Removes what is kept of the network's attachments that are not among the valid ones. @throws SystemError */
 export function collectRecords(
 	kind: RecordKind,
 	{ network, valid }: { network: string; valid: readonly Omit<NetworkAttachment, "network">[] },
@@ -105,7 +131,7 @@ export function collectRecords(
 
 /** Whether anything of the kind was ever kept here. If not, that there is no record says nothing about the kernel. */
 export function keepsRecords(kind: RecordKind): boolean {
-	return statSync(`${directoryOf()}/${kind}`, { throwIfNoEntry: false }) !== undefined;
+	return isDirectory(`${directoryOf()}/${kind}`);
 }
 
 /**
@@ -116,7 +142,21 @@ export function keepsRecords(kind: RecordKind): boolean {
  * @throws CniError code 5
  */
 export function lockFirewall(): FileLock {
-	const path = `${directoryOf()}/lock`;
+	return lockNamed("lock");
+}
+
+/**
+ * Serialises those who add to chains of iptables that all containers share: what has to be added depends on what is
+ * there, and two that look at once would both add it. It guards no file either, and may be taken under the other lock.
+ *
+ * @throws CniError code 5
+ */
+export function lockChains(): FileLock {
+	return lockNamed("chains.lock");
+}
+
+function lockNamed(name: string): FileLock {
+	const path = `${directoryOf()}/${name}`;
 	try {
 		return inDirectory(directoryOf(), () => lockFile(path));
 	} catch (thrown) {
@@ -134,12 +174,13 @@ function pathOf(kind: RecordKind, name: string): string {
 }
 
 function directoryOf(): string {
-	return `${root}/${statSync("/proc/thread-self/ns/net", { bigint: true }).ino}`;
+	return `${root}/${stat("/proc/thread-self/ns/net").inode}`;
 }
 
-function entries(kind: RecordKind): readonly string[] | undefined {
+/** Runs the action; that something is not there is no error, but undefined. */
+function ifPresent<T>(action: () => T): T | undefined {
 	try {
-		return readdirSync(`${directoryOf()}/${kind}`);
+		return action();
 	} catch (thrown) {
 		if (errnoOf(thrown) === Errno.ENOENT) return undefined;
 		throw thrown;
@@ -147,8 +188,8 @@ function entries(kind: RecordKind): readonly string[] | undefined {
 }
 
 function replaceFile(path: string, text: string): void {
-	inDirectory(path.slice(0, path.lastIndexOf("/")), () => writeFileSync(`${path}${temporary}`, text, { mode: 0o600 }));
-	renameSync(`${path}${temporary}`, path);
+	inDirectory(path.slice(0, path.lastIndexOf("/")), () => writeFile(`${path}${temporary}`, text));
+	rename(`${path}${temporary}`, path);
 }
 
 /** Makes the folder only when it turns out to be missing: it is there in all calls but the first. */
@@ -158,7 +199,7 @@ function inDirectory<T>(directory: string, action: () => T): T {
 	} catch (thrown) {
 		if (errnoOf(thrown) !== Errno.ENOENT) throw thrown;
 	}
-	mkdirSync(directory, { recursive: true, mode: 0o700 });
+	makeDirectories(directory);
 	return action();
 }
 

@@ -1,10 +1,10 @@
-import { statSync } from "node:fs";
 import { Errno, errnoOf } from "../linux/errno.ts";
+import { stat } from "../linux/files.ts";
 
 /** Which network namespace a path led to at some time: enough to tell later that it is surely gone. */
 export interface SandboxIdentity {
 	readonly path: string;
-	/** `<device>:<inode>` of the namespace; empty when the path led nowhere. */
+	/** Device and inode of the namespace; empty when the path led nowhere. */
 	readonly namespace: string;
 }
 
@@ -24,11 +24,10 @@ export function isSandboxGone({ path, namespace }: SandboxIdentity): boolean {
 	return typeof now === "string" ? now !== namespace : now === Errno.ENOENT || now === Errno.ENOTDIR;
 }
 
-/** `<device>:<inode>`, or the errno. */
+/** Device and inode, or the errno. */
 function tryStat(path: string): string | number {
 	try {
-		const { dev, ino } = statSync(path, { bigint: true });
-		return `${dev}:${ino}`;
+		return stat(path).identity;
 	} catch (thrown) {
 		return errnoOf(thrown);
 	}

@@ -269,7 +269,10 @@ describe("stdin, stdout and stderr that are not what they should be", () => {
 
 	test("stdin is a directory", () => {
 		const error = JSON.parse(shell("</tmp").stdout);
-		expect(error).toMatchObject({ code: 5, msg: expect.stringMatching(/^error reading from stdin: EISDIR/) });
+		expect(error).toMatchObject({
+			code: 5,
+			msg: expect.stringMatching(/^error reading from stdin: read: is a directory/),
+		});
 	});
 
 	test.each([
@@ -295,14 +298,16 @@ describe("stdin, stdout and stderr that are not what they should be", () => {
 	});
 
 	test.each([
-		["is full", "/dev/full", "ENOSPC"],
-		["is a directory", "/tmp", "EISDIR"],
-		["is a FIFO that nobody reads", "FIFO", "ENXIO"],
+		["is full", "/dev/full", "no space left on device"],
+		["is a directory", "/tmp", "is a directory"],
+		["is a FIFO that nobody reads", "FIFO", "no such device or address"],
 	])("the log %s: the command succeeds, and says so", (_, given, reason) => {
 		const path = given === "FIFO" ? join(world.directory, "log-fifo") : given;
 		if (given === "FIFO") attemptIn(world.host, ["mkfifo", path]);
 		const { exitCode, stderr } = run({ command: "DEL", netns: undefined, env: { CNI_SUITE_LOG: path } });
-		expect([exitCode, stderr]).toEqual([0, expect.stringContaining(`Cannot write the log "${path}": ${reason}`)]);
+		expect(exitCode).toBe(0);
+		expect(stderr).toContain(`Cannot write the log "${path}": `);
+		expect(stderr).toContain(reason);
 	});
 
 	test("stderr is full: a warning that cannot be written keeps no DEL from its work", () => {

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import type { Family } from "../../ip/address.ts";
+import { readText } from "../../linux/files.ts";
 import { hasTable } from "../../netlink/nftables/table.ts";
 import { withNftables } from "../nftables-session.ts";
 import type { IptablesTable } from "./program.ts";
@@ -22,7 +22,7 @@ export function isIptablesInUse(): boolean {
 /** Whether iptables-legacy has the table in the namespace; it gets one when somebody first looks into it. */
 export function isLegacyInUse(family: Family, table: IptablesTable = "nat"): boolean {
 	try {
-		const names = readFileSync(`/proc/thread-self/net/${family === 4 ? "ip" : "ip6"}_tables_names`, "latin1");
+		const names = readText(`/proc/thread-self/net/${family === 4 ? "ip" : "ip6"}_tables_names`);
 		return names.split("\n").includes(table);
 	} catch {
 		// The kernel module is not loaded.

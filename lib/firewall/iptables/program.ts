@@ -13,8 +13,11 @@ export function defaultKind(family: Family): Kind | undefined {
 	return path === undefined ? undefined : kindOf(path);
 }
 
-/** The tables in which the suite has rules, and the key of a configuration that does without. */
-const alternatives = { nat: "ipMasqBackend", filter: "backend" } as const;
+/** The tables in which the suite has rules, and the keys of configurations that can do without. */
+const alternatives = {
+	nat: '"ipMasqBackend" of bridge, "backend" of portmap',
+	filter: '"backend" of firewall',
+} as const;
 export type IptablesTable = keyof typeof alternatives;
 
 interface Rules {
@@ -52,6 +55,26 @@ export function restoreTable(lines: readonly string[], rules: Rules): void {
 	runProgram(locate(rules, "restore"), ["--noflush", "-w"], { input, help: helpFor(table) });
 }
 
+/** `iptables -t nat -C CHAIN WORDS…`: whether iptables finds the rule; false also where it cannot be asked. */
+export function hasRule({
+	chain,
+	words,
+	family,
+}: {
+	chain: string;
+	words: readonly string[];
+	family: Family;
+}): boolean {
+	const program = findProgram(family === 4 ? "iptables" : "ip6tables");
+	if (program === undefined) return false;
+	try {
+		runProgram(program, ["-w", "-t", "nat", "-C", chain, ...words], { help: helpFor("nat") });
+		return true;
+	} catch {
+		return false;
+	}
+}
+
 /** @throws CniError when the host lacks the program that changes such rules */
 export function requireProgram(rules: Rules): void {
 	locate(rules, "restore");
@@ -78,7 +101,7 @@ function locate({ table, family, kind }: Rules, verb: "save" | "restore"): strin
 	}
 	const name = nameOf(family, kind === undefined ? verb : `${kind}-${verb}`);
 	throw new CniError(ErrorCode.internal, `failed to locate iptables: "${name}": executable file not found`, {
-		details: `Install iptables, or set "${alternatives[table]}": "nftables"`,
+		details: `Install iptables, or choose nftables: ${alternatives[table]}`,
 	});
 }
 

@@ -17,8 +17,8 @@ import {
 	type HostPort,
 	type PortEntry,
 	type PortMap,
-	type Protocol,
 	portEntries,
+	protocolNumbers,
 	protocols,
 } from "../port-map-backend.ts";
 import {
@@ -112,8 +112,6 @@ export function describeElement({ set: { set }, key }: ElementName): string {
 export function isOwnedBy({ comment }: SetElement, attachment: NetworkAttachment): boolean {
 	return comment?.startsWith(attachmentPrefix(attachment)) ?? false;
 }
-
-const protocolNumbers: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
 function portElement({ attachment, conditions }: PortMap, entry: PortEntry): PlacedElement {
 	const conditional = conditions[entry.family].length > 0;

@@ -1,5 +1,5 @@
-import { appendFileSync, renameSync } from "node:fs";
 import { formatAddress, type IpAddress, parseAddress } from "../../ip/address.ts";
+import { appendFile, rename } from "../../linux/files.ts";
 import { inDirectoryOf, readText, removeFile, writeBeside } from "./files.ts";
 import type { Layout } from "./layout.ts";
 
@@ -30,8 +30,8 @@ export function addCooling(
 	const oldest = Number.parseInt(current, 10);
 	const rotates = first.releasedAt - oldest >= cooldownMs;
 	const rested = rotates ? restedIn(readText(layout.coolingPrevious) ?? "", current) : [];
-	if (rotates) renameSync(layout.cooling, layout.coolingPrevious);
-	inDirectoryOf(layout.cooling, () => appendFileSync(layout.cooling, formatLog(entries), { mode: 0o600 }));
+	if (rotates) rename(layout.cooling, layout.coolingPrevious);
+	inDirectoryOf(layout.cooling, () => appendFile(layout.cooling, formatLog(entries)));
 	return rested;
 }
 

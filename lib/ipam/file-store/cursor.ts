@@ -1,7 +1,7 @@
-import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { formatAddress, type IpAddress, parseAddress } from "../../ip/address.ts";
-import { Errno } from "../../linux/errno.ts";
-import { readText, unless } from "./files.ts";
+import { updateFile, writeAll } from "../../linux/files.ts";
+import { ftruncate } from "../../linux/libc.ts";
+import { readText } from "./files.ts";
 
 /** The address that the set gave last; undefined when none is known, or the file cannot be read. */
 export function readCursor(directory: string, setIndex: number): IpAddress | undefined {
@@ -14,13 +14,11 @@ export function readCursor(directory: string, setIndex: number): IpAddress | und
 
 /** In place: the file is never empty, and the directory keeps its modification time. */
 export function writeCursor(directory: string, { setIndex, address }: { setIndex: number; address: IpAddress }): void {
-	const path = cursorPath(directory, setIndex);
-	const fd = unless([Errno.ENOENT], () => openSync(path, "r+")) ?? openSync(path, "w", 0o600);
-	try {
-		ftruncateSync(fd, writeSync(fd, formatAddress(address), 0));
-	} finally {
-		closeSync(fd);
-	}
+	updateFile(cursorPath(directory, setIndex), (fd) => {
+		const text = formatAddress(address);
+		writeAll(fd, text);
+		ftruncate(fd, text.length);
+	});
 }
 
 function cursorPath(directory: string, setIndex: number): string {

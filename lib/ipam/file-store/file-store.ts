@@ -1,7 +1,7 @@
-import { mkdirSync } from "node:fs";
 import type { Attachment } from "../../cni/plugin.ts";
 import { formatAddress, type IpAddress, sameAddress } from "../../ip/address.ts";
 import { Errno, errnoOf } from "../../linux/errno.ts";
+import { makeDirectories } from "../../linux/files.ts";
 import { rangeOf } from "../range-set.ts";
 import type { IpamStore, Reservation, ReserveOutcome, Wish } from "../store.ts";
 import { countTaken } from "./count-taken.ts";
@@ -138,7 +138,7 @@ function lockCreating({ directory, lock: path }: Layout, lock: FileStoreOptions[
 		return lock(path);
 	} catch (thrown) {
 		if (errnoOf(thrown) !== Errno.ENOENT) throw thrown;
-		mkdirSync(directory, { recursive: true, mode: 0o755 });
+		makeDirectories(directory);
 		return lock(path);
 	}
 }

@@ -1,20 +1,20 @@
-import { mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { Errno, errnoOf } from "../../linux/errno.ts";
+import * as files from "../../linux/files.ts";
 
 /** The text of a file, or undefined when there is none: ENOENT, or a directory of that name. */
 export function readText(path: string): string | undefined {
-	return unless([Errno.ENOENT, Errno.ENOTDIR, Errno.EISDIR], () => readFileSync(path, "utf8"));
+	return unless([Errno.ENOENT, Errno.ENOTDIR, Errno.EISDIR], () => files.readText(path));
 }
 
 /** The names in a directory, none when there is no such directory. */
 export function namesIn(directory: string): readonly string[] {
-	return unless([Errno.ENOENT], () => readdirSync(directory)) ?? [];
+	return unless([Errno.ENOENT], () => files.listDirectory(directory)) ?? [];
 }
 
 /** Whether there was a file to remove. */
 export function removeFile(path: string): boolean {
 	const remove = () => {
-		unlinkSync(path);
+		files.unlink(path);
 		return true;
 	};
 	return unless([Errno.ENOENT], remove) ?? false;
@@ -22,7 +22,7 @@ export function removeFile(path: string): boolean {
 
 /** Writes in place, mode 0600, and makes the directory where it is missing. */
 export function writeBeside(path: string, data: string | Uint8Array): void {
-	inDirectoryOf(path, () => writeFileSync(path, data, { mode: 0o600 }));
+	inDirectoryOf(path, () => files.writeFile(path, data));
 }
 
 /** Runs `action`, once more after making the directory of `path` when that was missing: one system call on the way. */
@@ -31,7 +31,7 @@ export function inDirectoryOf<T>(path: string, action: () => T): T {
 		return action();
 	} catch (thrown) {
 		if (errnoOf(thrown) !== Errno.ENOENT) throw thrown;
-		mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o755 });
+		files.makeDirectories(path.slice(0, path.lastIndexOf("/")));
 		return action();
 	}
 }

@@ -1,4 +1,4 @@
-import { statSync, utimesSync } from "node:fs";
+import { stat, utimes } from "../../linux/files.ts";
 import { readText, writeBeside } from "./files.ts";
 import type { Layout } from "./layout.ts";
 
@@ -30,14 +30,15 @@ export function openStamp({ directory, stamp }: Layout): Stamp {
 	// Without /proc, one that no stamp has.
 	const boot = readText("/proc/sys/kernel/random/boot_id")?.trim() ?? `unknown-${Math.random()}`;
 	const describe = () => {
-		const { ino, mtimeNs } = statSync(directory, { bigint: true });
-		return `${formatVersion} ${boot} ${ino} ${mtimeNs}\n`;
+		const { inode, mtimeNs } = stat(directory);
+		return `${formatVersion} ${boot} ${inode} ${mtimeNs}\n`;
 	};
 	return {
 		fits: () => readText(stamp) === describe(),
 		renew() {
-			const now = Date.now() / 1000;
-			utimesSync(directory, now, now - 10 - Math.random() * 10);
+			const now = Date.now() * 1000;
+			const past = now - 1e7 - Math.floor(Math.random() * 1e7);
+			utimes(directory, { atimeNs: BigInt(now) * 1000n, mtimeNs: BigInt(past) * 1000n });
 			writeBeside(stamp, describe());
 		},
 	};

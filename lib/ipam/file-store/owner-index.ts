@@ -1,6 +1,6 @@
-import { appendFileSync } from "node:fs";
 import type { Attachment } from "../../cni/plugin.ts";
 import { type IpAddress, parseAddress } from "../../ip/address.ts";
+import { appendFile } from "../../linux/files.ts";
 import { inDirectoryOf, namesIn, readText, removeFile, writeBeside } from "./files.ts";
 import type { ScannedReservation } from "./reservation.ts";
 
@@ -34,7 +34,7 @@ export function addLines(
 ): void {
 	const text = addresses.map((address) => lineOf({ address, owner })).join("");
 	const path = shardOf(directory, owner.containerId);
-	if (text !== "") inDirectoryOf(path, () => appendFileSync(path, text, { mode: 0o600 }));
+	if (text !== "") inDirectoryOf(path, () => appendFile(path, text));
 }
 
 export function removeLines(

@@ -1,5 +1,5 @@
-import { closeSync, linkSync, openSync, writeSync } from "node:fs";
 import { Errno, errnoOf } from "../../linux/errno.ts";
+import { createFile, link as linkFile } from "../../linux/files.ts";
 import { isProcessAlive } from "../../linux/process.ts";
 import { inDirectoryOf, namesIn, removeFile } from "./files.ts";
 
@@ -19,7 +19,7 @@ export function preparePending(directory: string, content: string): PendingReser
 	return {
 		link(target) {
 			try {
-				linkSync(path, target);
+				linkFile(path, target);
 				return true;
 			} catch (thrown) {
 				const errno = errnoOf(thrown);
@@ -74,13 +74,10 @@ function createInPlace(path: string, content: string): boolean {
 }
 
 function writeNew(path: string, content: string): void {
-	const fd = openSync(path, "wx", 0o600);
 	try {
-		writeSync(fd, content);
+		createFile(path, content);
 	} catch (thrown) {
-		removeFile(path);
+		if (errnoOf(thrown) !== Errno.EEXIST) removeFile(path);
 		throw thrown;
-	} finally {
-		closeSync(fd);
 	}
 }

@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import type { Attachment } from "../../cni/plugin.ts";
 import { formatAddress, type IpAddress, parseAddress } from "../../ip/address.ts";
+import { readText as readExistingText } from "../../linux/files.ts";
 import { namesIn, readText } from "./files.ts";
 
 /** The bytes of a reservation file. */
@@ -54,7 +54,7 @@ export function scanReservations(directory: string): readonly ScannedReservation
 
 function readOwner(path: string): ScannedReservation["owner"] {
 	try {
-		return parseReservation(readFileSync(path, "utf8"));
+		return parseReservation(readExistingText(path));
 	} catch {
 		return "unreadable";
 	}

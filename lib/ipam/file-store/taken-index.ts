@@ -1,7 +1,7 @@
-import { closeSync, existsSync, openSync, readFileSync, writeSync } from "node:fs";
 import type { Family, IpAddress } from "../../ip/address.ts";
-import { Errno } from "../../linux/errno.ts";
-import { inDirectoryOf, namesIn, removeFile, unless, writeBeside } from "./files.ts";
+import { isRegularFile, readFile, updateFile } from "../../linux/files.ts";
+import { pwrite } from "../../linux/libc.ts";
+import { inDirectoryOf, namesIn, removeFile, writeBeside } from "./files.ts";
 
 /**
  * A hint which addresses are taken, to find a free one without trying each: a bitmap of 8 KiB for every 65,536
@@ -58,7 +58,7 @@ export function createTakenIndex(directory: string): TakenIndex {
 			return undefined;
 		},
 		mark(address, { sparse = false } = {}) {
-			if (sparse && !existsSync(blockPath(directory, address))) return;
+			if (sparse && !isRegularFile(blockPath(directory, address))) return;
 			write(address, (byte, bit) => byte | bit);
 		},
 		unmark(address) {
@@ -92,7 +92,7 @@ export function createTakenIndex(directory: string): TakenIndex {
 /** A bitmap that cannot be read is as none. */
 function readBlock(path: string): Uint8Array | undefined {
 	try {
-		return readFileSync(path);
+		return readFile(path);
 	} catch {
 		return undefined;
 	}
@@ -124,14 +124,5 @@ function bitmapOf(offsets: readonly number[]): Uint8Array {
 
 /** In place, beyond the end too: what lies between reads as zeros. */
 function writeByte(path: string, { index, byte }: { index: number; byte: number }): void {
-	const fd = openForUpdate(path);
-	try {
-		writeSync(fd, Uint8Array.of(byte), 0, 1, index);
-	} finally {
-		closeSync(fd);
-	}
-}
-
-function openForUpdate(path: string): number {
-	return unless([Errno.ENOENT], () => openSync(path, "r+")) ?? openSync(path, "w", 0o600);
+	updateFile(path, (fd) => pwrite(fd, { data: Uint8Array.of(byte), offset: index }));
 }

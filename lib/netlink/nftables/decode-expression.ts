@@ -97,7 +97,10 @@ function decodeLookup(data: Attributes): Expression | undefined {
 }
 
 function decodeImmediate(data: Attributes): Expression | undefined {
-	return decodeVerdict(read.nested(data.get(attributeTypes.immediate.data)).get(attributeTypes.data.verdict));
+	const types = attributeTypes.immediate;
+	const bytes = read.nested(data.get(types.data)).get(attributeTypes.data.value);
+	if (bytes !== undefined) return { kind: "load", bytes, ...placeIn(data.get(types.destination)) };
+	return decodeVerdict(read.nested(data.get(types.data)).get(attributeTypes.data.verdict));
 }
 
 function decodeNat(data: Attributes): Expression | undefined {

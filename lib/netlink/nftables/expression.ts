@@ -20,6 +20,8 @@ export type Expression =
 	| { readonly kind: "ct"; readonly key: ConnectionKey }
 	/** `fib daddr type`: whether the destination is local, a broadcast address … */
 	| { readonly kind: "fib"; readonly key: "daddr type" }
+	/** Bytes as they are, such as the address of `dnat to`. */
+	| { readonly kind: "load"; readonly bytes: Uint8Array; readonly at?: number }
 	/** `register & mask`. */
 	| { readonly kind: "mask"; readonly mask: Uint8Array }
 	/** Ends the rule unless the register is (not) equal to the bytes. */
@@ -180,6 +182,13 @@ function encodeExpression(expression: Expression): { name: string; data: readonl
 						: [u32be(types.destination, result === "value" ? firstRegister : verdictRegister)]),
 					string(types.set, expression.set),
 				],
+			};
+		}
+		case "load": {
+			const types = attributeTypes.immediate;
+			return {
+				name: "immediate",
+				data: [u32be(types.destination, registerAt(expression.at ?? 0)), value(types.data, expression.bytes)],
 			};
 		}
 		case "verdict": {

@@ -1,6 +1,7 @@
-import { accessSync, constants, statSync } from "node:fs";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import { Errno, errnoOf, errnoText } from "../../../lib/linux/errno.ts";
+import { isDirectory, stat } from "../../../lib/linux/files.ts";
+import { access, W_OK, X_OK } from "../../../lib/linux/libc.ts";
 
 /**
  * Finds out whether ADD could keep reservations in the directory, or make it, without changing anything.
@@ -11,10 +12,11 @@ export function requireUsable(dataDir: string): void {
 	let directory = dataDir.startsWith("/") ? dataDir : `${process.cwd()}/${dataDir}`;
 	for (;;) {
 		try {
-			if (!statSync(directory).isDirectory()) {
+			stat(directory);
+			if (!isDirectory(directory)) {
 				throw unusable(dataDir, { code, reason: `"${directory}" is not a directory` });
 			}
-			accessSync(directory, constants.W_OK | constants.X_OK);
+			access(directory, W_OK | X_OK);
 			return;
 		} catch (thrown) {
 			if (errnoOf(thrown) !== Errno.ENOENT || directory === "/") throw explained(dataDir, { code, thrown });

@@ -1,7 +1,7 @@
-import { readFileSync, statSync } from "node:fs";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { Dns } from "../../../lib/cni/result.ts";
 import { errnoOf, errnoText } from "../../../lib/linux/errno.ts";
+import { isDirectory, isRegularFile, readText, stat } from "../../../lib/linux/files.ts";
 
 /** Longer lines are refused, as the reference does. */
 const longestLine = 65_536;
@@ -15,11 +15,11 @@ export function readResolvConf(path: string): Dns {
 		});
 	let text: string;
 	try {
-		const file = statSync(path);
+		const { size } = stat(path);
 		// A pipe or a device would never end.
-		if (!file.isFile() && !file.isDirectory()) throw refuse("not a regular file");
-		if (file.size > largestFile) throw refuse(`it has ${file.size} bytes, and the limit is ${largestFile}`);
-		text = readFileSync(path, "utf8");
+		if (!isRegularFile(path) && !isDirectory(path)) throw refuse("not a regular file");
+		if (size > largestFile) throw refuse(`it has ${size} bytes, and the limit is ${largestFile}`);
+		text = readText(path);
 	} catch (thrown) {
 		throw thrown instanceof CniError ? thrown : refuse(errnoText(errnoOf(thrown)), thrown);
 	}

@@ -2,14 +2,9 @@ import { CniError, ErrorCode, toCniError } from "../../../lib/cni/error.ts";
 import type { AttachmentRequest, Plugin } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
-import {
-	applyForward,
-	collectForward,
-	type ForwardRequest,
-	probeForward,
-	removeForward,
-	verifyForward,
-} from "../../../lib/firewall/forward.ts";
+import { applyForward, type ForwardRequest, verifyForward } from "../../../lib/firewall/forward.ts";
+import { collectForward, removeForward } from "../../../lib/firewall/forward-removal.ts";
+import { probeForward } from "../../../lib/firewall/forward-status.ts";
 import {
 	containerAddresses,
 	type FirewallConfig,

@@ -6,10 +6,11 @@ import {
 	hostPorts,
 	type PortMap,
 	type PortMapping,
+	portsOverlap,
 	protocols,
 } from "../../../lib/firewall/port-map-backend.ts";
 import { choosePortMapBackend, type PortMapBackendName } from "../../../lib/firewall/port-map-choice.ts";
-import { parseAddress, sameAddress } from "../../../lib/ip/address.ts";
+import { parseAddress } from "../../../lib/ip/address.ts";
 import { validateChainName, validateConditions } from "./conditions.ts";
 
 /** The keys of portmap; docs/plugins/portmap.md explains each. */
@@ -102,16 +103,13 @@ function isPort(port: number): boolean {
 
 /** A connection can only go to one place. */
 function refuseOverlaps(mappings: readonly PortMapping[]): void {
-	const seen = new Map<string, ReturnType<typeof hostPorts>[number][]>();
-	for (const port of hostPorts(mappings)) {
-		const key = `${port.family} ${port.protocol} ${port.hostPort}`;
-		const others = seen.get(key) ?? [];
-		seen.set(key, [...others, port]);
-		const overlaps = others.some(
-			({ hostAddress }) =>
-				hostAddress === undefined || port.hostAddress === undefined || sameAddress(hostAddress, port.hostAddress),
-		);
-		if (overlaps) throw invalid(`Duplicate port mapping: ${describePort(port)} of the host is mapped twice`);
+	const ports = hostPorts(mappings);
+	const ofNumber = Map.groupBy(ports, ({ hostPort }) => hostPort);
+	for (const same of ofNumber.values()) {
+		const twice = same.find((port, index) => same.slice(0, index).some((other) => portsOverlap(port, other)));
+		if (twice !== undefined) {
+			throw invalid(`Duplicate port mapping: ${describePort(twice)} of the host is mapped twice`);
+		}
 	}
 }
 

@@ -46,7 +46,7 @@ export const portmap: Plugin<PortmapConfig> = {
 			const { removePortMap } = await loadPortMap();
 			const mappings = usableMappings(request.config);
 			const addresses = request.prevResult === undefined ? [] : containerAddresses(request.prevResult, request.ifName);
-			await removePortMap(request, { mappings, addresses });
+			await removePortMap(request, { told: { mappings, addresses }, log: request.log });
 		});
 		teardown.finish();
 	},
@@ -84,7 +84,7 @@ function describe(
 async function mapPorts(request: AddRequest<PortmapConfig>, { portMap, backend }: Description): Promise<void> {
 	const { log, rollback } = request;
 	const { applyPortMap } = await loadPortMap();
-	await log.step("port mappings", () => applyPortMap(request, { portMap, backend, rollback }));
+	await log.step("port mappings", () => applyPortMap(request, { portMap, backend, rollback, log }));
 }
 
 /** Most containers of a network with portmap have no ports to map. */
