@@ -51,7 +51,7 @@ export async function verifyForward(request: ForwardRequest): Promise<void> {
 	throw new CniError(
 		ErrorCode.internal,
 		`Cannot find the firewall rules of ${record.addresses.map(formatAddress).join(", ")} (interface "${owner.ifName}" of container "${owner.containerId}", network "${owner.network}"): ${missing.join("; ")} missing`,
-		{ details: "Somebody changed the host's firewall rules: restore them, or start the container again" },
+		{ details: "Somebody changed the host's firewall rules: `cnictl firewall reload` puts them back" },
 	);
 }
 

@@ -2,7 +2,7 @@ import { CniError, ErrorCode } from "../cni/error.ts";
 import type { Family } from "../ip/address.ts";
 import { lockChains } from "../state/firewall-records.ts";
 import type { Forward, ForwardBackend, ForwardRemoval, SharedInterface } from "./forward-backend.ts";
-import { addToFilter, deleteFromFilters, filtersOf, lookIntoFilter } from "./iptables/filter-access.ts";
+import { addToFilter, deleteFromFilters, type Filter, filtersOf, lookIntoFilter } from "./iptables/filter-access.ts";
 import type { FilterRule, FilterTable } from "./iptables/filter-table.ts";
 import {
 	type Missing,
@@ -12,6 +12,7 @@ import {
 	sharedInterfaces,
 	type Wanted,
 	wantedOf,
+	wordsFor,
 } from "./iptables/forward-rules.ts";
 
 /**
@@ -43,7 +44,9 @@ function verify(forward: Forward): readonly string[] {
 		const wanted = wantedOf(forward, family);
 		if (wanted.length === 0) return [];
 		return filtersOf(family).flatMap((filter) =>
-			lookIntoFilter(filter, (table) => missingIn(table, wanted).map(({ words }) => words)),
+			lookIntoFilter(filter, (table) =>
+				wordsFor(missingIn(table, wanted)).map((words) => `${words} of ${nameOf(filter)}`),
+			),
 		);
 	});
 }
@@ -81,6 +84,11 @@ function removeShared(isGone: (interfaceName: string) => boolean): void {
 
 function missingIn(table: FilterTable, wanted: readonly Wanted[]): readonly Missing[] {
 	return wanted.flatMap(({ missing }) => missing(table));
+}
+
+/** As an operator knows it: `ip6tables-legacy -t filter`. */
+function nameOf({ family, kind }: Filter): string {
+	return `${family === 4 ? "iptables" : "ip6tables"}${kind === "legacy" ? "-legacy" : ""} table "filter"`;
 }
 
 /** Names from outside were validated before; what goes into a script is looked at once more. */

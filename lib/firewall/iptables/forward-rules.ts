@@ -36,8 +36,20 @@ export interface Wanted {
 }
 
 export interface Missing {
+	/** `chain "CNI-FORWARD"`, `rule "…" in chain "CNI-FORWARD"`; empty for what is there, and has to be made once more. */
 	readonly words: string;
+	/** Which it is, or is in. */
+	readonly chain: string;
 	readonly line: string;
+}
+
+/** Names what is missing, but not every rule of a chain that is missing itself. */
+export function wordsFor(missing: readonly Missing[]): readonly string[] {
+	const chains = missing.filter(({ words, chain: name }) => words === chainWords(name)).map(({ chain: name }) => name);
+	return missing
+		.filter(({ words, chain: name }) => words === chainWords(name) || !chains.includes(name))
+		.map(({ words }) => words)
+		.filter((words) => words !== "");
 }
 
 /** What has to be in the table of the family, in the order in which it has to be made. */
@@ -92,8 +104,7 @@ const common = comment("CNI firewall plugin rules (ingressPolicy: same-bridge|is
 
 function chain(name: string): Wanted {
 	return {
-		missing: (table) =>
-			table.hasChain(name) ? [] : [{ words: `chain "${name}" of iptables table "filter"`, line: `-N ${name}` }],
+		missing: (table) => (table.hasChain(name) ? [] : [{ words: chainWords(name), chain: name, line: `-N ${name}` }]),
 	};
 }
 
@@ -108,11 +119,12 @@ function jumps({ accept, isolate }: { accept: boolean; isolate: boolean }): Want
 			const accepting = targets.indexOf(forwardChain);
 			const isolating = targets.indexOf(stage1);
 			const addAccepting = accept && accepting < 0;
-			const inOrder = isolating >= 0 && !addAccepting && (accepting < 0 || isolating < accepting);
-			const addIsolating = (isolate || hasIsolation(table)) && !inOrder;
+			const inOrder = isolating >= 0 && (accepting < 0 || isolating < accepting);
+			const addIsolating = (isolate || hasIsolation(table)) && (!inOrder || addAccepting);
+			const isolation = insertion("FORWARD", `-j ${stage1} ${common}`);
 			return [
 				...(addAccepting ? [insertion("FORWARD", `${comment("CNI firewall plugin rules")} -j ${forwardChain}`)] : []),
-				...(addIsolating ? [insertion("FORWARD", `-j ${stage1} ${common}`)] : []),
+				...(addIsolating ? [inOrder ? { ...isolation, words: "" } : isolation] : []),
 			];
 		},
 	};
@@ -199,16 +211,20 @@ function isEnd({ input, output, source, destination, target }: FilterRule): bool
 }
 
 function insertion(inChain: string, specification: string): Missing {
-	return { words: wordsOf(inChain, specification), line: `-I ${inChain} 1 ${specification}` };
+	return { words: wordsOf(inChain, specification), chain: inChain, line: `-I ${inChain} 1 ${specification}` };
 }
 
 function addition(inChain: string, specification: string): Missing {
-	return { words: wordsOf(inChain, specification), line: `-A ${inChain} ${specification}` };
+	return { words: wordsOf(inChain, specification), chain: inChain, line: `-A ${inChain} ${specification}` };
 }
 
 function wordsOf(inChain: string, specification: string): string {
 	const plain = specification.replace(/-m comment --comment "[^"]*" ?/, "").trim();
-	return `rule "${plain}" in chain "${inChain}" of iptables table "filter"`;
+	return `rule "${plain}" in ${chainWords(inChain)}`;
+}
+
+function chainWords(name: string): string {
+	return `chain "${name}"`;
 }
 
 function acceptsFrom(rule: FilterRule, address: IpAddress): boolean {
