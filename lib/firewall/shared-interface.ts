@@ -17,16 +17,16 @@ export function sharedOutlet(name: string, attachment: NetworkAttachment): Share
 }
 
 /**
- * A bridge with an ingress policy; abandoned when no other attachment with one is recorded, and the bridge has no ports
- * but this attachment's, which might lead to containers that the reference started.
+ * A bridge with an ingress policy; abandoned when no other attachment with one is recorded, and nothing looks like a
+ * container that the reference started.
  */
-export function sharedBridge({ bridge, ports }: RecordedIngress, attachment: NetworkAttachment): SharedInterface {
+export function sharedBridge({ bridge }: RecordedIngress, attachment: NetworkAttachment): SharedInterface {
 	const own = attachmentPrefix(attachment);
 	return {
 		name: bridge,
 		isAbandoned: () =>
 			!recordedForwards().some(({ name, ingress }) => name !== own && ingress?.bridge === bridge) &&
-			!hasOtherPorts(bridge, ports),
+			!hasPortsOfReference(bridge),
 	};
 }
 
@@ -39,9 +39,12 @@ export function isInterfaceGone(name: string): boolean {
 	);
 }
 
-function hasOtherPorts(bridge: string, ports: readonly string[]): boolean {
+/** The plugin bridge writes the owner of each veth pair into its alias; the reference writes none, and no record either. */
+function hasPortsOfReference(bridge: string): boolean {
 	using socket = openRouteSocket();
 	const device = findLink(socket, { name: bridge });
 	if (device === undefined) return false;
-	return listLinks(socket).some(({ master, name }) => master === device.index && !ports.includes(name));
+	return listLinks(socket).some(
+		({ master, kind, alias }) => master === device.index && kind === "veth" && alias === "",
+	);
 }
