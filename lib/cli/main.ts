@@ -3,6 +3,7 @@ import type { PluginRegistry } from "../cni/call.ts";
 import { errorText } from "../cni/error.ts";
 import { writeStderr } from "../linux/stdio.ts";
 import { addCommand } from "./commands/add.ts";
+import { addressesCommand } from "./commands/addresses.ts";
 import { checkCommand } from "./commands/check.ts";
 import { delCommand } from "./commands/del.ts";
 import { firewallCommand } from "./commands/firewall.ts";
@@ -37,6 +38,7 @@ export async function cnictl(
 		firewallCommand(),
 		versionCommand(),
 		networksCommand(plugins),
+		addressesCommand(),
 		validateCommand(plugins),
 		installCommand(plugins),
 	]) {

@@ -1,21 +1,22 @@
+import type { Delegate } from "./delegate.ts";
 import type { CniEnvironment } from "./environment.ts";
-import type { Ipam } from "./ipam.ts";
 import type { Log } from "./log.ts";
 import type { Document } from "./network-config.ts";
-import type { Plugin, Verb } from "./plugin.ts";
+import type { Plugin } from "./plugin.ts";
+import type { Verb } from "./verb.ts";
 
 /** One call of one plugin, in this process: from the executable itself, or from a plugin that delegates to it. */
 export interface Call {
 	readonly verb: Verb;
 	readonly environment: CniEnvironment;
-	/** The configuration, byte for byte as it came: a delegate gets the same. */
-	readonly stdin: Uint8Array;
+	/** The configuration, byte for byte as it came, for a delegate that is told the same. */
+	readonly stdin: Uint8Array | string;
 	readonly document: Document;
 	/** Its `name`, validated. */
 	readonly network: string;
 	readonly plugins: PluginRegistry;
-	/** The IPAM plugin of the given type, told the same as the plugin of `call`. */
-	readonly delegate: (type: string, call: Call) => Ipam;
+	/** Another plugin of the given type, for the plugin that serves `call`. */
+	readonly delegate: (type: string, call: Call) => Delegate;
 	readonly log: Log;
 }
 

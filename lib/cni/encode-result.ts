@@ -43,8 +43,18 @@ export function formatJson(value: unknown): string {
 	return JSON.stringify(value, null, 4);
 }
 
+/** @throws CniError when the version cannot carry the result: 0.1.0 and 0.2.0 need an address */
+export function requireEncodable({ ips }: Result, version: SpecVersion): void {
+	if (ips.length > 0 || resultFamilyOf(version) !== "legacy") return;
+	throw new CniError(ErrorCode.internal, "cannot convert: no valid IP addresses", {
+		details: `A result of cniVersion ${version} needs an address. Give the network an "ipam" section, or "cniVersion" 0.3.0 or later`,
+	});
+}
+
 /** The first address of each family, each with the routes of its family. */
-function encodeLegacy({ ips, routes, dns }: Result, version: SpecVersion): Json {
+function encodeLegacy(result: Result, version: SpecVersion): Json {
+	requireEncodable(result, version);
+	const { ips, routes, dns } = result;
 	const encoded: Json = { cniVersion: version };
 	for (const family of [4, 6] as const) {
 		const ip = ips.find(({ address }) => address.address.family === family);
@@ -58,11 +68,6 @@ function encodeLegacy({ ips, routes, dns }: Result, version: SpecVersion): Json 
 				own.map(({ dst, gw }) => ({ dst: formatPrefix(dst), ...(gw === undefined ? {} : { gw: formatAddress(gw) }) })),
 			),
 		};
-	}
-	if (encoded.ip4 === undefined && encoded.ip6 === undefined) {
-		throw new CniError(ErrorCode.internal, "cannot convert: no valid IP addresses", {
-			details: `A result of cniVersion ${version} needs an address. Give the network an "ipam" section, or "cniVersion" 0.3.0 or later`,
-		});
 	}
 	encoded.dns = encodeDns(dns);
 	return encoded;

@@ -1,14 +1,15 @@
 import { isOwnNamespace } from "../linux/netns.ts";
 import type { PluginRegistry } from "./call.ts";
+import { delegateOf } from "./call-delegate.ts";
 import type { CommonConfig } from "./common-keys.ts";
-import { delegateIpam } from "./delegate.ts";
 import { encodeResult, formatJson } from "./encode-result.ts";
 import { type CniEnvironment, readEnvironment } from "./environment.ts";
 import { CniError, ErrorCode, messageOf, toCniError } from "./error.ts";
 import { createLog, type Log } from "./log.ts";
 import { networkNameOf, parseDocument, versionTextOf } from "./network-config.ts";
-import type { Plugin, Verb } from "./plugin.ts";
+import type { Plugin } from "./plugin.ts";
 import { serve } from "./serve.ts";
+import type { Verb } from "./verb.ts";
 import { latestVersion } from "./version.ts";
 
 /** What the frame needs of the process; the executable passes the real one. */
@@ -67,7 +68,7 @@ async function answer<Config extends CommonConfig>(plugin: Plugin<Config>, host:
 
 		const log = openLog(plugin, { environment, host, verb, network });
 		try {
-			const call = { verb, environment, stdin, document, network, plugins: host.plugins, delegate: delegateIpam, log };
+			const call = { verb, environment, stdin, document, network, plugins: host.plugins, delegate: delegateOf, log };
 			const served = await log.step(verb, () => serve(plugin, call));
 			const stdout = served.result === undefined ? "" : formatJson(encodeResult(served.result, served.version));
 			return { stdout, exitCode: 0 };

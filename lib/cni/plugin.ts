@@ -1,12 +1,10 @@
 import type { CommonConfig } from "./common-keys.ts";
+import type { Delegate } from "./delegate.ts";
 import type { Ipam } from "./ipam.ts";
 import type { Log } from "./log.ts";
 import type { Result } from "./result.ts";
 import type { Schema } from "./schema.ts";
 import type { SpecVersion } from "./version.ts";
-
-/** The commands of the specification that reach a plugin; VERSION is answered by the frame. */
-export type Verb = "ADD" | "CHECK" | "DEL" | "GC" | "STATUS";
 
 /**
  * The seam: what a plugin of any type declares. The frame (`frame.ts`) does the rest: environment, decoding, version
@@ -44,6 +42,8 @@ export interface NetworkRequest<Config> {
 	readonly document: Readonly<Record<string, unknown>>;
 	/** The IPAM plugin that `ipam.type` names, or undefined for a network without addresses. */
 	readonly ipam: Ipam | undefined;
+	/** Another plugin of CNI_PATH, called in the place of this one. It need not exist; calling it says so. */
+	readonly delegate: (type: string) => Delegate;
 	readonly log: Log;
 }
 

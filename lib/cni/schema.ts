@@ -9,7 +9,7 @@
 
 /** The declared form of a value, for tools that explain a configuration. */
 export type Shape =
-	| { readonly kind: "boolean" | "integer" | "string" | "any" }
+	| { readonly kind: "boolean" | "integer" | "string" | "any" | "plugin" }
 	| { readonly kind: "list" | "record"; readonly of: Shape }
 	| { readonly kind: "object"; readonly fields: Readonly<Record<string, Shape>> };
 
@@ -68,6 +68,11 @@ export function integer(absent?: number): Schema<number | undefined> {
 /** Any JSON value, passed as it is; undefined when absent. */
 export function any(): Schema<unknown> {
 	return { shape: { kind: "any" }, absent: undefined, decode: (value) => value };
+}
+
+/** The configuration of another plugin, passed as it is; undefined when absent. */
+export function plugin(): Schema<unknown> {
+	return { shape: { kind: "plugin" }, absent: undefined, decode: (value) => value };
 }
 
 /** A list; `null` members become the member's absent value. Absent: undefined. */

@@ -1,7 +1,9 @@
 import type { Call } from "./call.ts";
 import type { CommonConfig } from "./common-keys.ts";
 import { decodeResult } from "./decode-result.ts";
+import { requireEncodable } from "./encode-result.ts";
 import { annotate, CniError, ErrorCode, errorText } from "./error.ts";
+import { ipamOf } from "./ipam.ts";
 import { type Document, validAttachmentsOf, versionTextOf } from "./network-config.ts";
 import type { AttachmentRequest, NetworkRequest, Plugin } from "./plugin.ts";
 import type { Result } from "./result.ts";
@@ -46,7 +48,9 @@ async function add<Config extends CommonConfig>(
 ): Promise<Result> {
 	const rollback = createRollback();
 	try {
-		return await plugin.add({ ...request, rollback });
+		const result = await plugin.add({ ...request, rollback });
+		requireEncodable(result, request.cniVersion);
+		return result;
 	} catch (thrown) {
 		await rollback.undoAll(request.log);
 		throw thrown;
@@ -79,7 +83,8 @@ function decodeRequest<Config extends CommonConfig>(
 		network,
 		cniVersion: version,
 		document,
-		ipam: config.ipam?.type ? call.delegate(config.ipam.type, call) : undefined,
+		ipam: config.ipam?.type ? ipamOf(call.delegate(config.ipam.type, call), log) : undefined,
+		delegate: (type) => call.delegate(type, call),
 		log,
 		containerId: environment.containerId,
 		ifName: environment.ifName,

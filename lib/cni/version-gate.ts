@@ -1,5 +1,5 @@
 import { CniError, ErrorCode } from "./error.ts";
-import type { Verb } from "./plugin.ts";
+import type { Verb } from "./verb.ts";
 import { compareVersions, isSpecVersion, parseVersion, type SpecVersion, unsetVersion } from "./version.ts";
 
 /** The first version of the specification that has the command. */

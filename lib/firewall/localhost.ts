@@ -1,4 +1,4 @@
-import { formatAddress, type IpAddress } from "../ip/address.ts";
+import type { IpAddress } from "../ip/address.ts";
 import { ensureSysctl, readSysctl } from "../linux/sysctl.ts";
 import { findLink } from "../netlink/link.ts";
 import { routeTo } from "../netlink/route.ts";
@@ -18,7 +18,7 @@ export function enableLocalhost(container: IpAddress): void {
 /** What is missing of it, in words. */
 export function missingLocalhost(container: IpAddress): readonly string[] {
 	const parameter = parameterFor(container);
-	if (parameter === undefined) return [`route to ${formatAddress(container)}`];
+	if (parameter === undefined) return [];
 	// The kernel lets either of them count.
 	const isOn = [parameter, "net/ipv4/conf/all/route_localnet"].some((path) => readSysctl(path) === "1");
 	return isOn ? [] : [`sysctl ${parameter}=1`];

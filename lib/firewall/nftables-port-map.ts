@@ -1,5 +1,12 @@
 import { attachmentPrefix, describeTag, type NetworkAttachment, networkPrefix } from "../cni/attachment-tag.ts";
-import { addressFromBytes, hostPrefix, type IpAddress, type IpPrefix, sameAddress } from "../ip/address.ts";
+import {
+	addressFromBytes,
+	type Family,
+	hostPrefix,
+	type IpAddress,
+	type IpPrefix,
+	sameAddress,
+} from "../ip/address.ts";
 import { commit, retryDisturbed } from "../netlink/nftables/batch.ts";
 import { deleteChain, findChain, listChains } from "../netlink/nftables/chain.ts";
 import {
@@ -95,7 +102,8 @@ function holders(socket: NetlinkSocket, portMap: PortMap): readonly PortHolder[]
 		portMap.mappings,
 		portMap.addresses.map(({ address }) => address.family),
 	);
-	const places = wanted.flatMap((port) => overlapping(socket, port));
+	const others = { 4: addressesWithPorts(socket, wanted, 4), 6: addressesWithPorts(socket, wanted, 6) };
+	const places = wanted.flatMap((port) => overlapping(port, others[port.family]));
 	const found = findElements(
 		socket,
 		places.map(({ place }) => place),
@@ -116,17 +124,19 @@ function holders(socket: NetlinkSocket, portMap: PortMap): readonly PortHolder[]
 
 /** The ports that cannot be there together with the wanted one: the same, and those of all addresses, or of any. */
 function overlapping(
-	socket: NetlinkSocket,
 	wanted: HostPort,
+	addresses: readonly IpAddress[],
 ): readonly { readonly place: ElementName; readonly port: HostPort }[] {
-	const others: readonly (IpAddress | undefined)[] =
-		wanted.hostAddress === undefined ? addressesWithPorts(socket, wanted.family) : [undefined];
+	const others = wanted.hostAddress === undefined ? addresses : [undefined];
 	return [wanted, ...others.map((hostAddress) => ({ ...wanted, hostAddress }))].flatMap((port) =>
 		placesOf(port).map((place) => ({ place, port })),
 	);
 }
 
-function addressesWithPorts(socket: NetlinkSocket, family: HostPort["family"]): readonly IpAddress[] {
+/** The host's addresses at which ports are mapped, where a port of all addresses is wanted. */
+function addressesWithPorts(socket: NetlinkSocket, wanted: readonly HostPort[], family: Family): readonly IpAddress[] {
+	const wantsAll = wanted.some((port) => port.family === family && port.hostAddress === undefined);
+	if (!wantsAll) return [];
 	return listElements(socket, { ...table, set: addressSet(family) }).map(({ key }) => addressFromBytes(key));
 }
 
@@ -172,9 +182,10 @@ function knownElements(
 	socket: NetlinkSocket,
 	{ known, sets }: { known: KnownPorts; sets: ReadonlySet<string> },
 ): readonly PlacedElement[] {
+	const families = known.addresses.map(({ address }) => address.family);
 	const ports = foundAt(
 		socket,
-		hostPorts(known.mappings).flatMap((port) => placesOf(port)),
+		hostPorts(known.mappings, families.length === 0 ? [4, 6] : families).flatMap((port) => placesOf(port)),
 	);
 	const targets = [...known.addresses, ...targetsOf(ports)];
 	const sources = foundAt(

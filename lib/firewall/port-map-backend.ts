@@ -29,6 +29,8 @@ export interface PortMap {
 	readonly masqAll: boolean;
 	/** Further matches that a connection has to pass, in the words of the backend. */
 	readonly conditions: Readonly<Record<Family, readonly string[]>>;
+	/** Interfaces of the host from which the ports lead nowhere, by name; a `+` at the end stands for any rest. */
+	readonly excludedDevices?: readonly string[] | undefined;
 	/** iptables only: the bit of the packet mark that means masquerading, 0 to 31. */
 	readonly markMasqBit: number;
 	/** iptables only: the chain that sets a mark, of somebody who masquerades what has it. */
@@ -97,6 +99,11 @@ export interface PortMapOwner {
 	readonly description: string;
 	isOf(attachment: NetworkAttachment): boolean;
 	remove(): void;
+}
+
+/** Whether it takes more than address, protocol and port to tell where a connection goes. */
+export function isConditional({ conditions, excludedDevices = [] }: PortMap, family: Family): boolean {
+	return conditions[family].length > 0 || excludedDevices.length > 0;
 }
 
 /** The ports of each family that the container has an address of. */

@@ -25,6 +25,7 @@ const schema = required(
 		masqAll: boolean(false),
 		conditionsV4: list(string("")),
 		conditionsV6: list(string("")),
+		excludedDevices: list(string("")),
 		markMasqBit: integer(0),
 		externalSetMarkChain: string(),
 	}),
@@ -34,7 +35,8 @@ type Recorded = Infer<typeof schema>;
 
 /** What a record of port maps consists of: `rules` of lib/state/firewall-records.ts. */
 export function recordPortMap(portMap: PortMap, backend: PortMapBackendName): unknown {
-	const { mappings, addresses, snat, masqAll, conditions, markMasqBit, externalSetMarkChain } = portMap;
+	const { mappings, addresses, snat, masqAll, conditions, excludedDevices, markMasqBit, externalSetMarkChain } =
+		portMap;
 	return {
 		backend,
 		mappings: mappings.map(({ protocol, hostPort, containerPort, hostAddress }) => ({
@@ -48,6 +50,7 @@ export function recordPortMap(portMap: PortMap, backend: PortMapBackendName): un
 		masqAll,
 		conditionsV4: conditions[4],
 		conditionsV6: conditions[6],
+		excludedDevices,
 		markMasqBit,
 		externalSetMarkChain,
 	} satisfies { [K in keyof Recorded]: unknown };

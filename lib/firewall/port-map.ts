@@ -222,11 +222,8 @@ function refusal({ port, description }: PortHolder, attachment: NetworkAttachmen
 function knownOf(attachment: NetworkAttachment, told: KnownPorts): KnownPorts | undefined {
 	const record = recordOf("portmap", attachment);
 	const recorded = record === undefined ? undefined : recordedPortMap(record)?.portMap;
-	if (recorded === undefined) return keepsRecords("portmap") ? told : undefined;
-	return {
-		mappings: [...recorded.mappings, ...told.mappings],
-		addresses: [...recorded.addresses, ...told.addresses],
-	};
+	if (recorded !== undefined) return recorded;
+	return keepsRecords("portmap") ? told : undefined;
 }
 
 function isWhole(backend: Pick<PortMapBackend, "verify">, portMap: PortMap): boolean {

@@ -1,63 +1,113 @@
 /**
- * The seam to the kernel, and the only file that imports bun:ffi. Each function is the libc wrapper of the system
- * call of the same name: it returns what the call returns, or throws a SystemError.
+ * The seam to the kernel, and the only file that imports bun:ffi. Each function is the system call of the same name, or
+ * of the newer name that serves in its stead on every architecture: it returns what the call returns, or throws a
+ * SystemError. A call that a signal interrupts is repeated.
+ *
+ * All go through syscall(2): Bun makes a wrapper for each symbol of a library at start, and forty of them would take
+ * longer than half the calls of a plugin.
  *
  * Structures are written by the callers, little-endian: Bun has no big-endian build.
  */
-import { dlopen, read as memory, ptr } from "bun:ffi";
-import { Errno, errnoOf, SystemError } from "./errno.ts";
+import { dlopen, FFIType, read as memory, ptr } from "bun:ffi";
+import { Errno, SystemError } from "./errno.ts";
 
-const { symbols: c } = dlopen("libc.so.6", {
+const word = FFIType.i64_fast;
+const { symbols: libc } = dlopen("libc.so.6", {
 	__errno_location: { args: [], returns: "ptr" },
-	_exit: { args: ["i32"], returns: "void" },
-	access: { args: ["ptr", "i32"], returns: "i32" },
-	bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
-	close: { args: ["i32"], returns: "i32" },
-	connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
-	flock: { args: ["i32", "i32"], returns: "i32" },
-	fstatfs: { args: ["i32", "ptr"], returns: "i32" },
-	ftruncate: { args: ["i32", "i64"], returns: "i32" },
-	getdents64: { args: ["i32", "ptr", "u64"], returns: "i64" },
-	getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
-	link: { args: ["ptr", "ptr"], returns: "i32" },
-	mkdir: { args: ["ptr", "u32"], returns: "i32" },
-	open: { args: ["ptr", "i32", "u32"], returns: "i32" },
-	pwrite: { args: ["i32", "ptr", "u64", "i64"], returns: "i64" },
-	read: { args: ["i32", "ptr", "u64"], returns: "i64" },
-	recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
-	rename: { args: ["ptr", "ptr"], returns: "i32" },
-	sendmsg: { args: ["i32", "ptr", "i32"], returns: "i64" },
-	sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
-	setns: { args: ["i32", "i32"], returns: "i32" },
-	setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
-	socket: { args: ["i32", "i32", "i32"], returns: "i32" },
-	socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
-	statx: { args: ["i32", "ptr", "i32", "u32", "ptr"], returns: "i32" },
-	unlink: { args: ["ptr"], returns: "i32" },
-	utimensat: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
-	write: { args: ["i32", "ptr", "u64"], returns: "i64" },
+	syscall: { args: [word, word, word, word, word, word, word], returns: word },
 });
+
+/** The numbers of the system calls: <asm/unistd.h>. */
+const nr =
+	process.arch === "arm64"
+		? {
+				bind: 200,
+				close: 57,
+				connect: 203,
+				exit_group: 94,
+				faccessat: 48,
+				flock: 32,
+				fstatfs: 44,
+				ftruncate: 46,
+				getdents64: 61,
+				getsockname: 204,
+				linkat: 37,
+				mkdirat: 34,
+				openat: 56,
+				pwrite64: 68,
+				read: 63,
+				recvfrom: 207,
+				renameat2: 276,
+				sendmsg: 211,
+				sendto: 206,
+				setns: 268,
+				setsockopt: 208,
+				socket: 198,
+				socketpair: 199,
+				statx: 291,
+				unlinkat: 35,
+				utimensat: 88,
+				write: 64,
+			}
+		: {
+				bind: 49,
+				close: 3,
+				connect: 42,
+				exit_group: 231,
+				faccessat: 269,
+				flock: 73,
+				fstatfs: 138,
+				ftruncate: 77,
+				getdents64: 217,
+				getsockname: 51,
+				linkat: 265,
+				mkdirat: 258,
+				openat: 257,
+				pwrite64: 18,
+				read: 0,
+				recvfrom: 45,
+				renameat2: 316,
+				sendmsg: 46,
+				sendto: 44,
+				setns: 308,
+				setsockopt: 54,
+				socket: 41,
+				socketpair: 53,
+				statx: 332,
+				unlinkat: 263,
+				utimensat: 280,
+				write: 1,
+			};
+
+type Argument = number | Uint8Array | Uint32Array | Int32Array | BigInt64Array;
+
+/** Memory goes in as what holds it, which the loop keeps alive: the collector does not know what the kernel reads. */
+function call(
+	attempt: string,
+	number: number,
+	a: Argument = 0,
+	b: Argument = 0,
+	c: Argument = 0,
+	d: Argument = 0,
+	e: Argument = 0,
+	f: Argument = 0,
+): number {
+	for (;;) {
+		const returned = Number(libc.syscall(number, raw(a), raw(b), raw(c), raw(d), raw(e), raw(f)));
+		if (returned >= 0) return returned;
+		const errno = lastErrno();
+		if (errno !== Errno.EINTR) throw new SystemError(attempt, errno);
+	}
+}
+
+function raw(argument: Argument): number {
+	return typeof argument === "number" ? argument : ptr(argument);
+}
 
 /** errno of the call just made on this thread. */
 function lastErrno(): number {
-	const location = c.__errno_location();
+	const location = libc.__errno_location();
 	return location === null ? Errno.EIO : memory.i32(location, 0);
-}
-
-function checked(attempt: string, returned: number | bigint): number {
-	if (returned < 0) throw new SystemError(attempt, lastErrno());
-	return Number(returned);
-}
-
-/** Repeats a call that a signal interrupted. */
-function uninterrupted(call: () => number): number {
-	for (;;) {
-		try {
-			return call();
-		} catch (thrown) {
-			if (errnoOf(thrown) !== Errno.EINTR) throw thrown;
-		}
-	}
 }
 
 const utf8 = new TextEncoder();
@@ -67,6 +117,9 @@ function cString(text: string): Uint8Array {
 	if (text.includes("\0")) throw new SystemError(`use ${JSON.stringify(text)} as a path`, Errno.EINVAL);
 	return utf8.encode(`${text}\0`);
 }
+
+/** Paths are relative to the working directory. */
+const AT_FDCWD = -100;
 
 export const O_RDONLY = 0;
 export const O_WRONLY = 1;
@@ -78,47 +131,47 @@ export const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
 
 export function open(path: string, { flags, mode = 0 }: { flags: number; mode?: number }): number {
-	return uninterrupted(() => checked(`open "${path}"`, c.open(cString(path), flags | O_CLOEXEC, mode)));
+	return call(`open "${path}"`, nr.openat, AT_FDCWD, cString(path), flags | O_CLOEXEC, mode);
 }
 
 /** Never throws: there is nothing a caller could do, and the descriptor is gone in any case. close(2). */
 export function close(fd: number): void {
-	c.close(fd);
+	libc.syscall(nr.close, fd, 0, 0, 0, 0, 0);
 }
 
 /** Reads into `buffer`; 0 at the end of the file. read(2) */
 export function read(fd: number, buffer: Uint8Array): number {
-	return uninterrupted(() => checked("read", c.read(fd, buffer, buffer.byteLength)));
+	return call("read", nr.read, fd, buffer, buffer.byteLength);
 }
 
 /** Writes what it can of `data`; returns how much that was. write(2) */
 export function write(fd: number, data: Uint8Array): number {
-	return uninterrupted(() => checked("write", c.write(fd, data, data.byteLength)));
+	return call("write", nr.write, fd, data, data.byteLength);
 }
 
 /** As {@link write}, at a place in the file. pwrite(2) */
 export function pwrite(fd: number, { data, offset }: { data: Uint8Array; offset: number }): number {
-	return uninterrupted(() => checked("pwrite", c.pwrite(fd, data, data.byteLength, offset)));
+	return call("pwrite", nr.pwrite64, fd, data, data.byteLength, offset);
 }
 
 export function ftruncate(fd: number, length: number): void {
-	uninterrupted(() => checked("ftruncate", c.ftruncate(fd, length)));
+	call("ftruncate", nr.ftruncate, fd, length);
 }
 
 export function link(from: string, to: string): void {
-	checked(`link "${from}" to "${to}"`, c.link(cString(from), cString(to)));
+	call(`link "${from}" to "${to}"`, nr.linkat, AT_FDCWD, cString(from), AT_FDCWD, cString(to));
 }
 
 export function rename(from: string, to: string): void {
-	checked(`rename "${from}" to "${to}"`, c.rename(cString(from), cString(to)));
+	call(`rename "${from}" to "${to}"`, nr.renameat2, AT_FDCWD, cString(from), AT_FDCWD, cString(to));
 }
 
 export function unlink(path: string): void {
-	checked(`unlink "${path}"`, c.unlink(cString(path)));
+	call(`unlink "${path}"`, nr.unlinkat, AT_FDCWD, cString(path));
 }
 
 export function mkdir(path: string, mode: number): void {
-	checked(`mkdir "${path}"`, c.mkdir(cString(path), mode));
+	call(`mkdir "${path}"`, nr.mkdirat, AT_FDCWD, cString(path), mode);
 }
 
 export const W_OK = 2;
@@ -126,10 +179,9 @@ export const X_OK = 1;
 
 /** Whether this process may do that with the file; for root, also whether the file system can be written to. access(2) */
 export function access(path: string, mode: number): void {
-	checked(`access "${path}"`, c.access(cString(path), mode));
+	call(`access "${path}"`, nr.faccessat, AT_FDCWD, cString(path), mode);
 }
 
-const AT_FDCWD = -100;
 const STATX_BASIC_STATS = 0x7ff;
 
 export interface FileStatus {
@@ -147,7 +199,7 @@ export interface FileStatus {
 /** Follows symbolic links. statx(2), the layout of which is the same on every architecture. */
 export function stat(path: string): FileStatus {
 	const bytes = new Uint8Array(256);
-	checked(`stat "${path}"`, c.statx(AT_FDCWD, cString(path), 0, STATX_BASIC_STATS, bytes));
+	call(`stat "${path}"`, nr.statx, AT_FDCWD, cString(path), 0, STATX_BASIC_STATS, bytes);
 	const view = new DataView(bytes.buffer);
 	const inode = view.getBigUint64(32, true);
 	return {
@@ -163,7 +215,7 @@ export function stat(path: string): FileStatus {
 export function utimes(path: string, { atimeNs, mtimeNs }: { atimeNs: bigint; mtimeNs: bigint }): void {
 	const second = 1_000_000_000n;
 	const times = new BigInt64Array([atimeNs / second, atimeNs % second, mtimeNs / second, mtimeNs % second]);
-	checked(`utimes "${path}"`, c.utimensat(AT_FDCWD, cString(path), times, 0));
+	call(`utimes "${path}"`, nr.utimensat, AT_FDCWD, cString(path), times);
 }
 
 /**
@@ -171,19 +223,19 @@ export function utimes(path: string, { atimeNs, mtimeNs }: { atimeNs: bigint; mt
  * bytes, 0 at the end. getdents64(2)
  */
 export function getdents(fd: number, buffer: Uint8Array): number {
-	return checked("getdents64", c.getdents64(fd, buffer, buffer.byteLength));
+	return call("getdents64", nr.getdents64, fd, buffer, buffer.byteLength);
 }
 
 export const LOCK_EX = 2;
 
 export function flock(fd: number, operation: number): void {
-	uninterrupted(() => checked("flock", c.flock(fd, operation)));
+	call("flock", nr.flock, fd, operation);
 }
 
 /** The magic number of the file system that an open file lies on; statfs(2). */
 export function fileSystemMagic(fd: number): number {
 	const statfs = new Uint8Array(120);
-	checked("fstatfs", c.fstatfs(fd, statfs));
+	call("fstatfs", nr.fstatfs, fd, statfs);
 	return Number(new DataView(statfs.buffer).getBigUint64(0, true));
 }
 
@@ -191,7 +243,7 @@ export const CLONE_NEWNET = 0x4000_0000;
 
 /** Moves the calling thread into the namespace; `netns.ts` is the only caller. */
 export function setns(fd: number, kind: number): void {
-	checked("setns", c.setns(fd, kind));
+	call("setns", nr.setns, fd, kind);
 }
 
 export const AF_NETLINK = 16;
@@ -201,22 +253,22 @@ export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = 0o2000000;
 
 export function socket(domain: number, { type, protocol }: { type: number; protocol: number }): number {
-	return checked("socket", c.socket(domain, type | SOCK_CLOEXEC, protocol));
+	return call("socket", nr.socket, domain, type | SOCK_CLOEXEC, protocol);
 }
 
 export function bind(fd: number, address: Uint8Array): void {
-	checked("bind", c.bind(fd, address, address.byteLength));
+	call("bind", nr.bind, fd, address, address.byteLength);
 }
 
 /** Connects to the address (a sockaddr). connect(2) */
 export function connect(fd: number, address: Uint8Array): void {
-	uninterrupted(() => checked("connect", c.connect(fd, address, address.byteLength)));
+	call("connect", nr.connect, fd, address, address.byteLength);
 }
 
 /** Fills `address` (a sockaddr of the right size) with the name that the kernel gave the socket. */
 export function getsockname(fd: number, address: Uint8Array): void {
 	const length = new Uint32Array([address.byteLength]);
-	checked("getsockname", c.getsockname(fd, address, length));
+	call("getsockname", nr.getsockname, fd, address, length);
 }
 
 export function setsockoptInt(
@@ -224,13 +276,13 @@ export function setsockoptInt(
 	{ level, option, value }: { level: number; option: number; value: number },
 ): void {
 	const bytes = new Int32Array([value]);
-	checked("setsockopt", c.setsockopt(fd, level, option, bytes, bytes.byteLength));
+	call("setsockopt", nr.setsockopt, fd, level, option, bytes, bytes.byteLength);
 }
 
 /** Lets receive() fail with EAGAIN when nothing has come for so long; SO_RCVTIMEO, socket(7). */
 export function setReceiveTimeout(fd: number, milliseconds: number): void {
 	const timeval = new BigInt64Array([BigInt(Math.trunc(milliseconds / 1000)), BigInt((milliseconds % 1000) * 1000)]);
-	checked("setsockopt", c.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, timeval, timeval.byteLength));
+	call("setsockopt", nr.setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, timeval, timeval.byteLength);
 }
 
 const SOL_SOCKET = 1;
@@ -238,14 +290,12 @@ const SO_RCVTIMEO = 20;
 
 /** Sends `data` whole, to `address` (a sockaddr) if given. */
 export function send(fd: number, { data, address }: { data: Uint8Array; address?: Uint8Array }): void {
-	uninterrupted(() =>
-		checked("sendto", c.sendto(fd, data, data.byteLength, 0, address ?? null, address?.byteLength ?? 0)),
-	);
+	call("sendto", nr.sendto, fd, data, data.byteLength, 0, address ?? 0, address?.byteLength ?? 0);
 }
 
 /** Receives one datagram into `buffer`; returns its length, which exceeds the buffer's when `flags` has MSG_TRUNC. */
 export function receive(fd: number, { buffer, flags = 0 }: { buffer: Uint8Array; flags?: number }): number {
-	return uninterrupted(() => checked("recv", c.recv(fd, buffer, buffer.byteLength, flags)));
+	return call("recv", nr.recvfrom, fd, buffer, buffer.byteLength, flags);
 }
 
 export const MSG_PEEK = 0x02;
@@ -256,7 +306,7 @@ export const AF_UNIX = 1;
 /** Two connected sockets; socketpair(2). */
 export function socketPair(domain: number, type: number): readonly [number, number] {
 	const fds = new Int32Array(2);
-	checked("socketpair", c.socketpair(domain, type | SOCK_CLOEXEC, 0, fds));
+	call("socketpair", nr.socketpair, domain, type | SOCK_CLOEXEC, 0, fds);
 	return [fds[0] ?? -1, fds[1] ?? -1];
 }
 
@@ -280,11 +330,11 @@ export function sendDescriptors(socketFd: number, descriptors: readonly number[]
 	view.setInt32(88, 1, true);
 	view.setInt32(92, 1, true);
 	for (const [index, fd] of descriptors.entries()) view.setInt32(96 + 4 * index, fd, true);
-	checked("sendmsg", c.sendmsg(socketFd, buffer, 0));
+	call("sendmsg", nr.sendmsg, socketFd, buffer);
 }
 
 /** Ends the process at once: nothing of the runtime is wound down, which saves a millisecond. _exit(2). */
 export function exit(code: number): never {
-	c._exit(code);
+	libc.syscall(nr.exit_group, code, 0, 0, 0, 0, 0);
 	throw new Error("_exit(2) returned");
 }

@@ -25,7 +25,8 @@ export interface WrongType {
 
 /** One for each key that the shape declares, at any depth. */
 export function wrongTypes(shape: Shape, path = ""): readonly WrongType[] {
-	const here = path === "" || shape.kind === "any" ? [] : [{ path, fragment: wrongValue(shape) }];
+	const here =
+		path === "" || shape.kind === "any" || shape.kind === "plugin" ? [] : [{ path, fragment: wrongValue(shape) }];
 	switch (shape.kind) {
 		case "object":
 			return [
@@ -53,5 +54,5 @@ export function wrongTypes(shape: Shape, path = ""): readonly WrongType[] {
 }
 
 function wrongValue({ kind }: Shape): unknown {
-	return { boolean: "true", integer: 1.5, string: 5, list: {}, record: [], object: [], any: null }[kind];
+	return { boolean: "true", integer: 1.5, string: 5, list: {}, record: [], object: [], any: null, plugin: null }[kind];
 }

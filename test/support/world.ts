@@ -88,6 +88,16 @@ export const keptByContract: readonly RegExp[] = [
 	/^\+ nft rule inet cni_plugins_masquerade postrouting /,
 ];
 
+/** What port maps leave on purpose: bases, of nf_tables and of iptables, and the host addresses that ports were at. */
+export const keptByPortMaps: readonly RegExp[] = [
+	/^\+ nft (table|chain|rule) inet cni_suite (?!conditions_)/,
+	/^\+ nft (set|map) inet cni_suite (?!.*"elem")/,
+	/^\+ nft set inet cni_suite port_addresses[46] /,
+	/^\+ nft (table|chain) ip6? nat(| PREROUTING| INPUT| OUTPUT| POSTROUTING| CNI-HOSTPORT-\w+) \{/,
+	/^\+ nft rule ip6? nat (PREROUTING|OUTPUT|POSTROUTING|CNI-HOSTPORT-(SETMARK|MASQ)) /,
+	/^\+ iptables nat (\*nat|:(?!CNI-DN)|-A (PREROUTING|OUTPUT|POSTROUTING|CNI-HOSTPORT-(SETMARK|MASQ)) )/,
+];
+
 /** Removes namespaces and folders of worlds whose process is no more. */
 export function removeAbandonedWorlds(): void {
 	for (const name of entries("/run/netns")) {

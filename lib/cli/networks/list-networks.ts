@@ -3,13 +3,14 @@ import { extname } from "node:path";
 import type { PluginRegistry } from "../../cni/call.ts";
 import { CniError, errorText } from "../../cni/error.ts";
 import { findPlugin, splitPath } from "../../cni/find-plugin.ts";
+import type { PluginConfig } from "../../cni/plugin-config.ts";
 import { listConfigFiles } from "../../cni/runtime/list-config-files.ts";
 import { loadNetworkFile } from "../../cni/runtime/load-network-file.ts";
-import type { NetworkList, PluginConfig } from "../../cni/runtime/network-list.ts";
-import { typesOf } from "../../cni/runtime/types-of.ts";
+import type { NetworkList } from "../../cni/runtime/network-list.ts";
 import { errnoOf, errnoText } from "../../linux/errno.ts";
 import type { Finding } from "../validate/finding.ts";
 import { itemPath, memberPath } from "../validate/json-path.ts";
+import { typesWithin } from "../validate/nested-plugins.ts";
 import type { ConfigKind } from "../validate/network-findings.ts";
 import { validateNetwork } from "../validate/validate-network.ts";
 
@@ -87,7 +88,7 @@ async function readListed(
 		file,
 		loads: folder === undefined || folder.network !== undefined,
 		text,
-		findings: [...findings, ...missingPlugins(network, { paths, kind }).map(placed)],
+		findings: [...findings, ...(await missingPlugins(network, { plugins, paths, kind })).map(placed)],
 	};
 }
 
@@ -106,20 +107,24 @@ function enabledCapabilities({ capabilities }: PluginConfig): string[] {
 }
 
 /** Plugins of the network, and their IPAM plugins, that are in no directory of CNI_PATH. */
-function missingPlugins({ plugins }: NetworkList, { paths, kind }: { paths: string; kind: ConfigKind }): Finding[] {
+async function missingPlugins(
+	network: NetworkList,
+	{ plugins, paths, kind }: { plugins: PluginRegistry; paths: string; kind: ConfigKind },
+): Promise<Finding[]> {
 	if (paths === "") {
 		const message = "CNI_PATH is not set: nobody looked whether the plugins are there";
 		return [{ severity: "note", path: "", message }];
 	}
 	const directories = splitPath(paths);
-	return plugins.flatMap((plugin, index) => {
-		const { type, ipamType } = typesOf(plugin);
+	const findings: Finding[] = [];
+	for (const [index, { document }] of network.plugins.entries()) {
 		const path = kind === "conflist" ? itemPath("plugins", index) : "";
-		return [
-			...missing(type, { directories, path: memberPath(path, "type") }),
-			...(ipamType === "" ? [] : missing(ipamType, { directories, path: memberPath(path, "ipam.type") })),
-		];
-	});
+		for (const { path: at, type, ipamType } of await typesWithin(plugins, { path, document })) {
+			if (type !== "") findings.push(...missing(type, { directories, path: memberPath(at, "type") }));
+			if (ipamType !== "") findings.push(...missing(ipamType, { directories, path: memberPath(at, "ipam.type") }));
+		}
+	}
+	return findings;
 }
 
 function missing(type: string, { directories, path }: { directories: readonly string[]; path: string }): Finding[] {

@@ -1,5 +1,5 @@
+import { objectMemberOf } from "../../cni/member-of.ts";
 import type { Plugin } from "../../cni/plugin.ts";
-import { objectMemberOf } from "../../cni/runtime/member-of.ts";
 import type { Shape } from "../../cni/schema.ts";
 import { knownCapabilities } from "./common-keys.ts";
 import type { Finding } from "./finding.ts";

@@ -1,16 +1,20 @@
+import type { PluginRegistry } from "../../cni/call.ts";
 import { toCniError } from "../../cni/error.ts";
 import type { NetworkList } from "../../cni/runtime/network-list.ts";
-import { typesOf } from "../../cni/runtime/types-of.ts";
 import { validateNetworkName } from "../../cni/validate.ts";
 import { isSpecVersion, resultFamilyOf, unsetVersion } from "../../cni/version.ts";
 import type { Finding } from "./finding.ts";
+import { typesWithin } from "./nested-plugins.ts";
 import { versionFindings } from "./version-findings.ts";
 
 /** A `.conflist`, or a `.conf` or `.json` of a single plugin. */
 export type ConfigKind = "conflist" | "conf";
 
 /** What is to be said about a network as a whole, once it could be read. */
-export function networkFindings(network: NetworkList, { kind }: { kind: ConfigKind }): Finding[] {
+export async function networkFindings(
+	network: NetworkList,
+	{ kind, plugins }: { kind: ConfigKind; plugins: PluginRegistry },
+): Promise<Finding[]> {
 	const findings: Finding[] = [];
 	if (network.name === "" && kind === "conf") {
 		const message = `missing: serves only in the folder of a .conflist. A network of its own needs "name": "mynet"`;
@@ -27,7 +31,8 @@ export function networkFindings(network: NetworkList, { kind }: { kind: ConfigKi
 	}
 	// A plugin in the folder of a list is told the list's version.
 	if (kind === "conflist" || network.name !== "") {
-		findings.push(...versionFindings(network.cniVersion, { path: "cniVersion", kind }), ...addressFindings(network));
+		findings.push(...versionFindings(network.cniVersion, { path: "cniVersion", kind }));
+		findings.push(...(await addressFindings(network, plugins)));
 	}
 	if (kind === "conf") {
 		const message =
@@ -43,10 +48,14 @@ export function networkFindings(network: NetworkList, { kind }: { kind: ConfigKi
 }
 
 /** The oldest results cannot be expressed without an address, which surprises networks that are meant to have none. */
-function addressFindings({ cniVersion, plugins }: NetworkList): Finding[] {
+async function addressFindings(network: NetworkList, plugins: PluginRegistry): Promise<Finding[]> {
+	const { cniVersion } = network;
 	const version = cniVersion === "" ? unsetVersion : cniVersion;
-	if (!isSpecVersion(version) || resultFamilyOf(version) !== "legacy" || plugins.length === 0) return [];
-	if (plugins.some((plugin) => plugin.type === "loopback" || typesOf(plugin).ipamType !== "")) return [];
+	if (!isSpecVersion(version) || resultFamilyOf(version) !== "legacy" || network.plugins.length === 0) return [];
+	for (const { document } of network.plugins) {
+		const named = await typesWithin(plugins, { path: "", document });
+		if (named.some(({ type, ipamType }) => type === "loopback" || ipamType !== "")) return [];
+	}
 	const message = `results of ${version} need an address, and nothing here has "ipam": ADD fails with "cannot convert: no valid IP addresses"`;
 	return [{ severity: "warning", path: "cniVersion", message: `${message}. Write "cniVersion": "0.4.0" or later` }];
 }

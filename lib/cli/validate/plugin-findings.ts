@@ -1,12 +1,13 @@
 import type { PluginRegistry } from "../../cni/call.ts";
+import { asObject, memberOf, objectMemberOf } from "../../cni/member-of.ts";
 import type { Plugin } from "../../cni/plugin.ts";
 import type { JsonNode } from "../../cni/runtime/json/json-node.ts";
-import { asObject, memberOf, objectMemberOf } from "../../cni/runtime/member-of.ts";
 import { decodeDocument, type Schema, SchemaError, type Shape } from "../../cni/schema.ts";
 import { capabilityFindings } from "./capability-findings.ts";
 import { commonSchema } from "./common-keys.ts";
 import type { Finding } from "./finding.ts";
 import { memberPath } from "./json-path.ts";
+import { nestedPlugins } from "./nested-plugins.ts";
 import { unknownKeys } from "./unknown-keys.ts";
 
 export interface PluginContext {
@@ -37,7 +38,21 @@ export async function pluginFindings(node: JsonNode, value: unknown, context: Pl
 		...ipamFindings({ ipam, ipamType, foreignIpam, path }),
 		...capabilityFindings(document, { own, ipamPlugin, path }),
 		...misplacedKeys(document, context),
+		...(await nestedFindings(shape, { node, value, context })),
 	];
+}
+
+/** Of the plugins that this one calls. */
+async function nestedFindings(
+	shape: Shape,
+	{ node, value, context }: { node: JsonNode; value: unknown; context: PluginContext },
+): Promise<Finding[]> {
+	const findings: Finding[] = [];
+	for (const nested of nestedPlugins(shape, { path: context.path, value, node })) {
+		const { path, node: at = node } = nested;
+		findings.push(...(await pluginFindings(at, nested.value, { ...context, path, inList: true })));
+	}
+	return findings;
 }
 
 /** Below these keys anything may stand, whatever a plugin reads of it. */

@@ -48,7 +48,7 @@ export async function validateNetwork(
 			: await singleFindings(root, document, plugins);
 	findings.push(...duplicateKeys(root));
 	const network = readNetwork(text, { kind, findings });
-	if (network !== undefined) findings.push(...networkFindings(network, { kind }));
+	if (network !== undefined) findings.push(...(await networkFindings(network, { kind, plugins })));
 	const offsets = offsetsByPath(root);
 	const offsetOf = (path: string) => nearestOffset(path, offsets);
 	return { network, findings: inOrder(findings, offsetOf), offsetOf };

@@ -1,7 +1,9 @@
 import { executePlugin } from "../execute.ts";
 import { findPlugin } from "../find-plugin.ts";
-import type { Verb } from "../plugin.ts";
-import type { NetworkList, PluginConfig } from "./network-list.ts";
+import type { PluginConfig } from "../plugin-config.ts";
+import { pluginRequest } from "../plugin-request.ts";
+import type { Verb } from "../verb.ts";
+import type { NetworkList } from "./network-list.ts";
 import type { Runtime, RuntimeAttachment } from "./runtime.ts";
 import { sortKeys } from "./sort-keys.ts";
 
@@ -25,23 +27,9 @@ export function callPlugin(runtime: Runtime, call: Call): string {
 
 /** The configuration as the plugin gets it on stdin. */
 function requestOf({ network, plugin, attachment, prevResult, extra }: Call): string {
-	const runtimeConfig = runtimeConfigOf(plugin, attachment);
-	return JSON.stringify(
-		sortKeys({
-			...plugin.document,
-			name: network.name,
-			cniVersion: network.cniVersion,
-			...(prevResult === undefined ? {} : { prevResult }),
-			...(runtimeConfig === undefined ? {} : { runtimeConfig }),
-			...extra,
-		}),
-	);
-}
-
-/** Those capability arguments that the plugin has asked for, or undefined when there are none. */
-function runtimeConfigOf({ capabilities }: PluginConfig, attachment: RuntimeAttachment | undefined): unknown {
-	const entries = Object.entries(attachment?.capabilityArgs ?? {}).filter(([name]) => capabilities[name] === true);
-	return entries.length === 0 ? undefined : Object.fromEntries(entries);
+	const { name, cniVersion } = network;
+	const capabilityArgs = attachment?.capabilityArgs ?? {};
+	return JSON.stringify(sortKeys(pluginRequest(plugin, { name, cniVersion, prevResult, capabilityArgs, extra })));
 }
 
 /** Variables that do not apply are set and empty, so that no value of our own caller reaches a plugin. */

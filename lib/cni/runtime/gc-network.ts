@@ -1,5 +1,6 @@
 import { CniError, ErrorCode, errorText, toCniError } from "../error.ts";
 import { type Attachment, sameAttachment } from "../plugin.ts";
+import { attachmentKeys } from "../plugin-request.ts";
 import { callPlugin } from "./call-plugin.ts";
 import { delNetwork } from "./del-network.ts";
 import type { NetworkList } from "./network-list.ts";
@@ -51,15 +52,6 @@ function callPlugins(
 	return network.plugins.flatMap((plugin) =>
 		failureOf(`failed to GC plugin ${plugin.type}`, () => callPlugin(runtime, { verb: "GC", network, plugin, extra })),
 	);
-}
-
-/**
- * The key of the specification, and the one that libcni once used by mistake. An empty list is `[]`, which the
- * specification's type allows, where libcni writes `null`.
- */
-function attachmentKeys(validAttachments: readonly Attachment[]): Record<string, unknown> {
-	const list = validAttachments.map(({ containerId, ifName }) => ({ containerID: containerId, ifname: ifName }));
-	return { "cni.dev/valid-attachments": list, "cni.dev/attachments": list };
 }
 
 function failureOf(what: string, action: () => void): CniError[] {

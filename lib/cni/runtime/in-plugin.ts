@@ -1,5 +1,5 @@
 import { annotate } from "../error.ts";
-import type { PluginConfig } from "./network-list.ts";
+import type { PluginConfig } from "../plugin-config.ts";
 
 /** Runs a step of a chain; its error says which plugin failed at what: `plugin type="bridge" failed (add): …`. */
 export function inPlugin<T>({ type, name }: PluginConfig, { verb }: { verb: string }, step: () => T): T {

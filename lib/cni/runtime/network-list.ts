@@ -1,3 +1,5 @@
+import type { PluginConfig } from "../plugin-config.ts";
+
 /** A network as its configuration describes it: the plugins that an attachment passes through, in order. */
 export interface NetworkList {
 	readonly name: string;
@@ -9,16 +11,4 @@ export interface NetworkList {
 	readonly plugins: readonly PluginConfig[];
 	/** The configuration as it stands in its file; the result cache keeps it. */
 	readonly source: Uint8Array;
-}
-
-/** One plugin of a network. */
-export interface PluginConfig {
-	readonly type: string;
-	/** A name of its own, mostly absent; empty then. */
-	readonly name: string;
-	readonly cniVersion: string;
-	/** Which capability arguments of the runtime it is given. */
-	readonly capabilities: Readonly<Record<string, boolean>>;
-	/** The whole configuration, as written. */
-	readonly document: Readonly<Record<string, unknown>>;
 }

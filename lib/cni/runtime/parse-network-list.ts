@@ -1,9 +1,9 @@
 import { CniError, ErrorCode, errorText } from "../error.ts";
+import { goJsonKindOf, goTypeOf } from "../go-type-of.ts";
+import { type PluginConfig, pluginConfigOf } from "../plugin-config.ts";
 import { compareVersions, latestVersion, parseVersion } from "../version.ts";
-import { goJsonKindOf, goTypeOf } from "./json/go-type-of.ts";
 import { JsonError, parseJson } from "./json/parse-json.ts";
-import type { NetworkList, PluginConfig } from "./network-list.ts";
-import { pluginConfigOf } from "./parse-plugin-config.ts";
+import type { NetworkList } from "./network-list.ts";
 
 /**
  * Parses a `.conflist`; the keys of the list itself match exactly. Plugins in the folder beside the file are not

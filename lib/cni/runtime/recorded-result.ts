@@ -1,9 +1,9 @@
 import { decodeResult } from "../decode-result.ts";
 import { encodeResult } from "../encode-result.ts";
 import { CniError, ErrorCode } from "../error.ts";
+import { goJsonKindOf } from "../go-type-of.ts";
 import type { Result } from "../result.ts";
 import { isSpecVersion, resultFamilyOf, type SpecVersion, unsetVersion } from "../version.ts";
-import { goJsonKindOf } from "./json/go-type-of.ts";
 import { JsonError, parseJson } from "./json/parse-json.ts";
 
 /**

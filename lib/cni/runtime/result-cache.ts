@@ -12,8 +12,8 @@ import {
 import { join } from "node:path";
 import { Errno, errnoOf } from "../../linux/errno.ts";
 import { CniError, ErrorCode, messageOf } from "../error.ts";
+import { asObject } from "../member-of.ts";
 import type { Attachment } from "../plugin.ts";
-import { asObject } from "./member-of.ts";
 import type { NetworkList } from "./network-list.ts";
 import { encodeRecordedResult, type RecordedResult, recordedResultOf } from "./recorded-result.ts";
 import type { CniArg, RuntimeAttachment } from "./runtime.ts";

@@ -9,6 +9,7 @@ import { type PortEntry, type PortMap, portEntries } from "../port-map-backend.t
  *     -A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT                        (OUTPUT: the same)
  *     -A CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat name: \"net\" id: \"container\"" -m multiport
  *        --dports 8080,8081 <conditions> -j CNI-DN-<21 digits>                               (15 ports at most in each)
+ *     -A CNI-DN-<21 digits> -i docker0 -j RETURN                      (ours: excluded devices)
  *     -A CNI-DN-<21 digits> -s 10.1.2.0/24 -p tcp -m tcp --dport 8080 -j CNI-HOSTPORT-SETMARK
  *     -A CNI-DN-<21 digits> -s 127.0.0.1/32 -p tcp -m tcp --dport 8080 -j CNI-HOSTPORT-SETMARK
  *     -A CNI-DN-<21 digits> -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.1.2.3:80
@@ -94,13 +95,15 @@ export function containerRules(portMap: PortMap, family: Family): readonly Wante
 	const container = portMap.addresses.find(({ address }) => address.family === family);
 	if (container === undefined) return [];
 	const target = portMap.externalSetMarkChain ?? setMarkChain;
-	return portEntries({ ...portMap, addresses: [container] }).flatMap((entry) => {
+	const excluded = (portMap.excludedDevices ?? []).map((name) => ({ chain, specification: `-i ${name} -j RETURN` }));
+	const mapped = portEntries({ ...portMap, addresses: [container] }).flatMap((entry) => {
 		const match = matchOf(entry);
 		return [
 			...markedSources(portMap, container).map((source) => `${source}${match} -j ${target}`),
 			`${match} -j DNAT --to-destination ${destinationOf(entry)}`,
 		].map((specification) => ({ chain, specification }));
 	});
+	return [...excluded, ...mapped];
 }
 
 /** multiport takes so many. */

@@ -4,7 +4,7 @@ import { formatAddress } from "../../ip/address.ts";
 import { findChain } from "../../netlink/nftables/chain.ts";
 import { listRules } from "../../netlink/nftables/rule.ts";
 import type { NetlinkSocket } from "../../netlink/wire/socket.ts";
-import { type PortEntry, type PortMap, portEntries } from "../port-map-backend.ts";
+import { isConditional, type PortEntry, type PortMap, portEntries } from "../port-map-backend.ts";
 import { findProgram, runProgram } from "../program.ts";
 import { conditionsChain, table, tableComment } from "./layout.ts";
 
@@ -16,12 +16,12 @@ import { conditionsChain, table, tableComment } from "./layout.ts";
  * @throws CniError
  */
 export function makeConditionsChain(portMap: PortMap): void {
-	const rules = conditionalEntries(portMap).map((entry) => ruleText(portMap, entry));
+	const rules = rulesOf(portMap);
 	if (rules.length === 0) return;
 	const nft = findProgram("nft");
 	if (nft === undefined) {
 		throw new CniError(ErrorCode.internal, 'Cannot map ports under conditions: the program "nft" is missing', {
-			details: 'Install nftables, or leave out "conditionsV4" and "conditionsV6"',
+			details: 'Install nftables, or leave out "conditionsV4" and "conditionsV6", or "excludeDevices"',
 		});
 	}
 	const chain = `${table.family} ${table.table} ${conditionsChain(attachmentPrefix(portMap.attachment))}`;
@@ -40,7 +40,7 @@ export function makeConditionsChain(portMap: PortMap): void {
 
 /** What is missing of the chain. Of the conditions themselves only `nft` could say whether they are the same. */
 export function missingConditions(socket: NetlinkSocket, portMap: PortMap): readonly string[] {
-	const wanted = conditionalEntries(portMap);
+	const wanted = rulesOf(portMap);
 	if (wanted.length === 0) return [];
 	const name = conditionsChain(attachmentPrefix(portMap.attachment));
 	const inTable = `of table "${table.family} ${table.table}"`;
@@ -50,8 +50,12 @@ export function missingConditions(socket: NetlinkSocket, portMap: PortMap): read
 	return lacking > 0 ? [`${lacking} of ${wanted.length} rules in chain "${name}" ${inTable}`] : [];
 }
 
-function conditionalEntries(portMap: PortMap): readonly PortEntry[] {
-	return portEntries(portMap).filter(({ family }) => portMap.conditions[family].length > 0);
+/** Who comes from an excluded device goes back to where the chain was jumped to from, and on. */
+function rulesOf(portMap: PortMap): readonly string[] {
+	const entries = portEntries(portMap).filter(({ family }) => isConditional(portMap, family));
+	if (entries.length === 0) return [];
+	const excluded = (portMap.excludedDevices ?? []).map((name) => `iifname "${name.replace(/\+$/, "*")}" return`);
+	return [...excluded, ...entries.map((entry) => ruleText(portMap, entry))];
 }
 
 function ruleText({ conditions }: PortMap, entry: PortEntry): string {

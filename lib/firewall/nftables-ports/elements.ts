@@ -15,6 +15,7 @@ import type { ElementName, SetElement } from "../../netlink/nftables/element.ts"
 import {
 	describePort,
 	type HostPort,
+	isConditional,
 	type PortEntry,
 	type PortMap,
 	portEntries,
@@ -113,14 +114,14 @@ export function isOwnedBy({ comment }: SetElement, attachment: NetworkAttachment
 	return comment?.startsWith(attachmentPrefix(attachment)) ?? false;
 }
 
-function portElement({ attachment, conditions }: PortMap, entry: PortEntry): PlacedElement {
-	const conditional = conditions[entry.family].length > 0;
+function portElement(portMap: PortMap, entry: PortEntry): PlacedElement {
+	const conditional = isConditional(portMap, entry.family);
 	const [place] = placesOf(entry, [conditional]);
 	if (place === undefined) throw new TypeError("Cannot place a port");
 	return {
 		...place,
 		value: conditional
-			? { kind: "verdict", verdict: "jump", chain: conditionsChain(attachmentPrefix(attachment)) }
+			? { kind: "verdict", verdict: "jump", chain: conditionsChain(attachmentPrefix(portMap.attachment)) }
 			: concatenate([addressToBytes(entry.target), new Uint8Array([entry.targetPort >> 8, entry.targetPort & 255])]),
 	};
 }

@@ -11,6 +11,7 @@ import {
 } from "../../../lib/firewall/port-map-backend.ts";
 import { choosePortMapBackend, type PortMapBackendName } from "../../../lib/firewall/port-map-choice.ts";
 import { parseAddress } from "../../../lib/ip/address.ts";
+import { mesosKey, mesosSchema, networkInfoOf } from "../../../lib/mesos/network-info.ts";
 import { validateChainName, validateConditions } from "./conditions.ts";
 
 /** The keys of portmap; docs/plugins/portmap.md explains each. */
@@ -22,6 +23,7 @@ export const portmapSchema = required(
 		masqAll: boolean(false),
 		markMasqBit: integer(),
 		externalSetMarkChain: string(),
+		args: object({ [mesosKey]: mesosSchema }),
 		conditionsV4: list(string("")),
 		conditionsV6: list(string("")),
 		runtimeConfig: object({
@@ -54,7 +56,8 @@ export function parseSettings(config: PortmapConfig): PortmapSettings {
 	const backend = choosePortMapBackend({ backend: config.backend, externalSetMarkChain, conditionsV4, conditionsV6 });
 	if (externalSetMarkChain !== undefined) validateChainName(externalSetMarkChain);
 	validateConditions({ conditionsV4, conditionsV6 });
-	const mappings = (config.runtimeConfig?.portMappings ?? []).map(parseMapping);
+	const mappings =
+		config.runtimeConfig?.portMappings?.map(parseMapping) ?? networkInfoOf(config.args?.[mesosKey]).portMappings;
 	refuseOverlaps(mappings);
 	return {
 		backend,
@@ -69,13 +72,17 @@ export function parseSettings(config: PortmapConfig): PortmapSettings {
 
 /** The mappings of a configuration that DEL can use: an attachment must go even when its configuration was spoilt. */
 export function usableMappings(config: PortmapConfig): readonly PortMapping[] {
-	return (config.runtimeConfig?.portMappings ?? []).flatMap((written) => {
-		try {
-			return [parseMapping(written)];
-		} catch {
-			return [];
-		}
-	});
+	const written = config.runtimeConfig?.portMappings;
+	if (written === undefined) return usable(() => networkInfoOf(config.args?.[mesosKey]).portMappings);
+	return written.flatMap((mapping) => usable(() => [parseMapping(mapping)]));
+}
+
+function usable<T>(read: () => readonly T[]): readonly T[] {
+	try {
+		return read();
+	} catch {
+		return [];
+	}
 }
 
 function parseMapping({ hostPort, containerPort, protocol, hostIP }: WrittenMapping): PortMapping {

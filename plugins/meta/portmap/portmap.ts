@@ -1,3 +1,4 @@
+import { containerAddresses } from "../../../lib/cni/container-addresses.ts";
 import { CniError, ErrorCode, toCniError } from "../../../lib/cni/error.ts";
 import type { AddRequest, AttachmentRequest, Plugin } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
@@ -5,7 +6,6 @@ import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
 import type { PortMap } from "../../../lib/firewall/port-map-backend.ts";
 import { type PortmapConfig, type PortmapSettings, parseSettings, portmapSchema, usableMappings } from "./config.ts";
-import { containerAddresses } from "./container-addresses.ts";
 
 /** Makes ports of containers reachable at ports of their host. docs/plugins/portmap.md */
 export const portmap: Plugin<PortmapConfig> = {

@@ -5,7 +5,7 @@ import { validateNetwork } from "../../../lib/cli/validate/validate-network.ts";
 import type { PluginRegistry } from "../../../lib/cni/call.ts";
 import type { Plugin } from "../../../lib/cni/plugin.ts";
 import { placeOf } from "../../../lib/cni/runtime/json/place-of.ts";
-import { boolean, integer, list, object, required, type Schema, string } from "../../../lib/cni/schema.ts";
+import { boolean, integer, list, object, plugin, required, type Schema, string } from "../../../lib/cni/schema.ts";
 
 const bridge = required(
 	object({ bridge: string(), isGateway: boolean(), mtu: integer(), runtimeConfig: object({ mac: string() }) }),
@@ -17,7 +17,9 @@ const ranges = required(
 	}),
 );
 
-const schemas: Readonly<Record<string, Schema<unknown>>> = { bridge, "host-local": ranges };
+const chain = required(object({ plugins: list(plugin()) }));
+
+const schemas: Readonly<Record<string, Schema<unknown>>> = { bridge, chain, "host-local": ranges };
 const plugins: PluginRegistry = {
 	types: Object.keys(schemas),
 	load: (type) => {
@@ -150,6 +152,22 @@ describe("validateNetwork", () => {
 		]);
 	});
 
+	it("checks the plugins within a plugin like those of a list", async () => {
+		const members = [
+			{ type: "bridge", mut: 1, name: "x", ipam: { type: "host-local", ranges: [[{ subent: "x" }]] } },
+			{ type: "chain", plugins: [{ type: "bridge", mtu: "1" }] },
+			5,
+		];
+		const found = await findings({ name: "n", type: "chain", plugins: members }, "conf");
+		expect(found.map(({ text }) => text).filter((text) => !text.startsWith("note "))).toEqual([
+			'error plugins[0].mut: unknown key. Did you mean "mtu"?',
+			'warning plugins[0].name: has no effect: the list\'s "name" replaces it. Remove it',
+			'error plugins[0].ipam.ranges[0][0].subent: unknown key. Did you mean "subnet"?',
+			'error plugins[1].plugins[0].mtu: must be an integer, not the string "1"',
+			"error plugins[2]: must be an object: a plugin's configuration",
+		]);
+	});
+
 	it("sees duplicate keys, which parsers hide", async () => {
 		const text = '{"cniVersion":"1.1.0","name":"n",\n"plugins":[{"type":"bridge","mtu":1,\n  "mtu":2, "MTU":3}]}';
 		expect(await findings(text)).toEqual([
@@ -172,7 +190,12 @@ describe("validateNetwork", () => {
 			expect.stringContaining("cannot convert: no valid IP addresses"),
 		);
 		const ipam = { type: "host-local", ranges: [] };
-		expect((await texts({ type: "bridge", ipam })).filter((text) => !text.startsWith("note "))).toEqual([]);
+		for (const good of [
+			{ type: "bridge", ipam },
+			{ type: "chain", plugins: [{ type: "other" }, { type: "bridge", ipam }] },
+		]) {
+			expect((await texts(good)).filter((text) => !text.startsWith("note "))).toEqual([]);
+		}
 	});
 
 	it("gives the place of each finding", async () => {

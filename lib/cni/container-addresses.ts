@@ -1,5 +1,5 @@
-import type { Result } from "../../../lib/cni/result.ts";
-import type { IpPrefix } from "../../../lib/ip/address.ts";
+import type { IpPrefix } from "../ip/address.ts";
+import type { Result } from "./result.ts";
 
 /**
  * The container's first address of each family in the result of the plugins before: of the interface in question, or
