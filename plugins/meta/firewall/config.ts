@@ -1,21 +1,23 @@
 import { commonKeys } from "../../../lib/cni/common-keys.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { Result, ResultInterface } from "../../../lib/cni/result.ts";
-import { type Infer, object, required, string } from "../../../lib/cni/schema.ts";
+import { type Infer, object, required, string, word } from "../../../lib/cni/schema.ts";
 import { validateIfName } from "../../../lib/cni/validate.ts";
 import type { IngressPolicy } from "../../../lib/firewall/forward-backend.ts";
 import type { ForwardBackendName } from "../../../lib/firewall/forward-choice.ts";
 import type { RecordedIngress } from "../../../lib/firewall/forward-record.ts";
 import type { IpAddress } from "../../../lib/ip/address.ts";
 
+const backends = ["iptables", "nftables", "firewalld"] as const satisfies readonly ForwardBackendName[];
+
 /** The keys of a firewall plugin; docs/plugins/firewall.md explains each. */
 export const firewallSchema = required(
 	object({
 		...commonKeys,
-		backend: string(""),
+		backend: word({ known: backends, others: "ignored" }),
 		iptablesAdminChainName: string(""),
 		firewalldZone: string(""),
-		ingressPolicy: string(""),
+		ingressPolicy: word({ known: ["open", "same-bridge", "isolated"], others: "refused" }),
 	}),
 );
 
@@ -52,7 +54,7 @@ export function parseSettings(config: FirewallConfig): FirewallSettings {
 
 /** The reference takes any other word for none, and configurations in the wild have some. */
 function backendOf(text: string): ForwardBackendName | undefined {
-	return (["iptables", "nftables", "firewalld"] as const).find((name) => name === text);
+	return backends.find((name) => name === text);
 }
 
 function policyOf(text: string): IngressPolicy | undefined {
