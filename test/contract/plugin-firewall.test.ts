@@ -1,5 +1,5 @@
 import { attemptIn, type Namespace } from "../support/namespace.ts";
-import type { World } from "../support/world.ts";
+import { keptByFirewall, type World } from "../support/world.ts";
 import { type Mutation, pluginContract } from "./plugin.ts";
 
 /**
@@ -18,17 +18,6 @@ function prevResult(_: World, { name, path }: Namespace) {
 }
 
 const address = (text: string | undefined) => text?.split("/")[0] ?? "";
-
-/** Tables, chains and jumps, and sets without elements. */
-const kept = [
-	/^\+ nft (table|chain) (inet|bridge) cni_suite /,
-	/^\+ nft rule (inet|bridge) cni_suite (forward|forward_ingress) /,
-	/^\+ nft set (inet|bridge) cni_suite (?!.*"elem")/,
-	/^\+ nft (table|chain) ip6? filter /,
-	/^\+ nft rule ip6? filter \S+ (?!.*(10\.77|fd77|cst-br0))/,
-	/^\+ iptables filter [*:]/,
-	/^\+ iptables filter -A \S+ (?!.*(10\.77|fd77|cst-br0))/,
-];
 
 const badInput = [
 	{ what: "the ingress policy is unknown", arrange: () => ({ ingressPolicy: "closed" }) },
@@ -77,7 +66,7 @@ pluginContract({
 	repeatable: true,
 	mutations: elements,
 	failures: badInput,
-	kept,
+	kept: keptByFirewall,
 });
 
 /** A policy needs the result's interfaces, which 0.1.0 and 0.2.0 have not. */
@@ -106,7 +95,7 @@ pluginContract({
 		},
 	],
 	failures: badInput,
-	kept,
+	kept: keptByFirewall,
 });
 
 pluginContract({
@@ -155,5 +144,5 @@ pluginContract({
 			},
 		},
 	],
-	kept,
+	kept: keptByFirewall,
 });

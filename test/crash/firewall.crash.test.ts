@@ -2,22 +2,11 @@ import { rmSync } from "node:fs";
 import { describe, expect, it } from "@jest/globals";
 import { runIn } from "../support/namespace.ts";
 import { mustRunPlugin, type PluginCall } from "../support/run-plugin.ts";
-import { createWorld, leftovers, snapshotOf, type World } from "../support/world.ts";
+import { createWorld, keptByFirewall, leftovers, snapshotOf, type World } from "../support/world.ts";
 import { failEverywhere } from "./fail-everywhere.ts";
 import { type KillReport, killEverywhere } from "./kill-everywhere.ts";
 
 const minutes = 60_000;
-
-/** Tables, chains and jumps; and sets without elements. */
-const kept = [
-	/^\+ nft (table|chain) (inet|bridge) cni_suite /,
-	/^\+ nft rule (inet|bridge) cni_suite (forward|forward_ingress) /,
-	/^\+ nft set (inet|bridge) cni_suite (?!.*"elem")/,
-	/^\+ nft (table|chain) ip6? filter /,
-	/^\+ nft rule ip6? filter \S+ (?!.*(10\.61|fd61|br0))/,
-	/^\+ iptables filter [*:]/,
-	/^\+ iptables filter -A \S+ (?!.*(10\.61|fd61|br0))/,
-];
 
 describe.each([
 	["through nftables, isolated", { backend: "nftables", ingressPolicy: "isolated" }],
@@ -69,7 +58,7 @@ describe.each([
 				call: { ...call, command: "ADD" },
 				prepare: () => forget(world),
 				recover: () => mustRunPlugin({ ...call, command: "DEL", config: { ...call.config, prevResult: null } }),
-				verify: () => leftovers(world, { except: kept }),
+				verify: () => leftovers(world, { except: keptByFirewall }),
 			});
 			expectClean(report);
 		},

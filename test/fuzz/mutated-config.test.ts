@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { Namespace } from "../support/namespace.ts";
 import { type Command, type PluginOutcome, runPlugin } from "../support/run-plugin.ts";
-import { createWorld, keptByContract, leftovers, type World } from "../support/world.ts";
+import { createWorld, keptByContract, keptByFirewall, leftovers, type World } from "../support/world.ts";
 
 type Json = Record<string, unknown>;
 
@@ -31,6 +31,16 @@ const configs: Readonly<Record<string, (world: World) => Json>> = {
 		dns: { nameservers: ["10.0.0.1"], search: ["x"] },
 		args: { cni: { mac: "02:00:00:00:00:61" } },
 		prevResult: undefined,
+	}),
+	firewall: () => ({
+		backend: "nftables",
+		iptablesAdminChainName: "MY-RULES",
+		firewalldZone: "trusted",
+		ingressPolicy: "isolated",
+		prevResult: {
+			interfaces: [{ name: "br0" }, { name: "veth1" }, { name: "eth0", sandbox: "/run/netns/c" }],
+			ips: [{ interface: 2, address: "10.62.0.2/24" }, { address: "fd62::2/64" }],
+		},
 	}),
 };
 
@@ -131,6 +141,7 @@ describe.each(Object.keys(configs))("%s with a configuration that was tampered w
 
 const mayStay: readonly RegExp[] = [
 	...keptByContract,
+	...keptByFirewall,
 	/^\+ nft (table bridge nat|chain bridge nat PREROUTING) /,
 	/^\+ file \.cni-suite\//,
 	// Bridges, also those of a name that the mutation chose.
