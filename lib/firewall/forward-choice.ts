@@ -1,5 +1,5 @@
 import type { IpAddress } from "../ip/address.ts";
-import { isForwardFiltered } from "./iptables/filter-access.ts";
+import { isForwardFiltered } from "./iptables/filter-in-use.ts";
 
 export type ForwardBackendName = "nftables" | "iptables" | "firewalld";
 

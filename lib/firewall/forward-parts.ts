@@ -2,7 +2,7 @@ import type { NetworkAttachment } from "../cni/attachment-tag.ts";
 import type { Forward, ForwardBackend } from "./forward-backend.ts";
 import type { ForwardBackendName } from "./forward-choice.ts";
 import type { ForwardRecord } from "./forward-record.ts";
-import { isIsolatedByIptables } from "./iptables/filter-access.ts";
+import { isIsolatedByIptables } from "./iptables/filter-in-use.ts";
 import { nftablesForward } from "./nftables-forward.ts";
 
 /** What one of the host's firewalls does for an attachment. */

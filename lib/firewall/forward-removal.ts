@@ -7,7 +7,7 @@ import { keepsRecords, listRecords, lockFirewall, removeRecord } from "../state/
 import type { ForwardRemoval } from "./forward-backend.ts";
 import { loadBackend, loadFirewalld } from "./forward-parts.ts";
 import { type ForwardRecord, recordedForward, recordedForwards } from "./forward-record.ts";
-import { hasIptablesForward } from "./iptables/filter-access.ts";
+import { hasIptablesForward } from "./iptables/filter-in-use.ts";
 import { nftablesForward } from "./nftables-forward.ts";
 import { isInterfaceGone, sharedBridge, sharedOutlet } from "./shared-interface.ts";
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { attemptIn, type Namespace, runIn } from "../support/namespace.ts";
+import { mustRunPlugin } from "../support/run-plugin.ts";
 import { httpGet, ping, pingAll, serve } from "../support/traffic.ts";
 import { createWorld, type World } from "../support/world.ts";
 import { shell } from "./bridge-network.ts";
@@ -66,22 +67,17 @@ describe.each(Object.entries(hosts))("firewall on a host %s", (_, { drop, keys, 
 		expect(pingAll(container.namespace, neighbourAddresses)).toEqual([false, false]);
 	});
 
-	it("lets in what was sent to a port of the host and translated", async () => {
+	it("lets in what comes to mapped ports, and nothing else", async () => {
 		const container = attach(world, network(keys), { containerId: "c1" });
-		const [address = "", address6 = ""] = container.addresses;
-		runIn(world.host, ["nft", "-f", "-"], {
-			input: `table inet test {
-				chain prerouting {
-					type nat hook prerouting priority dstnat
-					ip daddr 192.0.2.1 tcp dport 8080 dnat ip to ${address}:80
-					ip6 daddr 2001:db8:9::1 tcp dport 8080 dnat ip6 to [${address6}]:80
-				}
-			}`,
-		});
+		const portMappings = [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }];
+		const portmap = { cniVersion: "1.1.0", name: "n1", type: "portmap", runtimeConfig: { portMappings } };
+		const config = { ...portmap, prevResult: container.result };
+		const call = { world, type: "portmap", netns: container.namespace, containerId: "c1", config };
+		mustRunPlugin({ ...call, command: "ADD" });
 		await using _ = await serve(container.namespace, { port: 80, body: "inside" });
 		expect(httpGet(outside, "http://192.0.2.1:8080/")).toBe("inside");
 		expect(httpGet(outside, "http://[2001:db8:9::1]:8080/")).toBe("inside");
-		expect(httpGet(outside, `http://${address}/`, { timeoutSeconds: 1 })).toBe(undefined);
+		expect(httpGet(outside, `http://${container.addresses[0]}/`, { timeoutSeconds: 1 })).toBe(undefined);
 	});
 });
 

@@ -1,6 +1,7 @@
 import { type Family, formatPrefix, hostPrefix, type IpAddress, type IpPrefix, samePrefix } from "../../ip/address.ts";
 import type { Forward, Ingress } from "../forward-backend.ts";
 import type { FilterRule, FilterTable } from "./filter-table.ts";
+import { forwardChain, isolationStage1 as stage1, isolationStage2 as stage2 } from "./forward-chains.ts";
 import type { NamedInterface } from "./saved-rule.ts";
 
 /**
@@ -24,11 +25,6 @@ import type { NamedInterface } from "./saved-rule.ts";
  * The isolation has to stand before CNI-FORWARD, whose rules accept. The two rules of an address and those of a bridge
  * come and go; chains and jumps stay.
  */
-export const forwardChain = "CNI-FORWARD";
-export const isolationChain = "CNI-ISOLATION-STAGE-1";
-const stage1 = isolationChain;
-const stage2 = "CNI-ISOLATION-STAGE-2";
-
 /** A chain, or rules, that have to be in a table. */
 export interface Wanted {
 	/** What is missing of it in the table, in words, and the lines for iptables-restore that bring it about. */

@@ -23,7 +23,7 @@ export const firewall: Plugin<FirewallConfig> = {
 	async add(request) {
 		const prevResult = requirePrevResult(request);
 		const forward = describe(request, prevResult);
-		await applyForward(forward, request);
+		await request.log.step("firewall rules", () => applyForward(forward, request));
 		return prevResult;
 	},
 
