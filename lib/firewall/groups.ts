@@ -4,6 +4,7 @@ import type { Rollback } from "../cni/plugin.ts";
 import {
 	collectRecords,
 	lockFirewall,
+	lockFirewallIfKept,
 	type RecordOwner,
 	recordOf,
 	removeRecord,
@@ -63,7 +64,7 @@ export function verifyGroups(member: GroupMember): void {
 
 /** Removes what is there of the attachment; nothing there is success. @throws CniError */
 export function removeGroups(attachment: NetworkAttachment): void {
-	using _ = lockFirewall();
+	using _ = lockFirewallIfKept();
 	const record = recordOf("groups", attachment);
 	const known = record === undefined ? undefined : recordedMember(record);
 	nftablesGroups.remove(attachment, known);
@@ -72,7 +73,7 @@ export function removeGroups(attachment: NetworkAttachment): void {
 
 /** Removes what the network still has of attachments that are not among the valid ones. @throws CniError */
 export function collectGroups(network: string, validAttachments: readonly Omit<NetworkAttachment, "network">[]): void {
-	using _ = lockFirewall();
+	using _ = lockFirewallIfKept();
 	everyOne(
 		[
 			() => nftablesGroups.collect(network, validAttachments),

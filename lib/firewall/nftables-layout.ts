@@ -7,32 +7,33 @@ import { addTable, hasTable } from "../netlink/nftables/table.ts";
 import type { Message } from "../netlink/wire/message.ts";
 import type { NetlinkSocket } from "../netlink/wire/socket.ts";
 
-/** A table of ours without the elements of its sets: what is there from the first attachment on. */
+/** What is always the same in a table of ours: sets for elements that come and go, and chains that look into them. */
 export interface TableLayout extends TableName {
 	readonly comment: string;
-	readonly sets: () => readonly NewSet[];
-	/** Those that are jumped to first. */
-	readonly chains: readonly LayoutChain[];
+	readonly sets: readonly Omit<NewSet, keyof TableName>[];
+	readonly chains: readonly ChainLayout[];
 }
 
-/** A chain, and the rules in it, with what each is called in messages. */
-export interface LayoutChain {
+export interface ChainLayout {
 	readonly chain: string;
-	/** Makes it a base chain. */
+	/** Of a base chain. */
 	readonly hook?: Hook;
-	/** How many rules it has and how many rules jump to it; undefined where elements of maps jump to it too. */
-	readonly uses: number | undefined;
-	readonly rules: () => readonly LayoutRule[];
+	/** How many rules it has, and how many rules of the layout lead to it. Undefined: elements of maps may, too. */
+	readonly uses?: number;
+	/** In order. Undefined: whatever an administrator puts there. */
+	readonly rules: readonly RuleLayout[] | undefined;
 }
 
-export interface LayoutRule {
-	readonly name: string;
+export interface RuleLayout {
+	/** As `nft` would write it, for messages. */
+	readonly words: string;
 	readonly expressions: readonly Expression[];
 }
 
 /**
- * Whether nobody has flushed or removed anything: rules are counted, not read, for reading those of a table takes as long
- * as all the rest of an ADD. A rule that somebody put into the place of ours is seen by {@link missingOfLayout}.
+ * Whether nobody has flushed or removed anything of it: rules are counted, not read, for reading those of a table takes
+ * longer than all the rest of an ADD. A rule in the place of another is for {@link missingOfLayout} to find. Sets are
+ * not looked for: the kernel keeps those that a rule looks into.
  */
 export function isLayoutThere(socket: NetlinkSocket, { family, table, chains }: TableLayout): boolean {
 	const name = { family, table };
@@ -40,80 +41,70 @@ export function isLayoutThere(socket: NetlinkSocket, { family, table, chains }: 
 		socket,
 		chains.map(({ chain }) => ({ ...name, chain })),
 	);
-	return chains.every(({ chain, uses, rules }, index) => {
+	return chains.every((wanted, index) => {
 		if (found[index] === undefined) return false;
-		if (uses !== undefined) return found[index].uses === uses;
-		return listRules(socket, { ...name, chain }).length === rules().length;
+		if (wanted.uses !== undefined) return found[index].uses === wanted.uses;
+		return listRules(socket, { ...name, chain: wanted.chain }).length === wanted.rules?.length;
 	});
 }
 
-/**
- * What has to be done so that the table is as it should be; nothing when all is well. Chains whose rules are not as
- * they should be are written anew, for everybody's elements. Sets are looked for only where a chain is not right: the
- * kernel keeps those that a rule looks into, and every set is to have such a rule.
- */
-export function makeLayout(
-	socket: NetlinkSocket,
-	{ family, table, comment, sets, chains }: TableLayout,
-): readonly Message[] {
-	const name = { family, table };
-	const wrong = chains
-		.map(({ chain, hook, rules }) => ({ chain, hook, rules: rules() }))
-		.filter(({ chain, rules }) => !sameRules(rulesOf(socket, name, chain), rules));
-	if (wrong.length === 0) return [];
-	const present = listSets(socket, name);
+/** What brings the table into this form; nothing when it has it. Chains that somebody changed are written anew. */
+export function makeLayout(socket: NetlinkSocket, layout: TableLayout): readonly Message[] {
+	const table = { family: layout.family, table: layout.table };
+	const present = listSets(socket, table);
+	const sets = layout.sets.filter(({ set }) => !present.has(set));
+	const chains = layout.chains.filter((chain) => !isRight(socket, table, chain));
+	if (sets.length === 0 && chains.length === 0) return [];
 	return [
-		addTable(name, { comment }),
-		...sets()
-			.filter(({ set }) => !present.has(set))
-			.map(addSet),
+		addTable(table, { comment: layout.comment }),
+		...sets.map((set) => addSet({ ...table, ...set })),
 		// All before any rule: they jump to each other.
-		...wrong.map(({ chain, hook }) => addChain({ ...name, chain, ...(hook === undefined ? {} : { hook }) })),
-		...wrong.flatMap(({ chain, rules }) => [
-			flushChain({ ...name, chain }),
-			...rules.map(({ expressions }) => addRule({ ...name, chain }, { expressions })),
-		]),
+		...chains.map(({ chain, hook }) => addChain({ ...table, chain, ...(hook === undefined ? {} : { hook }) })),
+		...chains.flatMap(({ chain, rules }) =>
+			rules === undefined
+				? []
+				: [
+						flushChain({ ...table, chain }),
+						...rules.map(({ expressions }) => addRule({ ...table, chain }, { expressions })),
+					],
+		),
 	];
 }
 
-/** What is missing of the table, in words. */
-export function missingOfLayout(
-	socket: NetlinkSocket,
-	{ family, table, sets, chains }: TableLayout,
-): readonly string[] {
-	const name = { family, table };
-	const inTable = `of table "${family} ${table}"`;
-	if (!hasTable(socket, name)) return [inTable.slice(3)];
-	const present = listSets(socket, name);
+/** What the table lacks of this form, in words. */
+export function missingOfLayout(socket: NetlinkSocket, layout: TableLayout): readonly string[] {
+	const table = { family: layout.family, table: layout.table };
+	const name = `table "${table.family} ${table.table}"`;
+	if (!hasTable(socket, table)) return [name];
+	const present = listSets(socket, table);
 	return [
-		...sets()
-			.filter(({ set }) => !present.has(set))
-			.map(({ set }) => `set "${set}" ${inTable}`),
-		...chains.flatMap((wanted) => {
-			const { chain } = wanted;
-			const found = findChain(socket, { ...name, chain });
-			if (found === undefined) return [`chain "${chain}" ${inTable}`];
-			const rules = rulesOf(socket, name, chain);
-			return [
-				...(hasHook(found, wanted) ? [] : [`hook of chain "${chain}" ${inTable}`]),
-				...wanted
-					.rules()
-					.filter(({ expressions }) => !rules.some((rule) => sameExpressions(rule, expressions)))
-					.map((rule) => `rule "${rule.name}" in chain "${chain}" ${inTable}`),
-			];
-		}),
+		...layout.sets.filter(({ set }) => !present.has(set)).map(({ set }) => `set "${set}" of ${name}`),
+		...layout.chains.flatMap((wanted) => missingOfChain(socket, table, wanted).map((words) => `${words} of ${name}`)),
 	];
 }
 
-function sameRules(found: readonly (readonly Expression[])[], wanted: readonly LayoutRule[]): boolean {
+function missingOfChain(socket: NetlinkSocket, table: TableName, wanted: ChainLayout): readonly string[] {
+	const { chain, hook, rules = [] } = wanted;
+	const found = findChain(socket, { ...table, chain });
+	if (found === undefined) return [`chain "${chain}"`];
+	if (!hasHook(found, hook)) return [`hook of chain "${chain}"`];
+	const present = rulesOf(socket, table, chain);
+	const missing = rules.filter(({ expressions }) => !present.some((rule) => sameExpressions(rule, expressions)));
+	if (missing.length > 0) return missing.map(({ words }) => `rule "${words}" in chain "${chain}"`);
+	return isRight(socket, table, wanted) ? [] : [`the order of the rules in chain "${chain}"`];
+}
+
+/** A chain with the right rules cannot be without its hook: chains keep that for life. */
+function isRight(socket: NetlinkSocket, table: TableName, { chain, rules }: ChainLayout): boolean {
+	if (rules === undefined || rules.length === 0) return findChain(socket, { ...table, chain }) !== undefined;
+	const present = rulesOf(socket, table, chain);
 	return (
-		wanted.length > 0 &&
-		found.length === wanted.length &&
-		wanted.every(({ expressions }, index) => sameExpressions(found[index] ?? [], expressions))
+		present.length === rules.length &&
+		rules.every(({ expressions }, index) => sameExpressions(present[index] ?? [], expressions))
 	);
 }
 
-function hasHook(found: Chain, { hook }: LayoutChain): boolean {
+function hasHook(found: Chain, hook: Hook | undefined): boolean {
 	return found.hook?.type === hook?.type && found.hook?.hook === hook?.hook && found.hook?.priority === hook?.priority;
 }
 

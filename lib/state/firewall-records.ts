@@ -25,6 +25,7 @@ import { identifySandbox, type SandboxIdentity } from "./sandbox-identity.ts";
  *                                          namespace may get the number again; what it then finds is of containers that
  *                                          are gone, and dropped as such
  *             lock                         flock(2): see lockFirewall
+ *             chains.lock                  flock(2): see lockChains
  *             portmap/                     one folder for each kind
  *                 <hash>-<hash>            one file for each attachment, named by what its tag in the kernel begins with
  *                 <hash>-<hash>.new        the same while it is being written; of no meaning to readers
@@ -143,7 +144,21 @@ export function keepsRecords(kind: RecordKind): boolean {
  * @throws CniError code 5
  */
 export function lockFirewall(): FileLock {
-	const path = `${directoryOf()}/lock`;
+	return lockNamed("lock");
+}
+
+/**
+ * Serialises those who add to chains of iptables that all containers share: what has to be added depends on what is
+ * there, and two that look at once would both add it. It guards no file either, and may be taken under the other lock.
+ *
+ * @throws CniError code 5
+ */
+export function lockChains(): FileLock {
+	return lockNamed("chains.lock");
+}
+
+function lockNamed(name: string): FileLock {
+	const path = `${directoryOf()}/${name}`;
 	try {
 		return inDirectory(directoryOf(), () => lockFile(path));
 	} catch (thrown) {
@@ -151,6 +166,19 @@ export function lockFirewall(): FileLock {
 			details: `Let root write in "${root}"`,
 			cause: thrown,
 		});
+	}
+}
+
+/**
+ * The same for those who remove, which must not fail: where nothing was ever kept, nobody has to be kept out, and where
+ * the lock cannot be had, rules are removed without.
+ */
+export function lockFirewallIfKept(): Disposable {
+	try {
+		return lockFile(`${directoryOf()}/lock`);
+	} catch (thrown) {
+		if (errnoOf(thrown) === 0) throw thrown;
+		return { [Symbol.dispose]() {} };
 	}
 }
 

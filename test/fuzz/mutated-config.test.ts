@@ -2,7 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { Namespace } from "../support/namespace.ts";
 import { type Command, type PluginOutcome, runPlugin } from "../support/run-plugin.ts";
-import { createWorld, keptByContract, keptByPortMaps, leftovers, type World } from "../support/world.ts";
+import {
+	createWorld,
+	keptByContract,
+	keptByFirewall,
+	keptByPortMaps,
+	leftovers,
+	type World,
+} from "../support/world.ts";
 
 type Json = Record<string, unknown>;
 
@@ -50,6 +57,16 @@ const configs: Readonly<Record<string, (world: World) => Json>> = {
 				{ address: "10.62.0.2/24", interface: 0 },
 				{ address: "fd62::2/64", interface: 0 },
 			],
+		},
+	}),
+	firewall: () => ({
+		backend: "nftables",
+		iptablesAdminChainName: "MY-RULES",
+		firewalldZone: "trusted",
+		ingressPolicy: "isolated",
+		prevResult: {
+			interfaces: [{ name: "br0" }, { name: "veth1" }, { name: "eth0", sandbox: "/run/netns/c" }],
+			ips: [{ interface: 2, address: "10.62.0.2/24" }, { address: "fd62::2/64" }],
 		},
 	}),
 };
@@ -152,6 +169,7 @@ describe.each(Object.keys(configs))("%s with a configuration that was tampered w
 const mayStay: readonly RegExp[] = [
 	...keptByContract,
 	...keptByPortMaps,
+	...keptByFirewall,
 	/^\+ nft (table bridge nat|chain bridge nat PREROUTING) /,
 	/^\+ file \.cni-suite\//,
 	// Bridges, also those of a name that the mutation chose.

@@ -104,6 +104,15 @@ export const keptByPortMaps: readonly RegExp[] = [
 export function firewallRecordsOf({ path }: Pick<Namespace, "path">): string {
 	return `/run/cni-suite/firewall/${statSync(path).ino}`;
 }
+/** What the plugin firewall leaves in both backends: empty sets, the chains that ask them, jumps that every packet takes. */
+export const keptByFirewall: readonly RegExp[] = [
+	/^\+ nft (table|chain) (inet|bridge) cni_suite /,
+	/^\+ nft rule (inet|bridge) cni_suite (forward|forward_ingress) /,
+	/^\+ nft set (inet|bridge) cni_suite (?!.*"elem")/,
+	/^\+ nft (table|chain) ip6? filter /,
+	/^\+ nft rule ip6? filter \S+ (?!.*"match":)/,
+	/^\+ iptables filter ([*:]|-A \S+ -m comment --comment "[^"]+" -j \S+$)/,
+];
 
 /** Removes namespaces and folders of worlds whose process is no more. */
 export function removeAbandonedWorlds(): void {

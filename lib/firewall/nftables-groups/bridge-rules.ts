@@ -14,9 +14,10 @@ import {
 	type NeighbourType,
 } from "../../netlink/nftables/frame.ts";
 import { loadAddress, matchAddress } from "../../netlink/nftables/match.ts";
-import type { LayoutChain, LayoutRule, TableLayout } from "../nftables-layout.ts";
+import type { ChainLayout, RuleLayout, TableLayout } from "../nftables-layout.ts";
 import {
 	accept,
+	chainOf,
 	decidedBy,
 	drop,
 	firstHook,
@@ -85,38 +86,36 @@ import { bridgeSet, bridgeSets, bridgeTable, classChains, families, groupSets } 
  *     }
  */
 export function bridgeLayout(): TableLayout {
-	return { ...bridgeTable, comment: tableComment, sets: bridgeSets, chains: chains() };
+	return { ...bridgeTable, comment: tableComment, sets: bridgeSets(), chains: chains() };
 }
 
 /** The chain of a class. */
-export function bridgeClass(classKey: string, groupKeys: readonly string[]): LayoutChain {
-	return {
-		chain: classChains(classKey).bridge.chain,
-		uses: undefined,
+export function bridgeClass(classKey: string, groupKeys: readonly string[]): ChainLayout {
+	return chainOf(classChains(classKey).bridge.chain, {
 		rules: () =>
 			groupKeys.map((key) => {
 				const set = groupSets(key).bridge;
 				return rule(`oifname @${set.set} accept`, isIn(outPort, set), accept);
 			}),
-	};
+	});
 }
 
-function chains(): readonly LayoutChain[] {
+function chains(): readonly ChainLayout[] {
 	return [
-		{ chain: "neighbours", uses: 8, rules: neighbourRules },
-		{ chain: "unproven", uses: 3, rules: unprovenRules },
-		{
-			chain: "from_container",
-			uses: 6,
-			rules: () => [rule("oifname @ports drop", isIn(outPort, bridgeSet("ports")), drop), ...outsideRules("iifname")],
-		},
-		{ chain: "to_container", uses: 5, rules: () => outsideRules("oifname") },
-		{ chain: "prerouting", hook: firstHook, uses: 7, rules: preroutingRules },
-		{ chain: "forward", hook: forwardHook, uses: 3, rules: forwardRules },
+		chainOf("neighbours", { uses: 8, rules: neighbourRules }),
+		chainOf("unproven", { uses: 3, rules: unprovenRules }),
+		chainOf("from_container", { uses: 6, rules: fromContainerRules }),
+		chainOf("to_container", { uses: 5, rules: () => outsideRules("oifname") }),
+		chainOf("prerouting", { hook: firstHook, uses: 7, rules: preroutingRules }),
+		chainOf("forward", { hook: forwardHook, uses: 3, rules: forwardRules }),
 	];
 }
 
-function forwardRules(): readonly LayoutRule[] {
+function fromContainerRules(): readonly RuleLayout[] {
+	return [rule("oifname @ports drop", isIn(outPort, bridgeSet("ports")), drop), ...outsideRules("iifname")];
+}
+
+function forwardRules(): readonly RuleLayout[] {
 	return [
 		rule("iifname vmap @classes", decidedBy(loadInputInterface, bridgeSet("classes"))),
 		rule("iifname @ports goto from_container", isIn(inPort, bridgeSet("ports")), goTo("from_container")),
@@ -124,7 +123,7 @@ function forwardRules(): readonly LayoutRule[] {
 	];
 }
 
-function preroutingRules(): readonly LayoutRule[] {
+function preroutingRules(): readonly RuleLayout[] {
 	const source = (family: Family) => loadAddress(family, "saddr");
 	const proven = (family: Family) =>
 		isIn([loadInputInterface, loadSourceMac, source(family)], bridgeSet(`sources${family}`));
@@ -157,7 +156,7 @@ function preroutingRules(): readonly LayoutRule[] {
 	];
 }
 
-function neighbourRules(): readonly LayoutRule[] {
+function neighbourRules(): readonly RuleLayout[] {
 	const ofType = (type: NeighbourType, how: string, ...more: readonly (readonly Expression[])[]) =>
 		rule(`icmpv6 type ${type} ${how}`, matchNeighbourType(type), ...more);
 	const ofNobody = (how: string, ...more: readonly (readonly Expression[])[]) =>
@@ -180,7 +179,7 @@ function neighbourRules(): readonly LayoutRule[] {
 	];
 }
 
-function unprovenRules(): readonly LayoutRule[] {
+function unprovenRules(): readonly RuleLayout[] {
 	const senders = [loadSourceMac, loadArpSourceMac].map((mac) =>
 		isIn([loadInputInterface, mac, loadArpSource], bridgeSet("sources4")),
 	);
@@ -197,7 +196,7 @@ function unprovenRules(): readonly LayoutRule[] {
 }
 
 /** Between a container, at `own`, and what is on the other side and no container that is registered. */
-function outsideRules(own: "iifname" | "oifname"): readonly LayoutRule[] {
+function outsideRules(own: "iifname" | "oifname"): readonly RuleLayout[] {
 	const kind = own === "iifname" ? "oifkind" : "iifkind";
 	const ownPort = own === "iifname" ? inPort : outPort;
 	return [

@@ -2,9 +2,10 @@ import type { Family } from "../../ip/address.ts";
 import type { Expression } from "../../netlink/nftables/expression.ts";
 import { loadInputInterface, matchKnownConnection, matchNotForHost } from "../../netlink/nftables/frame.ts";
 import { loadAddress, matchAddress, matchDestinationNat, matchFamily } from "../../netlink/nftables/match.ts";
-import type { LayoutChain, LayoutRule, TableLayout } from "../nftables-layout.ts";
+import type { ChainLayout, RuleLayout, TableLayout } from "../nftables-layout.ts";
 import {
 	accept,
+	chainOf,
 	decidedBy,
 	drop,
 	firstHook,
@@ -64,14 +65,12 @@ import { classChains, families, groupSets, inetSet, inetSets, inetTable } from "
  * address was allowed ends with the elements of the container that had it.
  */
 export function inetLayout(): TableLayout {
-	return { ...inetTable, comment: tableComment, sets: inetSets, chains: chains() };
+	return { ...inetTable, comment: tableComment, sets: inetSets(), chains: chains() };
 }
 
 /** The chain of a class. */
-export function inetClass(classKey: string, groupKeys: readonly string[]): LayoutChain {
-	return {
-		chain: classChains(classKey).inet.chain,
-		uses: undefined,
+export function inetClass(classKey: string, groupKeys: readonly string[]): ChainLayout {
+	return chainOf(classChains(classKey).inet.chain, {
 		rules: () =>
 			groupKeys.flatMap((key) =>
 				families.map((family) => {
@@ -79,26 +78,26 @@ export function inetClass(classKey: string, groupKeys: readonly string[]): Layou
 					return rule(`${ip(family)} daddr @${set.set} accept`, hasAddressIn(set, { family, field: "daddr" }), accept);
 				}),
 			),
-	};
+	});
 }
 
-function chains(): readonly LayoutChain[] {
+function chains(): readonly ChainLayout[] {
 	return [
-		{ chain: "from_container", uses: 6, rules: fromContainerRules },
-		{ chain: "to_container", uses: 9, rules: toContainerRules },
-		{ chain: "prerouting", hook: firstHook, uses: 6, rules: preroutingRules },
-		{ chain: "forward", hook: forwardHook, uses: 9, rules: forwardRules },
+		chainOf("from_container", { uses: 6, rules: fromContainerRules }),
+		chainOf("to_container", { uses: 9, rules: toContainerRules }),
+		chainOf("prerouting", { hook: firstHook, uses: 6, rules: preroutingRules }),
+		chainOf("forward", { hook: forwardHook, uses: 9, rules: forwardRules }),
 	];
 }
 
-function fromContainerRules(): readonly LayoutRule[] {
+function fromContainerRules(): readonly RuleLayout[] {
 	return [
 		...families.map(publishedRule),
 		...families.map((family) => addressRule("daddr", { family, set: "addresses", what: "drop", verdict: drop })),
 	];
 }
 
-function toContainerRules(): readonly LayoutRule[] {
+function toContainerRules(): readonly RuleLayout[] {
 	return [
 		...families.map(publishedRule),
 		rule("ct status dnat drop", matchDestinationNat, drop),
@@ -108,7 +107,7 @@ function toContainerRules(): readonly LayoutRule[] {
 	];
 }
 
-function preroutingRules(): readonly LayoutRule[] {
+function preroutingRules(): readonly RuleLayout[] {
 	return [
 		rule("iifname @bridges accept", isIn(inPort, inetSet("bridges")), accept),
 		...families.map((family) =>
@@ -124,7 +123,7 @@ function preroutingRules(): readonly LayoutRule[] {
 	];
 }
 
-function forwardRules(): readonly LayoutRule[] {
+function forwardRules(): readonly RuleLayout[] {
 	const addressed = (field: "saddr" | "daddr", chain: string) =>
 		families.map((family) =>
 			addressRule(field, { family, set: "addresses", what: `goto ${chain}`, verdict: goTo(chain) }),
@@ -152,7 +151,7 @@ function forwardRules(): readonly LayoutRule[] {
 
 const linkLocal = { address: { family: 6, value: 0xfe80n << 112n }, length: 10 } as const;
 
-function publishedRule(family: Family): LayoutRule {
+function publishedRule(family: Family): RuleLayout {
 	return rule(
 		`ct status dnat ${ip(family)} daddr @published${family} accept`,
 		matchDestinationNat,
@@ -168,7 +167,7 @@ interface AddressRule {
 	readonly verdict: readonly Expression[];
 }
 
-function addressRule(field: "saddr" | "daddr", { family, set, what, verdict }: AddressRule): LayoutRule {
+function addressRule(field: "saddr" | "daddr", { family, set, what, verdict }: AddressRule): RuleLayout {
 	return rule(
 		`${ip(family)} ${field} @${set}${family} ${what}`,
 		hasAddressIn(inetSet(`${set}${family}`), { family, field }),

@@ -14,11 +14,11 @@ export function layoutsFor(member: GroupMember): readonly TableLayout[] {
 	const sets = groupKeys.map(groupSets);
 	return [
 		bridge,
-		{ ...bridge, sets: () => sets.map((of) => of.bridge), chains: [bridgeClass(key, groupKeys)] },
+		{ ...bridge, sets: sets.map((of) => of.bridge), chains: [bridgeClass(key, groupKeys)] },
 		inet,
 		{
 			...inet,
-			sets: () => sets.flatMap((of) => families.map((family) => of[family])),
+			sets: sets.flatMap((of) => families.map((family) => of[family])),
 			chains: [inetClass(key, groupKeys)],
 		},
 	];

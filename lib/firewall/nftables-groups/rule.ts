@@ -3,14 +3,28 @@ import type { Expression } from "../../netlink/nftables/expression.ts";
 import { loadInputInterface, loadOutputInterface } from "../../netlink/nftables/frame.ts";
 import { concatenated, type LoadedField, loadAddress, matchFamily } from "../../netlink/nftables/match.ts";
 import type { SetName } from "../../netlink/nftables/message.ts";
-import type { LayoutRule } from "../nftables-layout.ts";
+import type { ChainLayout, RuleLayout } from "../nftables-layout.ts";
 
 /*
  * What the rules of both tables consist of.
  */
 
-export function rule(name: string, ...expressions: readonly (readonly Expression[])[]): LayoutRule {
-	return { name, expressions: expressions.flat() };
+export function rule(words: string, ...expressions: readonly (readonly Expression[])[]): RuleLayout {
+	return { words, expressions: expressions.flat() };
+}
+
+/** A chain whose rules are only made when somebody looks at them: an ADD mostly counts them. */
+export function chainOf(
+	chain: string,
+	{ rules, ...more }: Pick<ChainLayout, "hook" | "uses"> & { readonly rules: () => readonly RuleLayout[] },
+): ChainLayout {
+	return {
+		chain,
+		...more,
+		get rules() {
+			return rules();
+		},
+	};
 }
 
 /** `FIELD . FIELD @SET` */

@@ -5,11 +5,13 @@ import type { NetlinkSocket } from "../wire/socket.ts";
 import { findAll } from "./find-all.ts";
 import {
 	type ChainName,
+	familyOf,
 	NFT_MSG_DELCHAIN,
 	NFT_MSG_GETCHAIN,
 	NFT_MSG_NEWCHAIN,
 	nftAttributes,
 	nftMessage,
+	type TableFamily,
 	type TableName,
 } from "./message.ts";
 import { decodeComment, encodeComment } from "./user-data.ts";
@@ -89,6 +91,14 @@ export function findChains(socket: NetlinkSocket, names: readonly ChainName[]): 
 	return findAll(socket, names.map(chainRequest)).map((answer) =>
 		answer === undefined ? undefined : decodeChain(answer),
 	);
+}
+
+/** Every chain of every table, with its table's family. `nft list chains` @throws NetlinkError */
+export function listAllChains(socket: NetlinkSocket): readonly (Chain & { readonly family: TableFamily })[] {
+	return socket.dump(nftMessage(NFT_MSG_GETCHAIN, {})).flatMap((message) => {
+		const family = familyOf(message);
+		return family === undefined ? [] : [{ ...decodeChain(message), family }];
+	});
 }
 
 /** The chains of the table; none when it does not exist. `nft list chains FAMILY`. @throws NetlinkError */
