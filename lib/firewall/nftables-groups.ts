@@ -12,6 +12,7 @@ import type { GroupMember } from "./group-member.ts";
 import { abandonedBy, allAbandoned } from "./nftables-groups/abandoned.ts";
 import { bridgeElements, elementsOf, identityOf } from "./nftables-groups/elements.ts";
 import { layoutsFor } from "./nftables-groups/layouts.ts";
+import { memberClass } from "./nftables-groups/member-class.ts";
 import { bridgeSet, inetSet, tables } from "./nftables-groups/tables.ts";
 import { isLayoutThere, makeLayout, missingOfLayout } from "./nftables-layout.ts";
 import { withNftables } from "./nftables-session.ts";
@@ -74,6 +75,7 @@ function apply(socket: NetlinkSocket, { member, previous, repair = false }: Appl
 		...deletionsOf([...replaced, ...outdated(socket, { member, previous })]),
 		...additionsOf([...added, ...bridgeElements(member)]),
 	]);
+	if (previous !== undefined && memberClass(previous).key !== memberClass(member).key) sweep(socket);
 }
 
 /** What the attachment has had, and has no more. */
@@ -123,7 +125,15 @@ function remove(socket: NetlinkSocket, { attachment, known }: Removal): void {
 		return;
 	}
 	const own = foundAt(socket, elementsOf(known)).filter((element) => isOwnedBy(element, attachment));
-	if (own.length > 0) commit(socket, [...deletionsOf(own), ...abandonedBy(socket, { member: known, own })]);
+	if (own.length === 0) return;
+	try {
+		commit(socket, [...deletionsOf(own), ...abandonedBy(socket, { member: known, own })]);
+	} catch (thrown) {
+		if (!isBusy(thrown)) throw thrown;
+		// What somebody else still uses can stay; the member cannot.
+		commit(socket, deletionsOf(own));
+		sweep(socket);
+	}
 }
 
 interface Collection {
@@ -159,8 +169,12 @@ function sweep(socket: NetlinkSocket): void {
 	try {
 		commit(socket, allAbandoned(socket));
 	} catch (thrown) {
-		if (!(thrown instanceof BatchError) || thrown.errno !== Errno.EBUSY) throw thrown;
+		if (!isBusy(thrown)) throw thrown;
 	}
+}
+
+function isBusy(thrown: unknown): boolean {
+	return thrown instanceof BatchError && thrown.errno === Errno.EBUSY;
 }
 
 /** The two hashes and the hyphen between them. */

@@ -1,14 +1,14 @@
-import { type Chain, deleteChain, findChain, listChains } from "../../netlink/nftables/chain.ts";
+import { type Chain, deleteChain, findChains, listChains } from "../../netlink/nftables/chain.ts";
 import { listElements, type SetElement } from "../../netlink/nftables/element.ts";
-import type { ChainName, SetName } from "../../netlink/nftables/message.ts";
+import type { ChainName } from "../../netlink/nftables/message.ts";
 import { flushChain, listRules } from "../../netlink/nftables/rule.ts";
-import { deleteSet, listSets } from "../../netlink/nftables/set.ts";
+import { deleteSet, hasSet, listSets } from "../../netlink/nftables/set.ts";
 import type { Message } from "../../netlink/wire/message.ts";
 import type { NetlinkSocket } from "../../netlink/wire/socket.ts";
 import type { GroupMember } from "../group-member.ts";
 import type { PlacedElement } from "../owned-elements.ts";
 import { memberClass } from "./member-class.ts";
-import { classChains, groupSets, isClassChain, isGroupSet, tables } from "./tables.ts";
+import { classChains, groupKeyOf, groupSets, isClassChain, tables } from "./tables.ts";
 
 /*
  * Chains of classes and sets of groups that nobody is in any more. The kernel counts who jumps to a chain, and refuses
@@ -27,32 +27,41 @@ export function abandonedBy(
 		own
 			.filter(({ value }) => value !== undefined && "chain" in value && value.chain === name.chain)
 			.filter(({ set }) => set.family === name.family).length;
-	const inUse = chains.some((name) => usesOf(socket, name, findChain(socket, name)) > jumps(name));
+	const found = findChains(socket, chains);
+	const inUse = chains.some((name, index) => usesOf(socket, name, found[index]) > jumps(name));
 	// Whoever is in the same class is in the same groups: they need no look then.
 	if (inUse) return [];
 	const isOwn = ({ comment }: SetElement) => own.some((element) => element.comment === comment);
-	const sets: readonly SetName[] = groups.flatMap((group) => Object.values(groupSets(group.key)));
-	const present = tables.map((table) => listSets(socket, table));
 	return [
-		...chains.filter((name) => findChain(socket, name) !== undefined).flatMap(removalOf),
-		...sets
-			.filter(({ family, set }) => present[family === "bridge" ? 0 : 1]?.has(set))
-			.filter((set) => listElements(socket, set).every(isOwn))
-			.map(deleteSet),
+		...chains.filter((_, index) => found[index] !== undefined).flatMap(removalOf),
+		...groups.flatMap((group) => deletionOf(socket, { groupKey: group.key, isGoing: isOwn })),
 	];
 }
 
 /** Everything of the kind, where somebody left more behind than the above could know. */
 export function allAbandoned(socket: NetlinkSocket): readonly Message[] {
-	return tables.flatMap((table) => {
-		const chains = listChains(socket, table)
+	const chains = tables.flatMap((table) => {
+		const abandoned = listChains(socket, table)
 			.map((chain) => ({ ...table, chain: chain.name, found: chain }))
 			.filter(({ chain, found, ...name }) => isClassChain(chain) && usesOf(socket, { ...name, chain }, found) === 0);
-		const sets = Array.from(listSets(socket, table), (set): SetName => ({ ...table, set }))
-			.filter(({ set }) => isGroupSet(set))
-			.filter((set) => listElements(socket, set).length === 0);
-		return [...chains.flatMap(removalOf), ...sets.map(deleteSet)];
+		return abandoned.flatMap(removalOf);
 	});
+	const groupKeys = new Set(
+		tables.flatMap((table) => Array.from(listSets(socket, table), groupKeyOf)).filter((key) => key !== undefined),
+	);
+	return [
+		...chains,
+		...Array.from(groupKeys).flatMap((groupKey) => deletionOf(socket, { groupKey, isGoing: () => false })),
+	];
+}
+
+/** The sets of a group, when all that is in any of them is going: one of a family that nobody has is empty early. */
+function deletionOf(
+	socket: NetlinkSocket,
+	{ groupKey, isGoing }: { groupKey: string; isGoing: (element: SetElement) => boolean },
+): readonly Message[] {
+	const sets = Object.values(groupSets(groupKey)).filter((set) => hasSet(socket, set));
+	return sets.every((set) => listElements(socket, set).every(isGoing)) ? sets.map(deleteSet) : [];
 }
 
 /** Its rules go first: in the same transaction, the sets that they look into. */

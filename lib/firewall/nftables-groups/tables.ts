@@ -70,9 +70,9 @@ export function groupSets(groupKey: string): Readonly<Record<"bridge" | Family, 
 
 const groupPrefix = { bridge: "group_", 4: "group4_", 6: "group6_" } as const;
 
-/** Whether the set has the name of a group's. */
-export function isGroupSet(set: string): boolean {
-	return /^group[46]?_[0-9a-f]{32}$/.test(set);
+/** The group that the set is one of; undefined for other sets. */
+export function groupKeyOf(set: string): string | undefined {
+	return /^group[46]?_([0-9a-f]{32})$/.exec(set)?.[1];
 }
 
 /** The chains that interfaces of a class jump to, in each table. */
