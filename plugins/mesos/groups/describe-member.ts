@@ -76,6 +76,7 @@ function bridgesOf(host: NetlinkSocket, { request, port, addresses }: PortOnHost
 	if (bridge?.kind !== "bridge") {
 		throw unsuitable(request, `its port "${port.name}" belongs to "${bridge?.name}", which is no bridge`);
 	}
+	if (bridge.bridge?.vlanFiltering !== true) return [bridge.name];
 	const names = new Set([bridge.name]);
 	for (const address of addresses) {
 		const index = routeTo(host, address);
