@@ -174,6 +174,7 @@ export function getdents(fd: number, buffer: Uint8Array): number {
 }
 
 export const LOCK_EX = 2;
+export const LOCK_NB = 4;
 
 export function flock(fd: number, operation: number): void {
 	uninterrupted(() => checked("flock", c.flock(fd, operation)));
@@ -271,4 +272,107 @@ export function sendDescriptors(socketFd: number, descriptors: readonly number[]
 export function exit(code: number): never {
 	c._exit(code);
 	throw new Error("_exit(2) returned");
+}
+
+/*
+ * What a launcher of containers needs, loaded when it is first called: every symbol costs each plugin at its start.
+ */
+
+const launching = once(
+	() =>
+		dlopen("libc.so.6", {
+			chdir: { args: ["ptr"], returns: "i32" },
+			chroot: { args: ["ptr"], returns: "i32" },
+			execve: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
+			fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
+			mount: { args: ["ptr", "ptr", "ptr", "u64", "ptr"], returns: "i32" },
+			sethostname: { args: ["ptr", "u64"], returns: "i32" },
+			setsid: { args: [], returns: "i32" },
+			signal: { args: ["i32", "ptr"], returns: "ptr" },
+			umount2: { args: ["ptr", "i32"], returns: "i32" },
+			unshare: { args: ["i32"], returns: "i32" },
+		}).symbols,
+);
+
+function once<T extends object>(make: () => T): () => T {
+	let made: T | undefined;
+	return () => {
+		made ??= make();
+		return made;
+	};
+}
+
+export const CLONE_NEWNS = 0x2_0000;
+export const CLONE_NEWUTS = 0x400_0000;
+
+/** Gives the calling thread namespaces of its own; unshare(2). */
+export function unshare(kinds: number): void {
+	checked("unshare", launching().unshare(kinds));
+}
+
+export const MS_NOSUID = 0x2;
+export const MS_NODEV = 0x4;
+export const MS_NOEXEC = 0x8;
+export const MS_RDONLY = 0x1;
+export const MS_REMOUNT = 0x20;
+export const MS_BIND = 0x1000;
+export const MS_REC = 0x4000;
+export const MS_SLAVE = 0x8_0000;
+export const MS_SHARED = 0x10_0000;
+
+/** Bind mounts and changes of mounts, which need neither type nor data; mount(2). */
+export function mount(target: string, { source = "", flags }: { source?: string; flags: number }): void {
+	const returned = launching().mount(cString(source), cString(target), null, flags, null);
+	checked(source === "" ? `mount "${target}"` : `mount "${source}" on "${target}"`, returned);
+}
+
+const MNT_DETACH = 2;
+
+/** Takes the mount out of sight at once, and away when nothing uses it any more: `umount --lazy`. umount2(2) */
+export function unmount(target: string): void {
+	checked(`unmount "${target}"`, launching().umount2(cString(target), MNT_DETACH));
+}
+
+export function setHostname(name: string): void {
+	const bytes = utf8.encode(name);
+	checked(`set the hostname "${name}"`, launching().sethostname(bytes, bytes.byteLength));
+}
+
+/** Makes this process the leader of a session and a process group of its own; setsid(2). */
+export function newSession(): void {
+	checked("setsid", launching().setsid());
+}
+
+/** Ignored signals stay ignored across execve(2): back to what a program expects to find. signal(2) */
+export function restoreSignal(signal: number): void {
+	launching().signal(signal, null);
+}
+
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+
+export function closeOnExec(fd: number): void {
+	checked("fcntl", launching().fcntl(fd, F_SETFD, FD_CLOEXEC));
+}
+
+export function changeDirectory(path: string): void {
+	checked(`change into the directory "${path}"`, launching().chdir(cString(path)));
+}
+
+export function changeRoot(path: string): void {
+	checked(`change the root directory to "${path}"`, launching().chroot(cString(path)));
+}
+
+/** Becomes another program; returns only by throwing. `environment` has `NAME=value` each. execve(2) */
+export function execute(
+	path: string,
+	{ argv, environment }: { argv: readonly string[]; environment: readonly string[] },
+): never {
+	// The texts must stay where the pointers lead until the kernel has read them.
+	const texts = [argv.map(cString), environment.map(cString)] as const;
+	const [argvPointers, environmentPointers] = texts.map(
+		(list) => new BigUint64Array([...list.map((text) => BigInt(ptr(text))), 0n]),
+	);
+	checked(`execute "${path}"`, launching().execve(cString(path), argvPointers ?? null, environmentPointers ?? null));
+	throw new Error(`execve(2) of ${texts.length} lists returned`);
 }
