@@ -15,13 +15,12 @@ const lookAgainAfterMs = 10;
  * @throws CniError when the runner does not come to an end
  */
 export async function endTask(records: TaskRecords, containerId: string): Promise<boolean> {
-	const find = () => records.list().find((task) => task.containerId === containerId);
-	const task = find();
+	const task = records.list().find((each) => each.containerId === containerId);
 	if (task?.owned !== true || task.record === undefined) return false;
 	const { runner } = task.record;
 	signal(runner);
 	const deadline = Date.now() + longestCleanupMs;
-	while (find() !== undefined) {
+	while (records.has(containerId)) {
 		// It has kept what it could not clean up.
 		if (!isProcessAlive(runner)) return false;
 		if (Date.now() > deadline) {

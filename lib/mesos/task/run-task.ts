@@ -82,12 +82,16 @@ async function live(run: TaskRun): Promise<Outcome> {
 	const container = statusOf(run, launched.pid);
 	if (requests.wasKilled) return killedEarly(container);
 	report(run, { state: "TASK_STARTING", container });
-	await launched.start({
-		mounts: mountsOf(files),
-		...given("hostname", ownNetwork ? run.hostname : undefined),
-		argv: run.argv,
-		environment: environmentOf({ ...run.environment, ...environment, ...containerAddress(container) }),
-	});
+	try {
+		await launched.start({
+			mounts: mountsOf(files),
+			...given("hostname", ownNetwork ? run.hostname : undefined),
+			argv: run.argv,
+			environment: environmentOf({ ...run.environment, ...environment, ...containerAddress(container) }),
+		});
+	} catch (thrown) {
+		return { state: "TASK_FAILED", ...failureOf(thrown), container };
+	}
 	report(run, { state: "TASK_RUNNING", container });
 	return await awaitEnd(run, { launched, container });
 }
@@ -152,13 +156,14 @@ function killedEarly(container: ContainerStatus): Outcome {
 	return { state: "TASK_KILLED", message: "Killed before its command was started", exitCode: 128 + SIGTERM, container };
 }
 
-function launchFailure(run: TaskRun, thrown: unknown): Outcome {
+function launchFailure({ containerId }: TaskRun, thrown: unknown): Outcome {
+	return { state: "TASK_FAILED", ...failureOf(thrown), launchFailed: true, container: { container_id: containerId } };
+}
+
+function failureOf(thrown: unknown): { message: string; exitCode: number } {
 	return {
-		state: "TASK_FAILED",
 		message: errorText(thrown),
-		launchFailed: true,
 		exitCode: thrown instanceof LaunchError ? thrown.exitCode : couldNotStart,
-		container: { container_id: run.containerId },
 	};
 }
 

@@ -55,6 +55,8 @@ export interface TaskRecords {
 	create(record: Omit<TaskRecord, "process">): OwnedRecord;
 	/** All tasks, and whether somebody looks after each. */
 	list(): readonly ListedTask[];
+	/** @param containerId as {@link formatContainerId} writes it */
+	has(containerId: string): boolean;
 	/**
 	 * Takes over a container that nobody looks after, whether or not it has a record; undefined when somebody does.
 	 *
@@ -122,6 +124,8 @@ export function openTaskRecords(runtimeDirectory: string): TaskRecords {
 					}),
 			);
 		},
+
+		has: (containerId) => isFile(`${directory}/${containerId}`),
 
 		takeOver: (id, isThere) =>
 			guarded(() => {
