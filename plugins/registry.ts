@@ -11,6 +11,9 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	"host-local": async () => erase((await import("./ipam/host-local/host-local.ts")).hostLocal),
 	chain: async () => erase((await import("./mesos/chain/chain.ts")).chain),
 	loopback: async () => erase((await import("./main/loopback.ts")).loopback),
+	"mesos-cni-port-mapper": async () =>
+		erase((await import("./mesos/mesos-cni-port-mapper/mesos-cni-port-mapper.ts")).mesosCniPortMapper),
+	portmap: async () => erase((await import("./meta/portmap/portmap.ts")).portmap),
 };
 
 export const plugins: PluginRegistry = {

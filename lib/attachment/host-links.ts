@@ -1,5 +1,6 @@
 import { attachmentTag, type NetworkAttachment, networkPrefix } from "../cni/attachment-tag.ts";
 import type { Attachment } from "../cni/plugin.ts";
+import { utf8Length } from "../linux/bytes.ts";
 import { deleteLink, isNoSuchLink, type Link, listLinks } from "../netlink/link.ts";
 import type { LinkReference } from "../netlink/link-message.ts";
 import type { NetlinkSocket } from "../netlink/wire/socket.ts";
@@ -16,7 +17,7 @@ const maxAliasBytes = 255;
 export function ownerAlias(attachment: NetworkAttachment): string {
 	const { network, ifName, containerId } = attachment;
 	const alias = `${aliasOfNetwork(network)}${ifName}, id: ${containerId}`;
-	return Buffer.byteLength(alias) <= maxAliasBytes ? alias : attachmentTag(attachment);
+	return utf8Length(alias) <= maxAliasBytes ? alias : attachmentTag(attachment);
 }
 
 /** What the aliases of a network begin with: no name of a network or interface contains white space. */

@@ -3,8 +3,10 @@ import type { PluginRegistry } from "../cni/call.ts";
 import { errorText } from "../cni/error.ts";
 import { writeStderr } from "../linux/stdio.ts";
 import { addCommand } from "./commands/add.ts";
+import { addressesCommand } from "./commands/addresses.ts";
 import { checkCommand } from "./commands/check.ts";
 import { delCommand } from "./commands/del.ts";
+import { firewallCommand } from "./commands/firewall.ts";
 import { gcCommand } from "./commands/gc.ts";
 import { installCommand } from "./commands/install.ts";
 import { networksCommand } from "./commands/networks.ts";
@@ -35,8 +37,10 @@ export async function cnictl(
 		delCommand(),
 		gcCommand(),
 		statusCommand(),
+		firewallCommand(),
 		versionCommand(),
 		networksCommand(plugins),
+		addressesCommand(),
 		validateCommand(plugins),
 		installCommand(plugins),
 		taskCommand(),

@@ -25,6 +25,12 @@ export function attachmentTag(attachment: NetworkAttachment): string {
 	return new TextDecoder().decode(bytes).replace(/\ufffd+$/, "");
 }
 
+/** The readable part of a tag, for messages; `somebody else` for the comment of anybody else. */
+export function describeTag(tag: string): string {
+	const match = /^[0-9a-f]{16}-[0-9a-f]{16}, (net: .*)$/.exec(tag);
+	return match?.[1] === undefined ? "somebody else" : `the attachment "${match[1]}"`;
+}
+
 /** What the tags of this attachment, and of no other, begin with. */
 export function attachmentPrefix({ network, ifName, containerId }: NetworkAttachment): string {
 	return `${networkPrefix(network)}-${shortHash(`${ifName}:${containerId}`)}`;

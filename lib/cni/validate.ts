@@ -1,3 +1,4 @@
+import { utf8Length } from "../linux/bytes.ts";
 import { CniError, ErrorCode } from "./error.ts";
 
 /** Container ids and network names: they become file names, comments of rules and parts of link aliases. */
@@ -27,7 +28,7 @@ export function validateIfName(name: string): void {
 	if (name.includes("\ufffd")) {
 		throw new CniError(ErrorCode.invalidEnvironment, "interface name is not valid UTF-8", { details: name });
 	}
-	if (Buffer.byteLength(name) > maxIfNameBytes) {
+	if (utf8Length(name) > maxIfNameBytes) {
 		throw new CniError(ErrorCode.invalidEnvironment, "interface name is too long", {
 			details: "interface name should be less than 16 characters",
 		});

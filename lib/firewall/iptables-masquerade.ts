@@ -1,5 +1,4 @@
 import type { NetworkAttachment } from "../cni/attachment-tag.ts";
-import { CniError, ErrorCode } from "../cni/error.ts";
 import {
 	addressToBytes,
 	type Family,
@@ -11,13 +10,13 @@ import {
 	parsePrefix,
 	samePrefix,
 } from "../ip/address.ts";
-import { commit, readGeneration, retryDisturbed } from "../netlink/nftables/batch.ts";
-import { deleteChain, findChain, listChains } from "../netlink/nftables/chain.ts";
-import { deleteRule, flushChain, listRules, type Rule } from "../netlink/nftables/rule.ts";
-import type { NetlinkSocket } from "../netlink/wire/socket.ts";
+import { findChain, listChains } from "../netlink/nftables/chain.ts";
+import { listRules, type Rule } from "../netlink/nftables/rule.ts";
 import { isLegacyInUse } from "./iptables/in-use.ts";
 import { chainNameOf, commentOf, commentPrefix, isMasqueradeChain } from "./iptables/names.ts";
+import { assertPlain } from "./iptables/plain-name.ts";
 import { defaultKind, restoreNat, saveNat } from "./iptables/program.ts";
+import { natTables, removeChain } from "./iptables/remove-chain.ts";
 import { parseSavedChains, parseSavedRules, type SavedRule } from "./iptables/saved-rule.ts";
 import type { Masquerade, MasqueradeBackend, MasqueradeEntry } from "./masquerade-backend.ts";
 import { withNftables } from "./nftables-session.ts";
@@ -36,7 +35,6 @@ export const iptablesMasquerade: MasqueradeBackend = { apply, verify, remove, li
 
 const families: readonly Family[] = [4, 6];
 const multicast = { 4: "224.0.0.0/4", 6: "ff00::/8" } as const;
-const tables = { 4: { family: "ip", table: "nat" }, 6: { family: "ip6", table: "nat" } } as const;
 
 function apply({ attachment, addresses }: Masquerade): void {
 	assertPlain(attachment);
@@ -62,7 +60,7 @@ function verify({ attachment, addresses }: Masquerade): readonly string[] {
 }
 
 function remove(attachment: NetworkAttachment, addresses: readonly IpPrefix[] = []): void {
-	removeChain(chainNameOf(attachment), addresses);
+	removeOwnChain(chainNameOf(attachment), addresses);
 }
 
 function list(network: string): readonly MasqueradeEntry[] {
@@ -72,7 +70,7 @@ function list(network: string): readonly MasqueradeEntry[] {
 	return Array.from(chains, (chain) => ({
 		description: `chain "${chain}" of table nat, network "${network}"`,
 		isOf: (attachment) => chainNameOf(attachment) === chain,
-		remove: () => removeChain(chain, []),
+		remove: () => removeOwnChain(chain, []),
 	}));
 }
 
@@ -165,46 +163,19 @@ function mayHaveChain(family: Family, chain: string): boolean {
 	const kind = defaultKind(family);
 	if (kind === "legacy") return isLegacyInUse(family);
 	if (kind === undefined) return true;
-	return withNftables((socket) => findChain(socket, { ...tables[family], chain }) !== undefined);
+	return withNftables((socket) => findChain(socket, { ...natTables[family], chain }) !== undefined);
 }
 
-/** Takes the jumps away first: a chain that is jumped to cannot be deleted. */
-function removeChain(chain: string, addresses: readonly IpPrefix[]): void {
-	for (const family of families) {
-		withNftables(
-			(socket) => retryDisturbed(() => removeFromNft(socket, { family, chain, addresses })),
-			() => {},
-		);
-		if (isLegacyInUse(family)) removeFromLegacy({ family, chain, addresses });
-	}
-}
-
-interface Removal {
-	readonly family: Family;
-	readonly chain: string;
-	/** Empty: all. */
-	readonly addresses: readonly IpPrefix[];
-}
-
-function removeFromNft(socket: NetlinkSocket, { family, chain, addresses }: Removal): void {
-	const name = { ...tables[family], chain };
-	const generation = readGeneration(socket);
-	if (findChain(socket, name) === undefined) return;
-	const postrouting = { ...tables[family], chain: "POSTROUTING" };
-	const jumps = listRules(socket, { ...postrouting, containing: chain }).filter((rule) => jumpsTo(rule, chain));
-	const ours = jumps.filter((rule) => addresses.length === 0 || addresses.some((prefix) => comparesWith(rule, prefix)));
-	commit(
-		socket,
-		[
-			...ours.map(({ handle }) => deleteRule(postrouting, handle)),
-			...(ours.length === jumps.length ? [flushChain(name), deleteChain(name)] : []),
-		],
-		{ generation },
-	);
-}
-
-function jumpsTo({ expressions }: Rule, chain: string): boolean {
-	return expressions.some((expression) => "chain" in expression && expression.chain === chain);
+function removeOwnChain(chain: string, addresses: readonly IpPrefix[]): void {
+	const ofAddresses = {
+		inNft: (rule: Rule) => addresses.some((prefix) => comparesWith(rule, prefix)),
+		inLegacy: ({ source }: SavedRule) =>
+			source !== undefined &&
+			addresses.some(
+				(prefix) => samePrefix(source, hostPrefix(prefix.address)) || samePrefix(source, networkOf(prefix)),
+			),
+	};
+	removeChain({ chain, parent: "POSTROUTING", ...(addresses.length === 0 ? {} : { jumps: ofAddresses }) });
 }
 
 /** Whether the rule is about the address, or its network in the form of older releases. */
@@ -218,35 +189,15 @@ function comparesWith({ expressions }: Rule, prefix: IpPrefix): boolean {
 	);
 }
 
-function removeFromLegacy({ family, chain, addresses }: Removal): void {
-	const saved = saveNat(family, "legacy");
-	if (!parseSavedChains(saved).includes(chain)) return;
-	const jumps = parseSavedRules(saved).filter((rule) => rule.target === chain);
-	const ours = jumps.filter(
-		({ source }) =>
-			addresses.length === 0 ||
-			addresses.some(
-				(prefix) =>
-					source !== undefined &&
-					(samePrefix(source, hostPrefix(prefix.address)) || samePrefix(source, networkOf(prefix))),
-			),
-	);
-	const lines = [
-		...ours.map((rule) => `-D ${rule.chain} ${rule.specification}`),
-		...(ours.length === jumps.length ? [`-F ${chain}`, `-X ${chain}`] : []),
-	];
-	if (lines.length > 0) restoreNat(lines, { family, kind: "legacy" });
-}
-
 /** Chains of iptables-nft whose rules carry the network's name. One without any rule cannot be told, and does nothing. */
 function nftChains(network: string, family: Family): readonly string[] {
 	return withNftables(
 		(socket) =>
-			listChains(socket, tables[family])
+			listChains(socket, natTables[family])
 				.map(({ name }) => name)
 				.filter(isMasqueradeChain)
 				.filter(
-					(chain) => listRules(socket, { ...tables[family], chain, containing: commentPrefix(network) }).length > 0,
+					(chain) => listRules(socket, { ...natTables[family], chain, containing: commentPrefix(network) }).length > 0,
 				),
 		() => [],
 	);
@@ -257,15 +208,4 @@ function legacyChains(network: string, family: Family): readonly string[] {
 	return parseSavedRules(saveNat(family, "legacy"))
 		.filter(({ chain, comment }) => isMasqueradeChain(chain) && comment.startsWith(commentPrefix(network)))
 		.map(({ chain }) => chain);
-}
-
-/** Network and container were validated long before; what goes into a script is looked at once more. */
-function assertPlain({ network, containerId }: NetworkAttachment): void {
-	for (const text of [network, containerId]) {
-		if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(text)) {
-			throw new CniError(ErrorCode.internal, `Cannot put ${JSON.stringify(text)} into an iptables rule`, {
-				details: "Names consist of letters, digits, _, . and -",
-			});
-		}
-	}
 }

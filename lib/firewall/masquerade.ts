@@ -1,10 +1,19 @@
-import type { NetworkAttachment } from "../cni/attachment-tag.ts";
+import { attachmentPrefix, type NetworkAttachment } from "../cni/attachment-tag.ts";
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { formatPrefix, type IpPrefix } from "../ip/address.ts";
 import { readGeneration } from "../netlink/nftables/batch.ts";
+import {
+	collectRecords,
+	lockFirewall,
+	type RecordOwner,
+	removeRecord,
+	writeRecord,
+} from "../state/firewall-records.ts";
+import { everyOne } from "./every-one.ts";
 import { isIptablesInUse } from "./iptables/in-use.ts";
 import type { Masquerade, MasqueradeBackend } from "./masquerade-backend.ts";
 import type { MasqueradeBackendName } from "./masquerade-choice.ts";
+import { recordMasquerade } from "./masquerade-record.ts";
 import { nftablesMasquerade } from "./nftables-masquerade.ts";
 import { isWithoutNftables, withNftables } from "./nftables-session.ts";
 
@@ -14,7 +23,13 @@ export interface MasqueradeOptions {
 }
 
 /** Masquerades what the addresses send beyond their networks; when it is so already, nothing changes. @throws CniError */
-export async function applyMasquerade(
+export async function applyMasquerade(attachment: RecordOwner, options: MasqueradeOptions): Promise<void> {
+	writeRecord("masquerade", { owner: attachment, rules: recordMasquerade(options) });
+	await putMasquerade(attachment, options);
+}
+
+/** The same without a record of it: for what is on record. @throws CniError */
+export async function putMasquerade(
 	attachment: NetworkAttachment,
 	{ addresses, backend }: MasqueradeOptions,
 ): Promise<void> {
@@ -70,7 +85,11 @@ export async function removeMasquerade(
 	attachment: NetworkAttachment,
 	{ addresses }: { addresses?: readonly IpPrefix[] } = {},
 ): Promise<void> {
-	await onBoth((backend) => backend.remove(attachment, addresses));
+	const backends = await backendsInUse();
+	// Rules and record go together: `cnictl firewall reload` in between would put back what nobody removes.
+	using _ = lockFirewall();
+	everyOne(backends, (backend) => backend.remove(attachment, addresses));
+	removeRecord("masquerade", attachmentPrefix(attachment));
 }
 
 /**
@@ -83,10 +102,13 @@ export async function collectMasquerade(
 	validAttachments: readonly Omit<NetworkAttachment, "network">[],
 ): Promise<void> {
 	const valid = validAttachments.map(({ containerId, ifName }) => ({ network, containerId, ifName }));
-	await onBoth((backend) => {
+	const backends = await backendsInUse();
+	using _ = lockFirewall();
+	everyOne(backends, (backend) => {
 		const stale = backend.list(network).filter((entry) => !valid.some((attachment) => entry.isOf(attachment)));
 		everyOne(stale, (entry) => entry.remove());
 	});
+	collectRecords("masquerade", { network, valid: validAttachments });
 }
 
 async function loadNftables(): Promise<MasqueradeBackend> {
@@ -107,20 +129,7 @@ function isWhole(backend: MasqueradeBackend, masquerade: Masquerade): boolean {
 	}
 }
 
-async function onBoth(action: (backend: MasqueradeBackend) => void): Promise<void> {
-	const backends = [nftablesMasquerade];
-	if (isIptablesInUse()) backends.push(await loadIptables());
-	everyOne(backends, action);
-}
-
-function everyOne<T>(items: readonly T[], action: (item: T) => void): void {
-	const errors: unknown[] = [];
-	for (const item of items) {
-		try {
-			action(item);
-		} catch (thrown) {
-			errors.push(thrown);
-		}
-	}
-	if (errors.length > 0) throw errors[0];
+/** Those in which something may be. */
+async function backendsInUse(): Promise<readonly MasqueradeBackend[]> {
+	return isIptablesInUse() ? [nftablesMasquerade, await loadIptables()] : [nftablesMasquerade];
 }

@@ -1,16 +1,20 @@
 import { CniError, ErrorCode } from "../cni/error.ts";
 import type { Attachment } from "../cni/plugin.ts";
 import type { ResultIp } from "../cni/result.ts";
-import { formatAddress, type IpAddress, sameAddress } from "../ip/address.ts";
-import { formatRangeSet, type RangeSet, rangeOf, requireRangeOf, setSize } from "./range-set.ts";
+import { type Family, formatAddress, type IpAddress, sameAddress } from "../ip/address.ts";
+import { familyOf, formatRangeSet, type RangeSet, rangeOf, requireRangeOf, setSize } from "./range-set.ts";
 import type { IpamStore, ReserveOutcome, Wish } from "./store.ts";
+import type { Tags } from "./tags.ts";
 
 export interface AllocationRequest {
 	readonly owner: Attachment;
 	/** One address is taken from each. */
 	readonly sets: readonly RangeSet[];
+	/** The families to take addresses of; undefined for all. */
+	readonly only?: readonly Family[] | undefined;
 	/** Addresses asked for, in the order of precedence: each set takes the first that lies in it. */
 	readonly requested: readonly IpAddress[];
+	readonly tags?: Tags;
 }
 
 /**
@@ -19,7 +23,7 @@ export interface AllocationRequest {
  */
 export async function allocate(store: IpamStore, request: AllocationRequest): Promise<readonly ResultIp[]> {
 	const wishes = planWishes(request);
-	const outcome = await store.reserve(request.owner, wishes);
+	const outcome = await store.reserve(request.owner, wishes, request.tags);
 	if (outcome.kind !== "reserved") throw refusal(outcome, { request, wishes });
 	return outcome.addresses.map((address, index) => {
 		const range = requireRangeOf(wishes[index]?.set ?? [], address);
@@ -28,13 +32,15 @@ export async function allocate(store: IpamStore, request: AllocationRequest): Pr
 }
 
 /** Which set takes which requested address. @throws CniError code 7 when one is left over, or is a gateway */
-export function planWishes({ sets, requested }: AllocationRequest): readonly Wish[] {
+export function planWishes({ sets, requested, only }: AllocationRequest): readonly Wish[] {
 	const pending = requested.filter((ip, index) => requested.findIndex((other) => sameAddress(other, ip)) === index);
-	const wishes = sets.map((set, index): Wish => {
+	const wanted = (set: RangeSet) => only === undefined || only.includes(familyOf(set));
+	const wishes = sets.flatMap((set, index): readonly Wish[] => {
+		if (!wanted(set)) return [];
 		const chosen = pending.findIndex((address) => rangeOf(set, address) !== undefined);
 		const address = chosen < 0 ? undefined : pending.splice(chosen, 1)[0];
 		if (address !== undefined) refuseGateway(address, { set, index });
-		return { set, requested: address };
+		return [{ set, setIndex: index, requested: address }];
 	});
 	if (pending.length > 0) {
 		throw new CniError(
@@ -66,24 +72,24 @@ function refusal(
 	outcome: Refusal,
 	{ request, wishes }: { request: AllocationRequest; wishes: readonly Wish[] },
 ): CniError {
-	const set = wishes[outcome.wish]?.set ?? [];
+	const { set = [], setIndex = 0 } = wishes[outcome.wish] ?? {};
 	switch (outcome.kind) {
 		case "duplicate": {
 			const { containerId, ifName } = request.owner;
-			return failed(outcome.wish, {
+			return failed(setIndex, {
 				code: ErrorCode.internal,
 				reason: `${formatAddress(outcome.address)} has been allocated to ${containerId}, duplicate allocation is not allowed`,
 				details: `Interface "${ifName}" of this container holds the address already. DEL it before the next ADD`,
 			});
 		}
 		case "taken":
-			return failed(outcome.wish, {
+			return failed(setIndex, {
 				code: ErrorCode.tryAgainLater,
 				reason: `requested IP address ${formatAddress(outcome.address)} is not available in range set ${formatRangeSet(set)}`,
 				details: heldBy(outcome.holder),
 			});
 		case "exhausted":
-			return failed(outcome.wish, {
+			return failed(setIndex, {
 				code: ErrorCode.tryAgainLater,
 				reason: `no IP addresses available in range set: ${formatRangeSet(set)}`,
 				details: exhaustedDetails(set, outcome.taken),

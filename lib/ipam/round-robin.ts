@@ -18,14 +18,20 @@ export interface Span {
 export function roundRobin(set: RangeSet, cursor: IpAddress | undefined): readonly Span[] {
 	const current = cursor === undefined ? -1 : set.findIndex((range) => rangeContains(range, cursor));
 	const range = set[current];
-	if (cursor === undefined || range === undefined) return set.flatMap((whole) => usable(whole, spanOf(whole)));
+	if (cursor === undefined || range === undefined) return wholly(set);
 	const { first, last } = spanOf(range);
-	const others = [...set.slice(current + 1), ...set.slice(0, current)];
 	return [
 		...usable(range, { first: cursor.value + 1n, last }),
-		...others.flatMap((other) => usable(other, spanOf(other))),
+		...wholly(set.slice(current + 1)),
+		...wholly(set.slice(0, current)),
 		...usable(range, { first, last: cursor.value }),
 	];
+}
+
+function wholly(ranges: readonly AddressRange[]): readonly Span[] {
+	const spans: Span[] = [];
+	for (const range of ranges) spans.push(...usable(range, spanOf(range)));
+	return spans;
 }
 
 function spanOf({ start, end }: AddressRange): Span {

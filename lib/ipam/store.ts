@@ -1,6 +1,7 @@
 import type { Attachment } from "../cni/plugin.ts";
 import type { IpAddress } from "../ip/address.ts";
 import type { RangeSet } from "./range-set.ts";
+import type { Tags } from "./tags.ts";
 
 /** A value now, or later from a store that lies across a network. */
 export type Eventually<T> = T | Promise<T>;
@@ -15,9 +16,9 @@ export type Eventually<T> = T | Promise<T>;
 export interface IpamStore {
 	/**
 	 * Takes one address for each wish. Refused when the owner holds an address of any wish's set already, when a
-	 * requested address is taken, or when a set has no free address.
+	 * requested address is taken, or when a set has no free address. The tags are kept for as long as the addresses.
 	 */
-	reserve(owner: Attachment, wishes: readonly Wish[]): Eventually<ReserveOutcome>;
+	reserve(owner: Attachment, wishes: readonly Wish[], tags?: Tags): Eventually<ReserveOutcome>;
 	/** Frees what the owner holds and returns it. Holding nothing is fine. */
 	release(owner: Attachment): Eventually<readonly IpAddress[]>;
 	/** Takes back a `reserve` whose addresses nobody has used yet: frees these only, at once, whatever the cooldown. */
@@ -36,11 +37,14 @@ export interface Reservation {
 	readonly address: IpAddress;
 	/** `ifName` is empty where only the container is known. */
 	readonly owner: Attachment;
+	readonly tags: Tags;
 }
 
 /** One address wanted: any of the set, or the requested one, which lies in the set and is not a gateway. */
 export interface Wish {
 	readonly set: RangeSet;
+	/** Of the set among those of the network, which has a cursor for each. */
+	readonly setIndex: number;
 	readonly requested: IpAddress | undefined;
 }
 

@@ -1,6 +1,8 @@
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { type Infer, integer, list, object, string } from "../cni/schema.ts";
+import { type PortMapping, type Protocol, protocols } from "../firewall/port-map-backend.ts";
 import { type Family, formatAddress, type IpAddress, parseAddress, parsePrefix, sameAddress } from "../ip/address.ts";
+import type { Label, Tags } from "../ipam/tags.ts";
 
 /** The key of `args` under which Mesos puts what it has to say. */
 export const mesosKey = "org.apache.mesos";
@@ -24,16 +26,6 @@ export interface NetworkInfo {
 	readonly tags: Tags;
 }
 
-export interface PortMapping {
-	/** 1 to 65535, as `containerPort`. */
-	readonly hostPort: number;
-	readonly containerPort: number;
-	readonly protocol: Protocol;
-}
-
-const protocols = ["tcp", "udp", "sctp"] as const;
-export type Protocol = (typeof protocols)[number];
-
 export interface AddressRequest {
 	/** These very addresses; one of each family at most. */
 	readonly requested: readonly IpAddress[];
@@ -43,18 +35,6 @@ export interface AddressRequest {
 	readonly only: readonly Family[] | undefined;
 }
 
-/** What a framework calls its container by; it is kept with the reservation, and means nothing here. */
-export interface Tags {
-	readonly labels: readonly Label[];
-	readonly groups: readonly string[];
-}
-
-export interface Label {
-	readonly key: string;
-	/** Undefined for a label that is a key alone. */
-	readonly value: string | undefined;
-}
-
 type MesosArgs = Infer<typeof mesosSchema>;
 type NetworkInfoText = NonNullable<NonNullable<MesosArgs>["network_info"]>;
 
@@ -62,13 +42,28 @@ type NetworkInfoText = NonNullable<NonNullable<MesosArgs>["network_info"]>;
 export function networkInfoOf(args: MesosArgs): NetworkInfo {
 	const info = args?.network_info;
 	return {
-		portMappings: (info?.port_mappings ?? []).map(portMappingOf),
+		portMappings: portMappingsOf(info?.port_mappings ?? []),
 		addresses: addressRequestOf(info?.ip_addresses ?? []),
 		tags: {
 			labels: (inBounds(info?.labels?.labels, "labels.labels") ?? []).map(labelOf),
 			groups: (inBounds(info?.groups, "groups") ?? []).map((group, index) => nameOf(group, `groups[${index}]`)),
 		},
 	};
+}
+
+/** Said twice is said once; a connection can only go to one place. */
+function portMappingsOf(texts: NonNullable<NetworkInfoText["port_mappings"]>): readonly PortMapping[] {
+	const byHostPort = new Map<string, PortMapping>();
+	for (const [index, text] of texts.entries()) {
+		const mapping = portMappingOf(text, index);
+		const key = `${mapping.protocol} port ${mapping.hostPort}`;
+		const other = byHostPort.get(key);
+		if (other !== undefined && other.containerPort !== mapping.containerPort) {
+			throw refuse(`port_mappings[${index}]`, `${key} of the host leads to port ${other.containerPort} already`);
+		}
+		byHostPort.set(key, mapping);
+	}
+	return [...byHostPort.values()];
 }
 
 function portMappingOf(mapping: NonNullable<NetworkInfoText["port_mappings"]>[number], index: number): PortMapping {

@@ -63,6 +63,11 @@ export function listAddresses(socket: NetlinkSocket, linkIndex: number): readonl
 	return all.filter((address) => address.linkIndex === linkIndex);
 }
 
+/** `ip address show`: of all links, both families. @throws NetlinkError */
+export function listAllAddresses(socket: NetlinkSocket): readonly LinkAddress[] {
+	return socket.dump({ type: RTM_GETADDR, header: new Uint8Array(8) }).map(decodeAddress);
+}
+
 export function decodeAddress({ body }: ReceivedMessage): LinkAddress {
 	const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
 	const attributes = decodeAttributes(body.subarray(8));

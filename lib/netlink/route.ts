@@ -79,6 +79,27 @@ export function listRoutes(socket: NetlinkSocket, table: number): readonly Insta
 	});
 }
 
+/**
+ * `ip route get ADDRESS`: the index of the link by which packets to it leave; undefined when there is no way.
+ *
+ * @throws NetlinkError
+ */
+export function routeTo(socket: NetlinkSocket, address: IpAddress): number | undefined {
+	const bytes = addressToBytes(address);
+	const header = new Uint8Array(12);
+	header[0] = addressFamily(address.family);
+	header[1] = bytes.byteLength * 8;
+	try {
+		const request = { type: RTM_GETROUTE, header, attributes: [attribute.bytes(RTA_DST, bytes)] };
+		const answer = socket.find(request, Errno.ENETUNREACH);
+		return answer === undefined ? undefined : decodeRoute(answer).hops[0]?.linkIndex;
+	} catch (thrown) {
+		const noWay: readonly number[] = [Errno.EHOSTUNREACH, Errno.ENOENT, Errno.EACCES, Errno.EINVAL];
+		if (thrown instanceof NetlinkError && noWay.includes(thrown.errno)) return undefined;
+		throw thrown;
+	}
+}
+
 /** A table exists, for each family, from its first route on. */
 function dumpTable(socket: NetlinkSocket, request: Message): readonly ReceivedMessage[] {
 	try {

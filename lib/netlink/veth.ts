@@ -1,3 +1,4 @@
+import { concatBytes } from "../linux/bytes.ts";
 import {
 	IFF_UP,
 	IFLA_IFNAME,
@@ -67,5 +68,5 @@ function peerPayload({ name, namespaceFd, mtu, mac, up = false }: NewVeth["peer"
 		...mtuOf(mtu),
 		...(namespaceFd === undefined ? [] : [attribute.u32(IFLA_NET_NS_FD, namespaceFd)]),
 	];
-	return Buffer.concat([ifinfomsg(up ? { flags: IFF_UP, change: IFF_UP } : {}), encodeAttributes(attributes)]);
+	return concatBytes([ifinfomsg(up ? { flags: IFF_UP, change: IFF_UP } : {}), encodeAttributes(attributes)]);
 }

@@ -18,14 +18,19 @@ export interface Cost {
 	readonly cpuMs: number;
 }
 
+/** A measured call, and what it printed. */
+export interface TimedCall extends Cost {
+	readonly stdout: string;
+}
+
 /** Runs it and measures. @throws Error when the plugin fails: a failing call is fast and would flatter. */
-export function timed(call: Call): Cost {
+export function timed(call: Call): TimedCall {
 	const { cmd, env, input } = prepare(call);
 	const start = Bun.nanoseconds();
 	const { exitCode, stdout, stderr, resourceUsage } = Bun.spawnSync(cmd, { env, stdin: input });
 	const wallMs = (Bun.nanoseconds() - start) / 1e6;
 	if (exitCode !== 0) throw failure(call, `${stdout}${stderr}`);
-	return { wallMs, cpuMs: Number(resourceUsage.cpuTime.total) / 1000 };
+	return { wallMs, cpuMs: Number(resourceUsage.cpuTime.total) / 1000, stdout: stdout.toString() };
 }
 
 /** Starts it without waiting; settles when it has ended. */

@@ -13,6 +13,7 @@ import { distribution, tools } from "../support/paths.ts";
 import { createWorld, removeAbandonedWorlds } from "../support/world.ts";
 import { allocationFigures } from "./allocation.ts";
 import { attachmentFigures } from "./attachment.ts";
+import { chainFigures } from "./chain.ts";
 import { concurrencyFigures } from "./concurrency.ts";
 import { type Bench, type Figure, table } from "./figure.ts";
 import { machine } from "./machine.ts";
@@ -43,6 +44,7 @@ async function measure(directory: string): Promise<number> {
 	const bench: Bench = { directory, quick: values.quick, ours: values.ours, stock: values.stock };
 	const parts = {
 		attachment: attachmentFigures,
+		chain: chainFigures,
 		concurrency: concurrencyFigures,
 		allocation: allocationFigures,
 		startup: startupFigures,

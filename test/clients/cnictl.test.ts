@@ -21,7 +21,7 @@ const wrong = {
 };
 const blemished = { cniVersion: "1.1.0", name: "o", plugins: [{ type: "bridge", isGateWay: true }] };
 
-test.each(["add", "check", "del", "gc", "status", "version", "networks", "validate", "install"])(
+test.each(["add", "check", "del", "gc", "status", "version", "networks", "addresses", "validate", "install"])(
 	"%s --help explains itself with an example",
 	(command) => {
 		const { exitCode, stdout, stderr } = run([command, "--help"]);

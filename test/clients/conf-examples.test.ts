@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { type ExampleCall, exampleDirectory, listExamples, runExample } from "../support/example.ts";
-import { attempt, jsonIn, type Namespace, type Outcome } from "../support/namespace.ts";
+import { attempt, jsonIn, type Namespace, type Outcome, runIn } from "../support/namespace.ts";
 import { distribution, root } from "../support/paths.ts";
 import { ping } from "../support/traffic.ts";
-import { createWorld, keptByContract, leftovers, type World } from "../support/world.ts";
+import { createWorld, keptByContract, keptByPortMaps, leftovers, type World } from "../support/world.ts";
 
 interface Example {
 	/** What the first container gets. */
@@ -14,7 +14,7 @@ interface Example {
 	readonly gateway?: string;
 	readonly capabilities?: object;
 	/** What else shows that the configuration has its effect. */
-	readonly verify?: (container: Namespace, added: Outcome) => void;
+	readonly verify?: (container: Namespace, added: Outcome, host: Namespace) => void;
 	/** Where CHECK does not exist, the error. */
 	readonly checkError?: string;
 }
@@ -29,6 +29,15 @@ const examples: Readonly<Record<string, Example>> = {
 		addresses: [],
 		verify: (container) => expect(interfaceOf(container)).toMatchObject({ operstate: "UP", mtu: 1400 }),
 	},
+	"bridge-ports.conflist": {
+		addresses: ["10.29.0.2/16", "fd00:10:29::2/64"],
+		gateway: "10.29.0.1",
+		capabilities: { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }] },
+		verify(_container, _added, host) {
+			const mapped = runIn(host, ["nft", "list", "map", "inet", "cni_suite", "any_ports4"]);
+			expect(mapped).toMatch(/tcp \. 8080 .*: 10\.29\.0\.2 \. 80/);
+		},
+	},
 	"bridge-static-address.conflist": {
 		addresses: ["10.21.0.77/16"],
 		gateway: "10.21.0.1",
@@ -37,6 +46,19 @@ const examples: Readonly<Record<string, Example>> = {
 	},
 	"host-local-dual-stack.conf": { addresses: ["10.23.0.2/17", "fd00:10:23::2/64"], gateway: "10.23.0.1" },
 	"host-local.conf": { addresses: ["10.22.1.0/16"], gateway: "10.22.0.1" },
+	"mesos-chain.json": {
+		addresses: ["10.25.0.2/16", "fd00:10:25::2/64"],
+		gateway: "10.25.0.1",
+		checkError: 'configuration version "" does not support the CHECK command',
+		verify: (_, { stdout }) =>
+			expect(JSON.parse(stdout)).toMatchObject({ ip4: { ip: "10.25.0.2/16" }, ip6: { ip: "fd00:10:25::2/64" } }),
+	},
+	"mesos-port-mapper.json": {
+		addresses: ["10.26.0.2/16"],
+		gateway: "10.26.0.1",
+		checkError: 'configuration version "" does not support the CHECK command',
+		verify: (_, { stdout }) => expect(JSON.parse(stdout)).toMatchObject({ ip4: { ip: "10.26.0.2/16" } }),
+	},
 	"mesos-bridge.json": {
 		addresses: ["10.24.0.2/16"],
 		gateway: "10.24.0.1",
@@ -50,7 +72,7 @@ const examples: Readonly<Record<string, Example>> = {
 const inUserModeLinux = ["bridge-vlan.conflist"];
 
 /** Also the table and base chain of the MAC spoof check, which others may use. */
-const kept = [...keptByContract, /^\+ nft (table|chain) bridge nat (PREROUTING )?\{/];
+const kept = [...keptByContract, ...keptByPortMaps, /^\+ nft (table|chain) bridge nat (PREROUTING )?\{/];
 
 describe("conf-examples", () => {
 	it("has no file without a test", () => {
@@ -79,7 +101,7 @@ describe("conf-examples", () => {
 		const added = succeed(runExample(world, "add", call));
 		expect(addressesOf(container)).toEqual(example.addresses);
 		if (example.gateway !== undefined) expect(ping(container, example.gateway)).toBe(true);
-		example.verify?.(container, added);
+		example.verify?.(container, added, world.host);
 		succeed(runExample(world, "status", call));
 
 		const checked = runExample(world, "check", call);

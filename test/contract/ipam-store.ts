@@ -102,6 +102,44 @@ export function describeIpamStore(name: string, create: () => Promise<StoreUnder
 			});
 		});
 
+		describe("tags", () => {
+			const tags = { labels: [{ key: "app", value: "web" }, { key: "flag" }], groups: ["prod"] };
+			const wish = { set: parseRangeSet([{ subnet: "10.0.0.0/29" }]), setIndex: 0, requested: undefined };
+			const tagged = async () =>
+				(await store.list()).map(({ owner: { containerId }, tags: found }) => [containerId, found] as const);
+
+			test("are kept with the addresses of their owner, and go with them", async () => {
+				await store.reserve(owner("a"), [wish], tags);
+				await store.reserve(owner("b"), [wish]);
+				const none = { labels: [], groups: [] };
+				const found = new Map(await tagged());
+				expect([found.get("a"), found.get("b")]).toMatchObject([tags, none]);
+				await store.release(owner("a"));
+				await store.reserve(owner("a"), [wish]);
+				expect(new Map(await tagged()).get("a")).toEqual(none);
+			});
+
+			test("go with what is reclaimed or taken back; those of others stay", async () => {
+				for (const id of ["a", "b", "c"]) await store.reserve(owner(id), [wish], { ...tags, groups: [id] });
+				await store.reclaim(({ containerId }) => containerId !== "a");
+				await store.unreserve(owner("b"), await store.find(owner("b")));
+				for (const id of ["a", "b"]) await store.reserve(owner(id), [wish]);
+				expect(new Map((await tagged()).map(([id, { groups }]) => [id, groups]))).toEqual(
+					new Map([
+						["a", []],
+						["b", []],
+						["c", ["c"]],
+					]),
+				);
+			});
+
+			test("of a reservation that is refused are not kept", async () => {
+				await store.reserve(owner("a"), [wish], tags);
+				await store.reserve(owner("a"), [wish], { labels: [], groups: ["second"] });
+				expect(await tagged()).toMatchObject([["a", tags]]);
+			});
+		});
+
 		describe("exhausted", () => {
 			test.each<[readonly RangeText[], readonly string[]]>([
 				[[{ subnet: "10.0.0.0/30" }], ["10.0.0.2"]],

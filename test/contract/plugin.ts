@@ -16,6 +16,8 @@ export interface PluginUnderContract {
 	readonly title?: string;
 	/** The configuration without `cniVersion`, `name` and `type`. */
 	config(world: World): Readonly<Record<string, unknown>>;
+	/** What the runtime says of one container: changes to the configuration. */
+	perContainer?(containerId: string): Readonly<Record<string, unknown>>;
 	/** What a chained plugin finds; it also gets the chance to make it. */
 	prevResult?(world: World, container: Namespace): unknown;
 	/** Whether its result has an address, without which 0.1.0 and 0.2.0 have no form. */
@@ -99,6 +101,7 @@ export function pluginContract(plugin: PluginUnderContract): void {
 				type: plugin.type,
 				...plugin.config(world),
 				...(before === undefined ? {} : { prevResult: before }),
+				...(call.containerId === undefined ? {} : plugin.perContainer?.(call.containerId)),
 				...changes,
 			};
 			return runPlugin({ world, type: plugin.type, command, config, ...call, netns });

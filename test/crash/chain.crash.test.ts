@@ -9,20 +9,32 @@ import { killEverywhere } from "./kill-everywhere.ts";
 
 const minutes = 60_000;
 
-/** The chain's directory stays, and a file that is not yet complete says nothing to anybody. */
+/** The chain's directory stays. */
 const kept = [...advisory, /^\+ directory \.state(\/chain(\/n1)?)?$/];
 
-/** The call of a chain on the network n1, all but the command; it keeps its results where leftovers are looked for. */
-function chainCall(world: World, containerId: string): Omit<PluginCall, "command" | "config"> & { config: object } {
+type Type = "chain" | "mesos-cni-port-mapper";
+
+/** A call on the network n1 as Mesos makes it, all but the command. Results are kept where leftovers are looked for. */
+function callOf(
+	world: World,
+	{ type, containerId, hostPort }: { type: Type; containerId: string; hostPort: number },
+): Omit<PluginCall, "command" | "config"> & { config: object } {
 	const ipam = { type: "host-local", dataDir: world.dataDir, ranges: [[{ subnet: "10.61.0.0/24" }]] };
-	const plugins = [{ type: "bridge", bridge: "br0", isGateway: true, ipMasq: true, ipam }];
-	const config = { cniVersion: "1.1.0", name: "n1", type: "chain", stateDir: join(world.dataDir, ".state"), plugins };
-	return { world, type: "chain", config, netns: world.container(), containerId };
+	const bridge = { type: "bridge", bridge: "br0", isGateway: true, ipMasq: true, ipam };
+	// With tags, which are files beside the reservations.
+	const tags = { groups: ["g"], labels: { labels: [{ key: "k" }] } };
+	const network_info = { ...tags, port_mappings: [{ host_port: hostPort, container_port: 80 }] };
+	const own = {
+		chain: { stateDir: join(world.dataDir, ".state"), plugins: [bridge, { type: "portmap" }] },
+		"mesos-cni-port-mapper": { chain: "MESOS-CRASH", delegate: bridge },
+	}[type];
+	const config = { cniVersion: "1.1.0", name: "n1", type, args: { "org.apache.mesos": { network_info } }, ...own };
+	return { world, type, config, netns: world.container(), containerId };
 }
 
-function scenario(world: World) {
-	const running = chainCall(world, "running");
-	const call = chainCall(world, "killed");
+function scenario(world: World, type: Type) {
+	const running = callOf(world, { type, containerId: "running", hostPort: 8001 });
+	const call = callOf(world, { type, containerId: "killed", hostPort: 8002 });
 	mustRunPlugin({ ...running, command: "ADD" });
 	const since = snapshotOf(world);
 	const { netns } = call;
@@ -38,7 +50,7 @@ function scenario(world: World) {
 	return { call, verify, recover };
 }
 
-describe("a chain of bridge with host-local", () => {
+describe.each<Type>(["chain", "mesos-cni-port-mapper"])("%s over bridge, host-local and port mappings", (type) => {
 	it.each([
 		["ADD", "DEL"],
 		["ADD", "GC"],
@@ -48,7 +60,7 @@ describe("a chain of bridge with host-local", () => {
 		"%s killed anywhere: %s restores the earlier state",
 		(killed, by) => {
 			using world = createWorld();
-			const { call, verify, recover } = scenario(world);
+			const { call, verify, recover } = scenario(world, type);
 			const report = killEverywhere({
 				call: { ...call, command: killed },
 				prepare() {
@@ -68,7 +80,7 @@ describe("a chain of bridge with host-local", () => {
 		"ADD that fails anywhere leaves nothing",
 		() => {
 			using world = createWorld();
-			const { call, verify, recover } = scenario(world);
+			const { call, verify, recover } = scenario(world, type);
 			const report = failEverywhere({
 				call: { ...call, command: "ADD" },
 				prepare() {},

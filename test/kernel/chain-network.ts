@@ -50,9 +50,15 @@ export const recorder = { type: "rec", passOn: true } as const;
 /** What may stay: nothing of the chain does. */
 export const keptByChain = kept;
 
+/** Where plugins of other suites are looked for first. */
+export function foreignDirectory(world: World): string {
+	const directory = join(world.directory, "foreign");
+	mkdirSync(directory, { recursive: true });
+	return directory;
+}
+
 export function chainNetwork(world: World, config: Config): ChainNetwork {
-	const foreign = join(world.directory, "foreign");
-	mkdirSync(foreign, { recursive: true });
+	const foreign = foreignDirectory(world);
 	for (const type of ["rec", "rec2"]) {
 		const link = join(foreign, type);
 		if (!existsSync(link)) symlinkSync(join(root, "test/fixtures/recording-plugin.mjs"), link);
@@ -83,7 +89,7 @@ export function chainNetwork(world: World, config: Config): ChainNetwork {
 
 /** Puts a copy of our executable, which is another file and so no longer our own, where `type` is looked for first. */
 export function executed(world: World, type: string): void {
-	cpSync(join(distribution, "../cni-suite"), join(world.directory, "foreign", type));
+	cpSync(join(distribution, "../cni-suite"), join(foreignDirectory(world), type));
 }
 
 function namesIn(directory: string): string[] {

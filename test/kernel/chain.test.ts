@@ -1,9 +1,19 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { deleteNamespace, jsonIn, type Namespace } from "../support/namespace.ts";
+import { distribution, tools } from "../support/paths.ts";
 import { httpGet, ping, serve } from "../support/traffic.ts";
 import { createWorld, leftovers, type World } from "../support/world.ts";
-import { bridgeMember, type ChainNetwork, chainNetwork, executed, keptByChain, recorder } from "./chain-network.ts";
+import {
+	bridgeMember,
+	type ChainNetwork,
+	chainNetwork,
+	executed,
+	foreignDirectory,
+	keptByChain,
+	recorder,
+} from "./chain-network.ts";
 
 let world: World;
 let container: Namespace;
@@ -38,6 +48,26 @@ describe("a chain as Mesos calls it", () => {
 		expect(httpGet(world.host, "http://10.1.2.2/")).toBe("10.1.2.1");
 		succeed(network.run("DEL", { netns: container }));
 		expect(left()).toEqual([]);
+	});
+
+	it.each([
+		["ours", distribution],
+		["the stock one", tools],
+	])("opens the ports that a framework asks for, with the portmap that is %s", async (_, directory) => {
+		symlinkSync(join(directory, "portmap"), join(foreignDirectory(world), "portmap"));
+		const network = chainNetwork(world, {
+			plugins: [bridgeMember(world, { ipMasq: true }), { type: "portmap", capabilities: { portMappings: true } }],
+			args: { "org.apache.mesos": { network_info: { port_mappings: [{ host_port: 8080, container_port: 80 }] } } },
+		});
+		succeed(network.run("ADD", { netns: container }));
+		await using _web = await serve(container, { port: 80, body: "here" });
+		for (const address of ["127.0.0.1", "10.1.2.1"]) {
+			expect(httpGet(world.host, `http://${address}:8080/`)).toBe("here");
+		}
+		succeed(network.run("CHECK", { netns: container, with: { cniVersion: "1.0.0" } }));
+		succeed(network.run("DEL", { netns: container }));
+		expect(httpGet(world.host, "http://127.0.0.1:8080/", { timeoutSeconds: 1 })).toBeUndefined();
+		expect(hasInterface()).toBe(false);
 	});
 
 	it("DEL without the namespace, without the kept result, and again, succeeds and leaves nothing", () => {

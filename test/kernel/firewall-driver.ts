@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { attemptIn, attemptInAsync, type Outcome } from "../support/namespace.ts";
 import { root, systemPath } from "../support/paths.ts";
@@ -41,7 +41,8 @@ export async function callFirewallAsync(
 /** A PATH on which iptables is the older implementation, whatever the machine's default. */
 export function legacyPath(world: World): string {
 	const directory = join(world.directory, "legacy");
-	mkdirSync(directory, { recursive: true });
+	if (existsSync(directory)) return `${directory}:${systemPath}`;
+	mkdirSync(directory);
 	for (const name of ["iptables", "iptables-save", "iptables-restore"]) {
 		for (const program of [name, name.replace("iptables", "ip6tables")]) {
 			symlinkSync("/usr/sbin/xtables-legacy-multi", join(directory, program));

@@ -26,18 +26,19 @@ export interface ExampleCall {
 
 /**
  * Runs `cnictl VERB` for the example's network in the world's host namespace. The file is used as it is, its default
- * dataDir too: a folder of the world is in the place of /var/lib.
+ * dataDir too: folders of the world are in the places of /var/lib and /run/cni-suite.
  */
 export function runExample(world: World, verb: string, { file, container, capabilities }: ExampleCall): Outcome {
-	const state = join(world.directory, "state");
-	mkdirSync(state, { recursive: true });
+	const [state, volatile] = ["state", "run"].map((name) => join(world.directory, name));
+	for (const directory of [state, volatile, "/run/cni-suite"]) mkdirSync(directory ?? "", { recursive: true });
 	const env = {
 		PATH: systemPath,
 		CNI_PATH: distribution,
 		NETCONFPATH: exampleDirectory,
 		...(capabilities === undefined ? {} : { CAP_ARGS: JSON.stringify(capabilities) }),
 	};
-	const inState = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", 'mount --bind "$0" /var/lib && exec "$@"', state];
+	const mounts = 'mount --bind "$0" /var/lib && mount --bind "$1" /run/cni-suite && shift && exec "$@"';
+	const inState = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", mounts, state ?? "", volatile ?? ""];
 	const command = [join(distribution, "cnictl"), verb, networkOf(file), container.path];
 	return attempt(enter(world.host, [...inState, ...command]), { env });
 }

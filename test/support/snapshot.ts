@@ -8,14 +8,25 @@ export type Snapshot = ReadonlySet<string>;
 export interface SnapshotOptions {
 	/** Folders whose files, with mode and content, belong to the state. */
 	readonly directories?: readonly string[];
+	/** The folder of what the firewall should hold: its files, but neither folders nor the lock, which stay. */
+	readonly firewallRecords?: string;
 }
 
 /**
  * Reads links, addresses, routes, rules, permanent neighbours, queueing disciplines, bridge VLANs, forwarding sysctls,
- * the nftables ruleset, and both kinds of iptables in the namespace, and the files in `directories`.
+ * the nftables ruleset, and both kinds of iptables in the namespace, the files in `directories`,
+ * and the firewall's records.
  */
-export function takeSnapshot(namespace: Namespace, { directories = [] }: SnapshotOptions = {}): Snapshot {
-	return new Set([...networkLines(namespace), ...directories.flatMap(fileLines)]);
+export function takeSnapshot(
+	namespace: Namespace,
+	{ directories = [], firewallRecords }: SnapshotOptions = {},
+): Snapshot {
+	const records = firewallRecords === undefined ? [] : fileLines(firewallRecords);
+	return new Set([
+		...networkLines(namespace),
+		...directories.flatMap(fileLines),
+		...records.filter((line) => /^file .*\//.test(line)).map((line) => `firewall record ${line}`),
+	]);
 }
 
 /** `+ <fact>` for what `after` has more, `- <fact>` for what it lacks, sorted; empty when both are the same. */

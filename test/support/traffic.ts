@@ -56,9 +56,10 @@ export function udpAsk(
 		port,
 		message = "?",
 		timeoutMs = 1000,
-	}: { address: string; port: number; message?: string; timeoutMs?: number },
+		sourcePort = 0,
+	}: { address: string; port: number; message?: string; timeoutMs?: number; sourcePort?: number },
 ): string | undefined {
-	const options = JSON.stringify({ address, port, message, timeoutMs });
+	const options = JSON.stringify({ address, port, message, timeoutMs, sourcePort });
 	const { exitCode, stdout } = attemptIn(from, [process.execPath, "-e", udpClientSource, options]);
 	return exitCode === 0 ? stdout : undefined;
 }
@@ -80,10 +81,10 @@ if (protocol === "http") {
 `;
 
 const udpClientSource = `
-const { address, port, message, timeoutMs } = JSON.parse(process.argv[1]);
+const { address, port, message, timeoutMs, sourcePort } = JSON.parse(process.argv[1]);
 const socket = require("node:dgram").createSocket(address.includes(":") ? "udp6" : "udp4");
 socket.on("error", () => process.exit(1));
 socket.on("message", (answer) => { process.stdout.write(answer); process.exit(0); });
-socket.send(message, port, address);
+socket.bind(sourcePort, () => socket.send(message, port, address));
 setTimeout(() => process.exit(1), timeoutMs);
 `;

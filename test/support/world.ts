@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { attempt, createNamespace, deleteNamespace, type Namespace } from "./namespace.ts";
@@ -12,6 +12,8 @@ export interface World extends Disposable {
 	readonly directory: string;
 	/** host-local's dataDir, inside `directory`; not created. */
 	readonly dataDir: string;
+	/** Where plugins keep what the host's firewall should hold (lib/state/firewall-records.ts); not created. */
+	readonly firewallRecords: string;
 	/** Makes one more container. */
 	container(): Namespace;
 	/** Takes everything away; processes in the namespaces must have ended. */
@@ -38,7 +40,9 @@ export function createWorld(): World {
 	const host = add();
 	const directory = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
 	const dataDir = join(directory, "networks");
+	const firewallRecords = recordsOf(host.path);
 	const dispose = () => {
+		rmSync(firewallRecords, { recursive: true, force: true });
 		for (const namespace of namespaces.splice(0).reverse()) deleteNamespace(namespace);
 		removeDirectory(directory);
 	};
@@ -46,10 +50,11 @@ export function createWorld(): World {
 		host,
 		directory,
 		dataDir,
+		firewallRecords,
 		container: add,
 		dispose,
 		[Symbol.dispose]: dispose,
-		before: takeSnapshot(host, { directories: [dataDir] }),
+		before: takeSnapshot(host, { directories: [dataDir], firewallRecords }),
 	};
 }
 
@@ -61,16 +66,16 @@ export interface LeftoverOptions {
 }
 
 /**
- * What differs in the host namespace and in dataDir from `since`: one line for each thing that is left (`+ link …`) or
+ * What differs in the host namespace, in dataDir and in the firewall's records from `since`: one line for each thing that is left (`+ link …`) or
  * missing (`- address …`). An empty list means that everything is as it was.
  */
 export function leftovers(world: World, { since = world.before, except = [] }: LeftoverOptions = {}): string[] {
 	return differences(since, snapshotOf(world)).filter((line) => !except.some((pattern) => pattern.test(line)));
 }
 
-/** The present state of the host namespace and of dataDir. */
+/** The present state of the host namespace, of dataDir and of the firewall's records. */
 export function snapshotOf(world: World): Snapshot {
-	return takeSnapshot(world.host, { directories: [world.dataDir] });
+	return takeSnapshot(world.host, { directories: [world.dataDir], firewallRecords: world.firewallRecords });
 }
 
 /** What bridge and host-local leave on purpose: the bridge with its gateway address, lock, cursor, empty nft bases. */
@@ -83,10 +88,24 @@ export const keptByContract: readonly RegExp[] = [
 	/^\+ nft rule inet cni_plugins_masquerade postrouting /,
 ];
 
+/** What port maps leave on purpose: bases, of nf_tables and of iptables, and the host addresses that ports were at. */
+export const keptByPortMaps: readonly RegExp[] = [
+	/^\+ nft (table|chain|rule) inet cni_suite (?!conditions_)/,
+	/^\+ nft (set|map) inet cni_suite (?!.*"elem")/,
+	/^\+ nft set inet cni_suite port_addresses[46] /,
+	/^\+ nft (table|chain) ip6? nat(| PREROUTING| INPUT| OUTPUT| POSTROUTING| CNI-HOSTPORT-\w+) \{/,
+	/^\+ nft rule ip6? nat (PREROUTING|OUTPUT|POSTROUTING|CNI-HOSTPORT-(SETMARK|MASQ)) /,
+	/^\+ iptables nat (\*nat|:(?!CNI-DN)|-A (PREROUTING|OUTPUT|POSTROUTING|CNI-HOSTPORT-(SETMARK|MASQ)) )/,
+];
+
 /** Removes namespaces and folders of worlds whose process is no more. */
 export function removeAbandonedWorlds(): void {
-	for (const name of entries("/run/netns"))
-		if (isAbandoned(name)) deleteNamespace({ name, path: `/run/netns/${name}` });
+	for (const name of entries("/run/netns")) {
+		if (!isAbandoned(name)) continue;
+		const path = `/run/netns/${name}`;
+		rmSync(recordsOf(path), { recursive: true, force: true });
+		deleteNamespace({ name, path });
+	}
 	for (const name of entries(tmpdir())) {
 		if (isAbandoned(name)) removeDirectory(join(tmpdir(), name));
 	}
@@ -108,6 +127,10 @@ export function mountPointsBelow(directory: string): string[] {
 
 const prefix = "cst-";
 const counter = { next: 0 };
+
+function recordsOf(hostPath: string): string {
+	return `/run/cni-suite/firewall/${statSync(hostPath).ino}`;
+}
 
 function uniqueName(): string {
 	return `${prefix}${process.pid}-${counter.next++}`;

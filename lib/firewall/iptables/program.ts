@@ -1,18 +1,15 @@
-import { spawnSync } from "node:child_process";
-import { realpathSync, statSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { basename } from "node:path";
 import { CniError, ErrorCode } from "../../cni/error.ts";
 import type { Family } from "../../ip/address.ts";
+import { findProgram, runProgram } from "../program.ts";
 
 /** The two implementations: rules in nf_tables, or in the older tables of the kernel; each is blind for the other's. */
 export type Kind = "nft" | "legacy";
 
-/** Where the programs of the system are, whatever PATH a runtime passes on. */
-const systemDirectories = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-
 /** The kind that the host's administrator chose for `iptables`; undefined where its file does not tell. */
 export function defaultKind(family: Family): Kind | undefined {
-	const path = find(nameOf(family, "restore"));
+	const path = findProgram(nameOf(family, "restore"));
 	return path === undefined ? undefined : kindOf(path);
 }
 
@@ -32,6 +29,26 @@ export function restoreNat(lines: readonly string[], { family, kind }: { family:
 	run(program, ["--noflush", "-w"], `${["*nat", ...lines, "COMMIT"].join("\n")}\n`);
 }
 
+/** `iptables -t nat -C CHAIN WORDS…`: whether iptables finds the rule; false also where it cannot be asked. */
+export function hasRule({
+	chain,
+	words,
+	family,
+}: {
+	chain: string;
+	words: readonly string[];
+	family: Family;
+}): boolean {
+	const program = findProgram(family === 4 ? "iptables" : "ip6tables");
+	if (program === undefined) return false;
+	try {
+		run(program, ["-w", "-t", "nat", "-C", chain, ...words]);
+		return true;
+	} catch {
+		return false;
+	}
+}
+
 interface Wanted {
 	readonly family: Family;
 	readonly verb: "save" | "restore";
@@ -39,35 +56,23 @@ interface Wanted {
 }
 
 function locate({ family, verb, kind }: Wanted): string {
-	const common = find(nameOf(family, verb));
+	const common = findProgram(nameOf(family, verb));
 	if (kind === undefined || (common !== undefined && kindOf(common) === kind)) {
 		if (common !== undefined) return common;
 	} else {
-		const special = find(nameOf(family, `${kind}-${verb}`));
+		const special = findProgram(nameOf(family, `${kind}-${verb}`));
 		if (special !== undefined) return special;
 		// Distributions with a single implementation do not say in the name which one it is.
 		if (common !== undefined && kindOf(common) === undefined) return common;
 	}
 	const name = nameOf(family, kind === undefined ? verb : `${kind}-${verb}`);
 	throw new CniError(ErrorCode.internal, `failed to locate iptables: "${name}": executable file not found`, {
-		details: 'Install iptables, or set "ipMasqBackend": "nftables"',
+		details: 'Install iptables, or choose nftables: "ipMasqBackend" of bridge, "backend" of portmap',
 	});
 }
 
 function nameOf(family: Family, suffix: string): string {
 	return `${family === 4 ? "iptables" : "ip6tables"}-${suffix}`;
-}
-
-function find(name: string): string | undefined {
-	const directories = [
-		...(process.env.PATH ?? "").split(":").filter((entry) => entry.startsWith("/")),
-		...systemDirectories,
-	];
-	return directories.map((directory) => `${directory}/${name}`).find(isFile);
-}
-
-function isFile(path: string): boolean {
-	return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }
 
 /** Both implementations are programs of many names; the links lead to a file that says which it is. */
@@ -78,15 +83,5 @@ function kindOf(path: string): Kind | undefined {
 }
 
 function run(program: string, args: readonly string[], input = ""): string {
-	const { status, signal, stdout, stderr, error } = spawnSync(program, args, {
-		input,
-		env: { PATH: systemDirectories.join(":"), LC_ALL: "C" },
-		encoding: "utf8",
-		maxBuffer: 256 * 1024 * 1024,
-	});
-	if (status === 0) return stdout;
-	const ending = error?.message ?? (signal === null ? `exit status ${status}` : `signal ${signal}`);
-	throw new CniError(ErrorCode.internal, `running [${[program, ...args].join(" ")}]: ${ending}: ${stderr.trim()}`, {
-		details: "Look at the rules with: iptables-save -t nat",
-	});
+	return runProgram(program, args, { input, help: "Look at the rules with: iptables-save -t nat" });
 }

@@ -29,7 +29,7 @@ function parseLine(line: string): SavedRule | undefined {
 	const match = /^-A (\S+) (.*)$/.exec(line);
 	if (match === null) return undefined;
 	const [, chain = "", specification = ""] = match;
-	const words = split(specification);
+	const words = splitWords(specification);
 	const after = (option: string) => {
 		const index = words.indexOf(option);
 		return index < 0 ? undefined : words[index + 1];
@@ -46,7 +46,7 @@ function parseLine(line: string): SavedRule | undefined {
 }
 
 /** Words as iptables-save writes them: quoted where they have to be, with backslashes before quotes and backslashes. */
-function split(text: string): readonly string[] {
+export function splitWords(text: string): readonly string[] {
 	return Array.from(text.matchAll(/"((?:[^"\\]|\\.)*)"|\S+/g), ([word, quoted]) =>
 		quoted === undefined ? word : quoted.replace(/\\(.)/g, "$1"),
 	);

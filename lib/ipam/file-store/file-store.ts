@@ -4,6 +4,7 @@ import { Errno, errnoOf } from "../../linux/errno.ts";
 import { makeDirectories } from "../../linux/files.ts";
 import { rangeOf } from "../range-set.ts";
 import type { IpamStore, Reservation, ReserveOutcome, Wish } from "../store.ts";
+import { hasTags, noTags, type Tags } from "../tags.ts";
 import { countTaken } from "./count-taken.ts";
 import { writeCursor } from "./cursor.ts";
 import { removeFile } from "./files.ts";
@@ -11,6 +12,7 @@ import { type Layout, layoutOf } from "./layout.ts";
 import { preparePending, sweepPending } from "./pending.ts";
 import { holderOf, reservationText, type ScannedReservation, scanReservations } from "./reservation.ts";
 import { openIndex, type ReservationIndex, type TakenAddress } from "./reservation-index.ts";
+import { createTagFiles, type TagFiles } from "./tag-files.ts";
 import { take, takeAny } from "./take.ts";
 
 export interface FileStoreOptions {
@@ -30,6 +32,7 @@ export interface FileStoreOptions {
 export function createFileStore(options: FileStoreOptions): IpamStore {
 	const { now = Date.now, cooldownMs, lock } = options;
 	const layout = layoutOf(options.dataDir, options.network);
+	const tagFiles = createTagFiles(layout.tags);
 	const open = () => openIndex(layout, { cooldownMs, now });
 
 	/** Under the lock; `otherwise` when the network has no directory, and so no reservation. */
@@ -46,7 +49,7 @@ export function createFileStore(options: FileStoreOptions): IpamStore {
 	): readonly IpAddress[] {
 		// Also where an ADD was killed before it made the network's directory.
 		sweepPending(layout.pending);
-		return locked([], () => {
+		const freed = locked<readonly IpAddress[]>([], () => {
 			const index = open();
 			const chosen = (address: IpAddress) => only === undefined || only.some((other) => sameAddress(other, address));
 			const addresses = index.heldBy(trimmed(owner)).filter(chosen);
@@ -55,13 +58,15 @@ export function createFileStore(options: FileStoreOptions): IpamStore {
 			index.removed(trimmed(owner), { addresses, rests });
 			return addresses;
 		});
+		tagFiles.remove(trimmed(owner));
+		return freed;
 	}
 
 	return {
-		reserve(owner, wishes) {
+		reserve(owner, wishes, tags = noTags) {
 			using pending = preparePending(layout.pending, reservationText(owner));
 			using _held = lockCreating(layout, lock);
-			return reserveAll({ layout, index: open(), owner: trimmed(owner), wishes, pending });
+			return reserveAll({ layout, index: open(), owner: trimmed(owner), wishes, pending, tagFiles, tags });
 		},
 		release: (owner) => free(owner, { rests: true }),
 		unreserve(owner, addresses) {
@@ -69,7 +74,10 @@ export function createFileStore(options: FileStoreOptions): IpamStore {
 		},
 		find: (owner) => locked([], () => open().heldBy(trimmed(owner))),
 		list() {
-			return locked([], () => scanReservations(layout.directory).flatMap(owned));
+			return locked([], () => {
+				const tagsOf = tagFiles.readAll();
+				return scanReservations(layout.directory).flatMap((reservation) => owned(reservation, tagsOf));
+			});
 		},
 		reclaim(isValid) {
 			sweepPending(layout.pending);
@@ -77,7 +85,8 @@ export function createFileStore(options: FileStoreOptions): IpamStore {
 				const scanned = scanReservations(layout.directory);
 				const isStale = ({ owner }: ScannedReservation) => owner !== "unreadable" && !(owner && isValid(owner));
 				removeAll(scanned.filter(isStale).map(({ name }) => `${layout.directory}/${name}`));
-				const removed = scanned.filter(isStale).flatMap(owned);
+				tagFiles.retain(isValid);
+				const removed = scanned.filter(isStale).flatMap((reservation) => owned(reservation));
 				const kept = scanned.filter((reservation) => !isStale(reservation));
 				openIndex(layout, { cooldownMs, now, scanned: kept }).rest(removed.map(({ address }) => address));
 				return removed;
@@ -93,28 +102,32 @@ interface ReserveContext {
 	readonly owner: Attachment;
 	readonly wishes: readonly Wish[];
 	readonly pending: { link(path: string): boolean };
+	readonly tagFiles: TagFiles;
+	readonly tags: Tags;
 }
 
 function reserveAll(context: ReserveContext): ReserveOutcome {
-	const { layout, index, owner, wishes, pending } = context;
+	const { layout, index, owner, wishes, pending, tagFiles, tags } = context;
 	const duplicate = findDuplicate(context);
 	if (duplicate !== undefined) return duplicate;
-	const made: TakenAddress[] = [];
+	const made: (TakenAddress & { readonly setIndex: number })[] = [];
 	let complete = false;
 	try {
-		for (const [wish, { set, requested }] of wishes.entries()) {
+		if (hasTags(tags)) tagFiles.write(owner, tags);
+		for (const [wish, { set, setIndex, requested }] of wishes.entries()) {
 			const target = { directory: layout.directory, index, pending };
 			if (requested !== undefined && !take(target, requested)) {
 				const holder = holderOf(layout.directory, formatAddress(requested));
 				return { kind: "taken", wish, address: requested, holder };
 			}
-			const address = requested ?? takeAny(target, { set, setIndex: wish });
+			const address = requested ?? takeAny(target, { set, setIndex });
 			if (address === undefined) return { kind: "exhausted", wish, taken: countTaken(layout.directory, set) };
-			made.push({ address, requested: requested !== undefined });
+			made.push({ address, requested: requested !== undefined, setIndex });
 		}
-		for (const [setIndex, { address }] of made.entries()) writeCursor(layout.directory, { setIndex, address });
+		for (const { setIndex, address } of made) writeCursor(layout.directory, { setIndex, address });
 		complete = true;
 	} finally {
+		if (!complete && hasTags(tags)) tagFiles.remove(owner);
 		if (!complete && made.length > 0) {
 			removeAll(made.map(({ address }) => pathOf(layout, address)));
 			index.unchanged();
@@ -173,8 +186,9 @@ function removeAll(paths: readonly string[]): void {
 }
 
 /** The reservation, where its owner is known. */
-function owned({ address, owner }: ScannedReservation): readonly Reservation[] {
-	return owner === undefined || owner === "unreadable" ? [] : [{ address, owner }];
+function owned({ address, owner }: ScannedReservation, tagsOf?: (owner: Attachment) => Tags): readonly Reservation[] {
+	if (owner === undefined || owner === "unreadable") return [];
+	return [{ address, owner, tags: tagsOf?.(owner) ?? noTags }];
 }
 
 function trimmed({ containerId, ifName }: Attachment): Attachment {

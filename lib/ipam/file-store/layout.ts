@@ -20,6 +20,8 @@
  *         taken/<family>-<address >> 16>       bitmaps of taken addresses (taken-index.ts)
  *         cooling, cooling.previous            released addresses that rest (cooling-log.ts)
  *         pending/<pid>.<random>               reservations not yet linked (pending.ts)
+ *         tags/<containerID>:<ifname>          labels and groups of an attachment that has any (lib/ipam/tags.ts,
+ *                                              lib/state/attachment-files.ts)
  *
  * A crash at any point leaves reservations that are whole, and a stamp that no longer fits, so that the next call reads
  * the directory anew.
@@ -33,9 +35,13 @@ export interface Layout {
 	readonly cooling: string;
 	readonly coolingPrevious: string;
 	readonly pending: string;
+	readonly tags: string;
 	/** Our own directory for this network. */
 	readonly beside: string;
 }
+
+/** Where the reference keeps them too, unless a configuration says otherwise. */
+export const defaultDataDir = "/var/lib/cni/networks";
 
 /** `network` is a validated name: it has no slash and starts with a letter or digit. */
 export function layoutOf(dataDir: string, network: string): Layout {
@@ -51,5 +57,6 @@ export function layoutOf(dataDir: string, network: string): Layout {
 		cooling: `${beside}/cooling`,
 		coolingPrevious: `${beside}/cooling.previous`,
 		pending: `${beside}/pending`,
+		tags: `${beside}/tags`,
 	};
 }

@@ -141,10 +141,9 @@ function readHoldings({ directory, owners }: Layout, containerId: string): reado
 
 /** Those of the owner; where there are none, those of its container for which no interface is known. */
 function holdings({ containerId, ifName }: Attachment, all: readonly Holding[]): readonly IpAddress[] {
-	const of = (name: string) =>
-		all.flatMap(({ address, owner }) =>
-			owner !== "unreadable" && owner?.containerId === containerId && owner.ifName === name ? [address] : [],
-		);
+	const isOf = ({ owner }: Holding, name: string) =>
+		owner !== "unreadable" && owner?.containerId === containerId && owner.ifName === name;
+	const of = (name: string) => all.filter((holding) => isOf(holding, name)).map(addressOf);
 	const own = of(ifName);
 	return own.length > 0 ? own : of("");
 }

@@ -35,12 +35,12 @@ export function matchAddress(
 }
 
 /** `iifname "NAME"`: exactly this name, also when it ends with an asterisk. */
-export function matchInputInterface(name: string): readonly Expression[] {
+export function matchInputInterface(name: string, operator: "==" | "!=" = "=="): readonly Expression[] {
 	const bytes = new Uint8Array(16);
 	bytes.set(new TextEncoder().encode(name).subarray(0, 15));
 	return [
 		{ kind: "meta", key: "iifname" },
-		{ kind: "compare", operator: "==", bytes },
+		{ kind: "compare", operator, bytes },
 	];
 }
 
@@ -50,6 +50,69 @@ export function matchSourceMac(mac: Uint8Array): readonly Expression[] {
 		{ kind: "payload", base: "link", offset: 6, length: 6 },
 		{ kind: "compare", operator: "==", bytes: mac },
 	];
+}
+
+/** `fib daddr type local`: RTN_LOCAL is 2, in the machine's byte order. */
+export const matchLocalDestination: readonly Expression[] = [
+	{ kind: "fib", key: "daddr type" },
+	{ kind: "compare", operator: "==", bytes: new Uint8Array([2, 0, 0, 0]) },
+];
+
+/** `ct status dnat`: of a connection whose destination was translated. IPS_DST_NAT is bit 5. */
+export const matchDestinationNat: readonly Expression[] = [
+	{ kind: "ct", key: "status" },
+	{ kind: "mask", mask: new Uint8Array([0x20, 0, 0, 0]) },
+	{ kind: "compare", operator: "!=", bytes: new Uint8Array(4) },
+];
+
+/** One field of a concatenation. */
+export interface LoadedField {
+	/** Bytes. */
+	readonly length: number;
+	/** Loads it so many bytes behind the start of the concatenation. */
+	load(at: number): readonly Expression[];
+}
+
+/** `ip daddr`, or with a length shorter than an address `ip saddr & MASK`; that only as the first field. */
+export function loadAddress(
+	family: Family,
+	field: "saddr" | "daddr",
+	{ length = bitsOf(family) }: { length?: number } = {},
+): LoadedField {
+	const bytes = bitsOf(family) / 8;
+	return {
+		length: bytes,
+		load: (at) => [
+			{ kind: "payload", base: "network", offset: offsets[family][field], length: bytes, ...placed(at) },
+			...(length === bitsOf(family) ? [] : [{ kind: "mask", mask: maskOf(family, length) } as const]),
+		],
+	};
+}
+
+/** `meta l4proto` */
+export const loadProtocol: LoadedField = {
+	length: 1,
+	load: (at) => [{ kind: "meta", key: "l4proto", ...placed(at) }],
+};
+
+/** `th dport` */
+export const loadPort: LoadedField = {
+	length: 2,
+	load: (at) => [{ kind: "payload", base: "transport", offset: 2, length: 2, ...placed(at) }],
+};
+
+/** `FIELD . FIELD . FIELD`: loads them one behind the other, for a lookup in a set. */
+export function concatenated(fields: readonly LoadedField[]): readonly Expression[] {
+	let at = 0;
+	return fields.flatMap(({ length, load }) => {
+		const expressions = load(at);
+		at += (length + 3) & ~3;
+		return expressions;
+	});
+}
+
+function placed(at: number): { readonly at?: number } {
+	return at === 0 ? {} : { at };
 }
 
 function maskOf(family: Family, length: number): Uint8Array {

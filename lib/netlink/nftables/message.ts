@@ -12,6 +12,11 @@ export const NFT_MSG_DELCHAIN = 5;
 export const NFT_MSG_NEWRULE = 6;
 export const NFT_MSG_GETRULE = 7;
 export const NFT_MSG_DELRULE = 8;
+export const NFT_MSG_NEWSET = 9;
+export const NFT_MSG_GETSET = 10;
+export const NFT_MSG_NEWSETELEM = 12;
+export const NFT_MSG_GETSETELEM = 13;
+export const NFT_MSG_DELSETELEM = 14;
 export const NFT_MSG_GETGEN = 16;
 
 /** The families of tables by the names that `nft` gives them, and their NFPROTO numbers. */
@@ -27,6 +32,11 @@ export interface TableName {
 /** A chain, as `nft` names it: `inet cni_plugins_masquerade postrouting`. */
 export interface ChainName extends TableName {
 	readonly chain: string;
+}
+
+/** A set or a map, as `nft` names it: `inet cni_suite ports4`. */
+export interface SetName extends TableName {
+	readonly set: string;
 }
 
 /** A message to nf_tables: `struct nfgenmsg`, and attributes. */

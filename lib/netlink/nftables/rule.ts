@@ -1,7 +1,8 @@
 import { attribute, read } from "../wire/attributes.ts";
 import { type Message, NLM_F_APPEND, NLM_F_CREATE, type ReceivedMessage } from "../wire/message.ts";
 import type { NetlinkSocket } from "../wire/socket.ts";
-import { decodeExpressions, type Expression, encodeExpressions } from "./expression.ts";
+import { decodeExpressions } from "./decode-expression.ts";
+import { type Expression, encodeExpressions } from "./expression.ts";
 import {
 	type ChainName,
 	NFT_MSG_DELRULE,

@@ -1,3 +1,4 @@
+import { concatBytes } from "../../linux/bytes.ts";
 import { Errno, errnoOf } from "../../linux/errno.ts";
 import { NetlinkError } from "./error.ts";
 import {
@@ -183,8 +184,7 @@ class Conversation implements NetlinkSocket {
 		const encoded = messages.map((message, index) =>
 			encodeMessage(message, { sequence: first + index, portId: this.#transport.portId }),
 		);
-		const datagram = encoded.length === 1 && encoded[0] !== undefined ? encoded[0] : Buffer.concat(encoded);
-		this.#transport.send(datagram);
+		this.#transport.send(concatBytes(encoded));
 		return first;
 	}
 

@@ -1,5 +1,6 @@
 import { commonKeys } from "../../../lib/cni/common-keys.ts";
 import { type Infer, integer, list, object, required, string } from "../../../lib/cni/schema.ts";
+import { mesosKey, mesosSchema } from "../../../lib/mesos/network-info.ts";
 
 const range = object({ subnet: string(), rangeStart: string(), rangeEnd: string(), gateway: string() });
 
@@ -33,7 +34,7 @@ export const hostLocalSchema = required(
 			cooldown: integer(),
 		}),
 		runtimeConfig: object({ ipRanges: rangeSets, ips: list(string()) }),
-		args: object({ cni: object({ ips: list(string()) }) }),
+		args: object({ cni: object({ ips: list(string()) }), [mesosKey]: mesosSchema }),
 	}),
 );
 

@@ -2,9 +2,11 @@ import { parseArgs } from "../../../lib/cni/args.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { ResultRoute } from "../../../lib/cni/result.ts";
 import { type SpecVersion, versionAtLeast } from "../../../lib/cni/version.ts";
-import { type IpAddress, parseAddress, parsePrefix } from "../../../lib/ip/address.ts";
+import { type Family, type IpAddress, parseAddress, parsePrefix } from "../../../lib/ip/address.ts";
 import { optionalAddress, type RangeText, requiredPrefix } from "../../../lib/ipam/range.ts";
-import { familyOf, parseRangeSet, type RangeSet, setsOverlap } from "../../../lib/ipam/range-set.ts";
+import { familyOf, formatRangeSet, parseRangeSet, type RangeSet, setsOverlap } from "../../../lib/ipam/range-set.ts";
+import type { Tags } from "../../../lib/ipam/tags.ts";
+import { mesosKey, networkInfoOf } from "../../../lib/mesos/network-info.ts";
 import type { HostLocalConfig, RangeSetsText, RouteText } from "./config.ts";
 
 /** What the network hands out. */
@@ -30,16 +32,41 @@ export function describePools(config: HostLocalConfig, cniVersion: SpecVersion):
 	return { sets, routes: (ipam.routes ?? []).map(parseRoute) };
 }
 
-/**
- * The addresses asked for, in the order of precedence: CNI_ARGS `IP`, `args.cni.ips`, `runtimeConfig.ips`. Tenants
- * write these; prefix lengths are not used.
- * @throws CniError code 4 for CNI_ARGS, 7 for the others
- */
-export function describeRequested(config: HostLocalConfig, args: string): readonly IpAddress[] {
+/** What is asked of the network for one attachment. Tenants write it. */
+export interface Wanted {
+	/** In the order of precedence: CNI_ARGS `IP`, `args.cni.ips`, `runtimeConfig.ips`, Mesos's. */
+	readonly requested: readonly IpAddress[];
+	/** The only families to give addresses of; undefined for all. */
+	readonly only: readonly Family[] | undefined;
+	/** Families that must be there. */
+	readonly required: readonly Family[];
+	readonly tags: Tags;
+}
+
+/** @throws CniError code 4 for CNI_ARGS, 7 for the others */
+export function describeWanted(config: HostLocalConfig, args: string): Wanted {
 	requireIpam(config);
 	const ip = parseArgs(args, ["IP"]).get("IP") ?? "";
 	const texts = [...(config.args?.cni?.ips ?? []), ...(config.runtimeConfig?.ips ?? [])];
-	return [...(ip === "" ? [] : [requestedByArgs(ip)]), ...texts.map(requestedByConfig)];
+	const { addresses, tags } = networkInfoOf(config.args?.[mesosKey]);
+	const { only, required } = addresses;
+	const requested = [
+		...(ip === "" ? [] : [requestedByArgs(ip)]),
+		...texts.map(requestedByConfig),
+		...addresses.requested,
+	];
+	return { requested, only, required, tags };
+}
+
+/** @throws CniError code 7 when the network has no addresses of a required family */
+export function requireFamilies(sets: readonly RangeSet[], required: readonly Family[]): void {
+	for (const family of required) {
+		if (sets.some((set) => familyOf(set) === family)) continue;
+		throw invalid(
+			`Cannot give an IPv${family} address: the network has none`,
+			`The framework asks for one in "ip_addresses" of its NetworkInfo. Ranges here: ${sets.map(formatRangeSet).join("; ")}`,
+		);
+	}
 }
 
 type IpamConfig = NonNullable<HostLocalConfig["ipam"]>;

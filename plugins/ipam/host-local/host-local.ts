@@ -5,15 +5,14 @@ import { specVersions } from "../../../lib/cni/version.ts";
 import { compareAddresses, formatAddress, sameAddress } from "../../../lib/ip/address.ts";
 import { allocate, exhaustedDetails } from "../../../lib/ipam/allocate.ts";
 import { createFileStore } from "../../../lib/ipam/file-store/file-store.ts";
+import { defaultDataDir } from "../../../lib/ipam/file-store/layout.ts";
 import { formatRangeSet, type RangeSet, rangeOf, setSize } from "../../../lib/ipam/range-set.ts";
 import type { Eventually, IpamStore } from "../../../lib/ipam/store.ts";
 import { lockFile } from "../../../lib/linux/file-lock.ts";
 import { type HostLocalConfig, hostLocalSchema } from "./config.ts";
 import { explained, requireUsable } from "./data-dir.ts";
-import { describePools, describeRequested } from "./description.ts";
+import { describePools, describeWanted, requireFamilies } from "./description.ts";
 import { readResolvConf } from "./resolv-conf.ts";
-
-const defaultDataDir = "/var/lib/cni/networks";
 
 /** Hands out the addresses of this host's ranges, and keeps who holds which in files. */
 export const hostLocal: Plugin<HostLocalConfig> = {
@@ -23,19 +22,25 @@ export const hostLocal: Plugin<HostLocalConfig> = {
 
 	async add(request) {
 		const { config, rollback } = request;
-		const requested = describeRequested(config, request.args);
+		const { requested, only, required, tags } = describeWanted(config, request.args);
 		const { sets, routes } = describePools(config, request.cniVersion);
+		requireFamilies(sets, required);
 		const dns = readDns(config);
 		return await withStore(request, async (store) => {
-			const ips = await allocate(store, { owner: request, sets, requested });
+			const ips = await allocate(store, { owner: request, sets, requested, only, tags });
 			const addresses = ips.map(({ address }) => address.address);
 			rollback.push("release the addresses", () => store.unreserve(request, addresses));
-			return { interfaces: [], ips, routes, dns };
+			return {
+				interfaces: [],
+				ips,
+				routes: routes.filter(({ dst }) => only?.includes(dst.address.family) ?? true),
+				dns,
+			};
 		});
 	},
 
 	async check(request) {
-		describeRequested(request.config, request.args);
+		describeWanted(request.config, request.args);
 		const { sets } = describePools(request.config, request.cniVersion);
 		await withStore(request, (store) => verify(store, { request, sets }));
 	},

@@ -2,9 +2,8 @@ import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { AddRequest } from "../../../lib/cni/plugin.ts";
 import { emptyResult, type Result } from "../../../lib/cni/result.ts";
 import { removeChainResult, writeChainResult } from "../../../lib/state/chain-result.ts";
-import { capabilityArgsOf } from "./capability-args.ts";
 import { commonVersion } from "./common-version.ts";
-import { type ChainConfig, refuseMisplaced } from "./config.ts";
+import { type ChainConfig, capabilitiesOf, refuseMisplaced } from "./config.ts";
 import { placeOf, readKept } from "./kept-result.ts";
 import { inMember, type Member, membersOf } from "./member.ts";
 import { callMember, type Round } from "./member-call.ts";
@@ -14,7 +13,7 @@ export async function add(request: AddRequest<ChainConfig>): Promise<Result> {
 	const { config, network, rollback, log } = request;
 	refuseMisplaced(config);
 	const members = membersOf(request);
-	const capabilityArgs = capabilityArgsOf(request);
+	const capabilityArgs = capabilitiesOf(request);
 	const version = await commonVersion(members);
 	refuseSecond(request);
 

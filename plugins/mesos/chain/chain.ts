@@ -4,10 +4,9 @@ import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { type SpecVersion, specVersions } from "../../../lib/cni/version.ts";
 import { collectChainResults } from "../../../lib/state/chain-result.ts";
 import { add } from "./add.ts";
-import { capabilityArgsOf } from "./capability-args.ts";
 import { check } from "./check.ts";
 import { commonVersion } from "./common-version.ts";
-import { type ChainConfig, chainSchema, refuseMisplaced } from "./config.ts";
+import { type ChainConfig, capabilitiesOf, chainSchema, refuseMisplaced } from "./config.ts";
 import { del } from "./del.ts";
 import { placeOf } from "./kept-result.ts";
 import { inMember, type Member, membersOf, readableMembersOf } from "./member.ts";
@@ -42,7 +41,7 @@ export const chain: Plugin<ChainConfig> = {
 		const { config, network, log } = request;
 		refuseMisplaced(config);
 		const members = membersOf(request);
-		capabilityArgsOf(request);
+		capabilitiesOf(request);
 		await commonVersion(members);
 		for (const member of members) {
 			if (await serves(member)) await callMember(member, { verb: "STATUS", network, version: newVerbs, log });

@@ -1,9 +1,8 @@
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import { versionAtLeast } from "../../../lib/cni/version.ts";
-import { capabilityArgsOf } from "./capability-args.ts";
 import { commonVersion } from "./common-version.ts";
-import { type ChainConfig, refuseMisplaced } from "./config.ts";
+import { type ChainConfig, capabilitiesOf, refuseMisplaced } from "./config.ts";
 import { readKept } from "./kept-result.ts";
 import { membersOf } from "./member.ts";
 import { callMember, type Round } from "./member-call.ts";
@@ -13,7 +12,7 @@ export async function check(request: AttachmentRequest<ChainConfig>): Promise<vo
 	const { config, network, log } = request;
 	refuseMisplaced(config);
 	const members = membersOf(request);
-	const capabilityArgs = capabilityArgsOf(request);
+	const capabilityArgs = capabilitiesOf(request);
 	if (config.disableCheck) return;
 	const kept = readKept(request);
 	const version = kept?.version ?? (await commonVersion(members));

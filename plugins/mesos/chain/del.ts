@@ -3,9 +3,8 @@ import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { latestVersion, type SpecVersion } from "../../../lib/cni/version.ts";
 import { removeChainResult } from "../../../lib/state/chain-result.ts";
-import { capabilityArgsOf } from "./capability-args.ts";
 import { commonVersion } from "./common-version.ts";
-import type { ChainConfig } from "./config.ts";
+import { type ChainConfig, capabilitiesOf } from "./config.ts";
 import { placeOf, readKept } from "./kept-result.ts";
 import { type Member, readableMembersOf } from "./member.ts";
 import { callMember, type Round } from "./member-call.ts";
@@ -48,7 +47,7 @@ async function canBeAsked({ delegate }: Member): Promise<boolean> {
 /** A DEL needs them less than anything: what members have made they find by its owner. */
 function capabilityArgsOrNone(request: AttachmentRequest<ChainConfig>): Readonly<Record<string, unknown>> {
 	try {
-		return capabilityArgsOf(request);
+		return capabilitiesOf(request);
 	} catch (thrown) {
 		request.log.warn(`Ignored in the configuration: ${messageOf(thrown)}`);
 		return {};

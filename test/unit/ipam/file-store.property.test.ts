@@ -147,8 +147,9 @@ function play(steps: readonly Step[]): void {
 					});
 					const outcome = store.reserve(
 						ownerOf(one.owner),
-						wishes.map((wish) => ({
+						wishes.map((wish, setIndex) => ({
 							set: wish.set,
+							setIndex,
 							requested: wish.requested === undefined ? undefined : ip(wish.requested),
 						})),
 					);

@@ -4,7 +4,7 @@ import type { SpecVersion } from "../../../lib/cni/version.ts";
 import { formatAddress, formatPrefix } from "../../../lib/ip/address.ts";
 import { formatRangeSet } from "../../../lib/ipam/range-set.ts";
 import { hostLocalSchema } from "../../../plugins/ipam/host-local/config.ts";
-import { describePools, describeRequested } from "../../../plugins/ipam/host-local/description.ts";
+import { describePools, describeWanted } from "../../../plugins/ipam/host-local/description.ts";
 
 /** Each set as `subnet start-end gateway` of its ranges. */
 function pools(document: object, version: SpecVersion = "0.3.1"): readonly string[][] {
@@ -15,7 +15,7 @@ function pools(document: object, version: SpecVersion = "0.3.1"): readonly strin
 }
 
 function requested(document: object, args = ""): readonly string[] {
-	return describeRequested(decodeDocument(hostLocalSchema, document), args).map(formatAddress);
+	return describeWanted(decodeDocument(hostLocalSchema, document), args).requested.map(formatAddress);
 }
 
 const legacy = { subnet: "10.1.2.0/24", rangeStart: "10.1.2.9", rangeEnd: "10.1.2.20", gateway: "10.1.2.30" };

@@ -39,6 +39,7 @@ describe("what Mesos says of a task's network", () => {
 			{ host_port: 1, container_port: 65535, protocol: "UDP" },
 			{ host_port: 5, container_port: 6, protocol: "sctp" },
 			{ host_port: 5, container_port: 6, protocol: "" },
+			{ host_port: 8080, container_port: 80, protocol: "TCP" },
 		];
 		expect(read({ port_mappings }).portMappings).toEqual([
 			{ hostPort: 8080, containerPort: 80, protocol: "tcp" },
@@ -61,6 +62,17 @@ describe("what Mesos says of a task's network", () => {
 		[[], "must be an object"],
 	])("refuses the port mapping %j", (mapping, text) => {
 		expect(problem({ port_mappings: [mapping] })).toContain(text);
+	});
+
+	it("refuses two places for one host port", () => {
+		const port_mappings = [
+			{ host_port: 8080, container_port: 80 },
+			{ host_port: 8080, container_port: 81, protocol: "udp" },
+			{ host_port: 8080, container_port: 81 },
+		];
+		expect(problem({ port_mappings })).toContain(
+			'port_mappings[2]": tcp port 8080 of the host leads to port 80 already',
+		);
 	});
 
 	describe("asks for addresses", () => {

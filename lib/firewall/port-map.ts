@@ -1,0 +1,236 @@
+import { attachmentPrefix, type NetworkAttachment } from "../cni/attachment-tag.ts";
+import { annotate, CniError, ErrorCode, messageOf } from "../cni/error.ts";
+import type { Log } from "../cni/log.ts";
+import type { Rollback } from "../cni/plugin.ts";
+import type { IpAddress } from "../ip/address.ts";
+import { readGeneration } from "../netlink/nftables/batch.ts";
+import {
+	collectRecords,
+	keepsRecords,
+	lockFirewall,
+	type RecordOwner,
+	recordOf,
+	removeRecord,
+	writeRecord,
+} from "../state/firewall-records.ts";
+import { isSandboxGone } from "../state/sandbox-identity.ts";
+import { everyOne } from "./every-one.ts";
+import { isIptablesInUse } from "./iptables/in-use.ts";
+import { enableLocalhost, missingLocalhost } from "./localhost.ts";
+import { nftablesPortMap } from "./nftables-port-map.ts";
+import { isWithoutNftables, withNftables } from "./nftables-session.ts";
+import {
+	type KnownPorts,
+	type PortEntry,
+	type PortHolder,
+	type PortMap,
+	type PortMapBackend,
+	portEntries,
+} from "./port-map-backend.ts";
+import type { PortMapBackendName } from "./port-map-choice.ts";
+import { recordedPortMap, recordPortMap } from "./port-map-record.ts";
+import { referencePortMap } from "./reference-port-map.ts";
+
+export interface PortMapOptions {
+	readonly portMap: PortMap;
+	readonly backend: PortMapBackendName;
+	readonly rollback: Rollback;
+	readonly log: Log;
+}
+
+/**
+ * Maps the ports; when it is so already, nothing changes. A port that another attachment holds is taken over when that
+ * one's container is surely gone, and refused otherwise.
+ *
+ * @throws CniError
+ */
+export async function applyPortMap(
+	owner: RecordOwner,
+	{ portMap, backend, rollback, log }: PortMapOptions,
+): Promise<void> {
+	const backends = await backendsInUse(backend);
+	{
+		using _ = lockFirewall();
+		takeOver([...backends, referencePortMap].flatMap((each) => each.holders(portMap)));
+		const rules = recordPortMap(portMap, backend);
+		const previous = recordOf("portmap", owner);
+		if (previous !== undefined && JSON.stringify(previous.rules) !== JSON.stringify(rules)) {
+			// Before the record says otherwise: what it does not name, DEL would not find.
+			const known = recordedPortMap(previous)?.portMap;
+			everyOne(backends, (each) => each.remove(owner, known));
+		}
+		rollback.push("port mappings", () => removePortMap(owner, { told: portMap, log }));
+		writeRecord("portmap", { owner, rules });
+		await putPortMap(portMap, backend);
+	}
+	for (const container of localhostTargets(portMap)) {
+		annotate("unable to enable route_localnet", () => enableLocalhost(container));
+	}
+	await forgetStale(portEntries(portMap), { log, because: "taken" });
+}
+
+/** The same without asking who holds the ports, and without a record: for what is on record. @throws CniError */
+export async function putPortMap(portMap: PortMap, backend: PortMapBackendName): Promise<void> {
+	if (backend === "iptables") return (await loadIptables()).apply(portMap);
+	try {
+		nftablesPortMap.apply(portMap);
+	} catch (thrown) {
+		if (backend !== "automatic" || !isWithoutNftables(thrown)) throw thrown;
+		(await loadIptables()).apply(portMap);
+	}
+}
+
+/** @throws CniError that names everything that is missing of what {@link applyPortMap} made */
+export async function verifyPortMap(portMap: PortMap, backend: PortMapBackendName): Promise<void> {
+	const missing = [
+		...(await missingInFirewall(portMap, backend)),
+		...localhostTargets(portMap).flatMap(missingLocalhost),
+	];
+	if (missing.length === 0) return;
+	const { network, containerId, ifName } = portMap.attachment;
+	throw new CniError(
+		ErrorCode.internal,
+		`Cannot find the port mappings of interface "${ifName}" of container "${containerId}" on network "${network}": ${missing.join("; ")} missing`,
+		{ details: "Somebody changed the host's firewall rules: `cnictl firewall reload` puts them back" },
+	);
+}
+
+/** Whether the firewall has all of it. @throws CniError when it cannot be read */
+export async function isPortMapThere(portMap: PortMap, backend: PortMapBackendName): Promise<boolean> {
+	return (await missingInFirewall(portMap, backend)).length === 0;
+}
+
+/**
+ * Removes the attachment's port maps from both backends, whoever made them and whether or not anything is there.
+ *
+ * @param told what the configuration and the result say of them, where there are such
+ * @throws CniError: the first, after everything was tried
+ */
+export async function removePortMap(
+	attachment: NetworkAttachment,
+	{ told, log }: { told: KnownPorts; log: Log },
+): Promise<void> {
+	const backends = await backendsInUse();
+	let known: KnownPorts | undefined;
+	{
+		using _ = lockFirewall();
+		known = knownOf(attachment, told);
+		everyOne([...backends, referencePortMap], (backend) => backend.remove(attachment, known));
+		removeRecord("portmap", attachmentPrefix(attachment));
+	}
+	await forgetStale(portEntries(known ?? told), { log, because: "gone" });
+}
+
+/**
+ * Removes the port maps of attachments of the network that are not among the valid ones.
+ *
+ * @throws CniError: the first, after everything was tried
+ */
+export async function collectPortMaps(
+	network: string,
+	validAttachments: readonly Omit<NetworkAttachment, "network">[],
+): Promise<void> {
+	const valid = validAttachments.map(({ containerId, ifName }) => ({ network, containerId, ifName }));
+	const backends = await backendsInUse();
+	using _ = lockFirewall();
+	everyOne(backends, (backend) => {
+		const stale = backend.list(network).filter((owner) => !valid.some((attachment) => owner.isOf(attachment)));
+		everyOne(stale, (owner) => owner.remove());
+	});
+	collectRecords("portmap", { network, valid: validAttachments });
+}
+
+/** Whether an ADD could map ports on this host; nothing is changed. @throws CniError */
+export async function probePortMap(backend: PortMapBackendName): Promise<void> {
+	if (backend !== "iptables") {
+		try {
+			withNftables(readGeneration);
+			return;
+		} catch (thrown) {
+			if (backend === "nftables" || !isWithoutNftables(thrown)) throw thrown;
+		}
+	}
+	const { saveNat } = await import("./iptables/program.ts");
+	saveNat(4);
+}
+
+async function missingInFirewall(portMap: PortMap, backend: PortMapBackendName): Promise<readonly string[]> {
+	const [first, other] = backend === "iptables" ? [loadIptables, loadNftables] : [loadNftables, loadIptables];
+	const missing = (await first()).verify(portMap);
+	if (missing.length === 0) return missing;
+	// The reference prefers the other backend, and containers that it started outlive a change of suite.
+	return isWhole(await other(), portMap) || isWhole(referencePortMap, portMap) ? [] : missing;
+}
+
+/** Those in which something may be, and the wanted one. */
+async function backendsInUse(wanted?: PortMapBackendName): Promise<readonly PortMapBackend[]> {
+	return wanted === "iptables" || isIptablesInUse() ? [nftablesPortMap, await loadIptables()] : [nftablesPortMap];
+}
+
+async function loadNftables(): Promise<PortMapBackend> {
+	return nftablesPortMap;
+}
+
+/** Loaded only where something of iptables may be: most hosts never need it. */
+async function loadIptables(): Promise<PortMapBackend> {
+	return (await import("./iptables-port-map.ts")).iptablesPortMap;
+}
+
+/** The container's addresses that the host's localhost is to reach. */
+function localhostTargets(portMap: PortMap): readonly IpAddress[] {
+	const targets = portEntries(portMap).filter(({ family }) => portMap.snat && family === 4);
+	return targets.slice(0, 1).map(({ target }) => target);
+}
+
+/** Without this, packets may go astray for a while; that is no reason to fail. */
+async function forgetStale(
+	ports: readonly PortEntry[],
+	{ log, because }: { log: Log; because: "taken" | "gone" },
+): Promise<void> {
+	if (!ports.some(({ protocol }) => protocol !== "tcp")) return;
+	try {
+		const { forgetConnectionsOf, forgetConnectionsTo } = await import("./stale-connections.ts");
+		if (because === "taken") forgetConnectionsTo(ports);
+		else forgetConnectionsOf(ports);
+	} catch (thrown) {
+		log.warn(`Cannot forget tracked connections to mapped ports: ${messageOf(thrown)}`);
+	}
+}
+
+function takeOver(holders: readonly PortHolder[]): void {
+	for (const holder of holders) {
+		const record = holder.record();
+		if (record === undefined || !isSandboxGone(record.sandbox)) throw refusal(holder, record?.attachment);
+	}
+	for (const holder of holders) holder.release();
+}
+
+function refusal({ port, description }: PortHolder, attachment: NetworkAttachment | undefined): CniError {
+	const holder =
+		attachment === undefined
+			? description
+			: `container "${attachment.containerId}" (network "${attachment.network}", interface "${attachment.ifName}")`;
+	return new CniError(ErrorCode.internal, `Cannot map ${port} of the host: ${holder} holds it`, {
+		details: "Choose another host port, or delete that attachment. A holder whose namespace is gone is replaced",
+	});
+}
+
+/**
+ * The record says everything. Where none is, nothing was made, or somebody removed it: then what the call was told is
+ * looked at, and without any record of anybody, everything.
+ */
+function knownOf(attachment: NetworkAttachment, told: KnownPorts): KnownPorts | undefined {
+	const record = recordOf("portmap", attachment);
+	const recorded = record === undefined ? undefined : recordedPortMap(record)?.portMap;
+	if (recorded !== undefined) return recorded;
+	return keepsRecords("portmap") ? told : undefined;
+}
+
+function isWhole(backend: Pick<PortMapBackend, "verify">, portMap: PortMap): boolean {
+	try {
+		return backend.verify(portMap).length === 0;
+	} catch {
+		// Without the programs of iptables, nothing can be in it.
+		return false;
+	}
+}

@@ -1,0 +1,114 @@
+import type { NetworkAttachment } from "../cni/attachment-tag.ts";
+import { CniError, ErrorCode, errorText } from "../cni/error.ts";
+import type { Log } from "../cni/log.ts";
+import {
+	type FirewallRecord,
+	listRecords,
+	lockFirewall,
+	type RecordKind,
+	readRecord,
+	recordKinds,
+	removeRecord,
+} from "../state/firewall-records.ts";
+import { isSandboxGone } from "../state/sandbox-identity.ts";
+import { putMasquerade, removeMasquerade, verifyMasquerade } from "./masquerade.ts";
+import { recordedMasquerade } from "./masquerade-record.ts";
+import { isPortMapThere, putPortMap, removePortMap } from "./port-map.ts";
+import { recordedPortMap } from "./port-map-record.ts";
+
+/** What became of one record. */
+export interface Reloaded {
+	readonly kind: RecordKind;
+	/** Undefined when the record could not be read. */
+	readonly attachment: NetworkAttachment | undefined;
+	/** The record's name. */
+	readonly name: string;
+	/**
+	 * `unchanged`: everything was there. `restored`: put back. `dropped`: the container is gone, or the record could not
+	 * be read. `failed`: see `problem`.
+	 */
+	readonly outcome: "unchanged" | "restored" | "dropped" | "failed";
+	readonly problem?: string;
+}
+
+/** One kind of rules: how to tell whether they are there, and how to put them back. */
+interface Reloader {
+	/** Undefined when the rules on record cannot be understood. */
+	read(record: FirewallRecord): { isThere(): Promise<boolean>; put(): Promise<void> } | undefined;
+	remove(attachment: NetworkAttachment, log: Log): Promise<void>;
+}
+
+const reloaders: Readonly<Partial<Record<RecordKind, Reloader>>> = {
+	masquerade: {
+		read(record) {
+			const options = recordedMasquerade(record);
+			if (options === undefined) return undefined;
+			return {
+				isThere: () =>
+					verifyMasquerade(record.attachment, options).then(
+						() => true,
+						() => false,
+					),
+				put: () => putMasquerade(record.attachment, options),
+			};
+		},
+		remove: (attachment) => removeMasquerade(attachment),
+	},
+	portmap: {
+		read(record) {
+			const recorded = recordedPortMap(record);
+			if (recorded === undefined) return undefined;
+			const { portMap, backend } = recorded;
+			return { isThere: () => isPortMapThere(portMap, backend), put: () => putPortMap(portMap, backend) };
+		},
+		remove: (attachment, log) => removePortMap(attachment, { told: { mappings: [], addresses: [] }, log }),
+	},
+};
+
+/**
+ * Puts back everything that is on record for the host's namespace, as after `nft flush ruleset` or a restart of
+ * firewalld. What belongs to containers that are surely gone is removed instead.
+ */
+export async function reloadFirewall(log: Log): Promise<readonly Reloaded[]> {
+	const reloaded: Reloaded[] = [];
+	for (const kind of recordKinds) {
+		for (const name of listRecords(kind)) reloaded.push(await reload(name, { kind, log }));
+	}
+	return reloaded;
+}
+
+async function reload(name: string, { kind, log }: { kind: RecordKind; log: Log }): Promise<Reloaded> {
+	const attachment = readRecord(kind, name)?.attachment;
+	try {
+		const outcome = await bringBack(name, { kind, log });
+		return { kind, name, attachment, outcome };
+	} catch (thrown) {
+		return { kind, name, attachment, outcome: "failed", problem: errorText(thrown) };
+	}
+}
+
+async function bringBack(name: string, { kind, log }: { kind: RecordKind; log: Log }): Promise<Reloaded["outcome"]> {
+	const reloader = reloaders[kind];
+	if (reloader === undefined) {
+		throw new CniError(
+			ErrorCode.internal,
+			`Cannot put back rules of the kind "${kind}": this release does not know it`,
+		);
+	}
+	const gone = readRecord(kind, name);
+	if (gone !== undefined && isSandboxGone(gone.sandbox)) {
+		await reloader.remove(gone.attachment, log);
+		return "dropped";
+	}
+	// Within the lock, and read again: a DEL in between would be undone otherwise.
+	using _ = lockFirewall();
+	const record = readRecord(kind, name);
+	const rules = record === undefined ? undefined : reloader.read(record);
+	if (rules === undefined) {
+		removeRecord(kind, name);
+		return "dropped";
+	}
+	if (await rules.isThere()) return "unchanged";
+	await rules.put();
+	return "restored";
+}

@@ -1,0 +1,104 @@
+import type { Attachment } from "../cni/plugin.ts";
+import { sha512Hex } from "../cni/sha512.ts";
+import { Errno, errnoOf } from "../linux/errno.ts";
+import { listDirectory, makeDirectories, readText, rename, unlink, writeFile } from "../linux/files.ts";
+
+/**
+ * A directory with one file for each attachment of a network:
+ *
+ *     <directory>/                        mode 0755
+ *         <container id>:<interface>      mode 0600
+ *         .<container id>:<interface>     the same, not yet complete
+ *
+ * Neither part of a name may contain ":". Instead of a container id that would not fit into a file name stands the
+ * SHA-512 of it, and a file that has to tell its owner says so itself.
+ *
+ * No lock: two verbs for one attachment at a time are forbidden by the specification, and attachments do not share files.
+ * A file is written under the name with the dot and renamed: it is whole or not there. What a crash leaves of it is
+ * overwritten by the next write for that attachment, or goes with it. Nothing is synced: use it for what nobody needs
+ * after a power failure.
+ */
+export interface AttachmentFiles {
+	/** @throws SystemError */
+	write(attachment: Attachment, text: string): void;
+	/** Undefined when there is none. @throws SystemError */
+	read(attachment: Attachment): string | undefined;
+	/** Removes what is there, complete or not. @throws SystemError */
+	remove(attachment: Attachment): void;
+	/** The text of every complete file. @throws SystemError */
+	readAll(): readonly string[];
+	/** Removes all but those of these attachments. @throws SystemError, after it has removed what it could */
+	retain(attachments: readonly Attachment[]): void;
+	/** For messages. */
+	pathOf(attachment: Attachment): string;
+}
+
+export function attachmentFiles(directory: string): AttachmentFiles {
+	const pathOf = (attachment: Attachment) => `${directory}/${nameOf(attachment)}`;
+	const incompletePathOf = (attachment: Attachment) => `${directory}/.${nameOf(attachment)}`;
+	const names = () => unlessAbsent(() => listDirectory(directory)) ?? [];
+	return {
+		pathOf,
+		write(attachment, text) {
+			const incomplete = incompletePathOf(attachment);
+			inDirectory(directory, () => writeFile(incomplete, text));
+			rename(incomplete, pathOf(attachment));
+		},
+		read: (attachment) => unlessAbsent(() => readText(pathOf(attachment))),
+		remove(attachment) {
+			removeAll([pathOf(attachment), incompletePathOf(attachment)]);
+		},
+		readAll: () =>
+			names()
+				.filter((name) => !name.startsWith("."))
+				.flatMap((name) => unlessAbsent(() => readText(`${directory}/${name}`)) ?? []),
+		retain(attachments) {
+			const kept = new Set(attachments.map(nameOf));
+			const stale = names().filter((name) => !kept.has(name.startsWith(".") ? name.slice(1) : name));
+			removeAll(stale.map((name) => `${directory}/${name}`));
+		},
+	};
+}
+
+/** A file name has 255 bytes at most: dot, container id, colon, and 15 of the interface. */
+const longestContainerId = 255 - 1 - 1 - 15;
+
+function nameOf({ containerId, ifName }: Attachment): string {
+	return `${containerId.length > longestContainerId ? sha512Hex(containerId) : containerId}:${ifName}`;
+}
+
+/** ENOTDIR: something else has the place of the directory. */
+const absent: readonly number[] = [Errno.ENOENT, Errno.ENOTDIR];
+
+function unlessAbsent<T>(action: () => T): T | undefined {
+	try {
+		return action();
+	} catch (thrown) {
+		if (absent.includes(errnoOf(thrown))) return undefined;
+		throw thrown;
+	}
+}
+
+/** Makes the directory only when it turns out to be missing: it is there for every call but the first. */
+function inDirectory(directory: string, action: () => void): void {
+	try {
+		action();
+	} catch (thrown) {
+		if (errnoOf(thrown) !== Errno.ENOENT) throw thrown;
+		makeDirectories(directory);
+		action();
+	}
+}
+
+/** Removes what it can, and then throws the first error. */
+function removeAll(paths: readonly string[]): void {
+	const errors: unknown[] = [];
+	for (const path of paths) {
+		try {
+			unlessAbsent(() => unlink(path));
+		} catch (thrown) {
+			errors.push(thrown);
+		}
+	}
+	if (errors.length > 0) throw errors[0];
+}

@@ -1,0 +1,121 @@
+import { containerAddresses } from "../../../lib/cni/container-addresses.ts";
+import { CniError, ErrorCode, toCniError } from "../../../lib/cni/error.ts";
+import type { AddRequest, AttachmentRequest, GcRequest } from "../../../lib/cni/plugin.ts";
+import type { Result } from "../../../lib/cni/result.ts";
+import type { PortMap } from "../../../lib/firewall/port-map-backend.ts";
+import type { NetworkInfo } from "../../../lib/mesos/network-info.ts";
+import type { MapperConfig, MapperSettings } from "./config.ts";
+import { inStep, MapperError } from "./error.ts";
+
+export interface Mapped {
+	readonly settings: MapperSettings;
+	/** Of the delegate. */
+	readonly result: Result;
+}
+
+/** @throws CniError code 102 when there is no address, 103 when the ports cannot be mapped */
+export async function mapPorts(request: AddRequest<MapperConfig>, { settings, result }: Mapped): Promise<void> {
+	const { log, rollback } = request;
+	const portMap = describe(request, { settings, result });
+	await inPorts(async () => {
+		await refuseTaken(request, settings);
+		const { applyPortMap } = await loadPortMap();
+		await applyPortMap(request, { portMap, backend: settings.backend, rollback, log });
+	});
+}
+
+/** @throws CniError code 103 that names what is missing */
+export async function verifyPorts(
+	request: AttachmentRequest<MapperConfig>,
+	{ settings, result }: Mapped,
+): Promise<void> {
+	const portMap = describe(request, { settings, result });
+	const { verifyPortMap } = await loadPortMap();
+	await inStep({ code: MapperError.ports, prefix: "The port mappings are not as they should be" }, () =>
+		verifyPortMap(portMap, settings.backend),
+	);
+}
+
+/** @throws CniError code 103 */
+export async function unmapPorts(
+	request: AttachmentRequest<MapperConfig>,
+	networkInfo: NetworkInfo | undefined,
+): Promise<void> {
+	const { prevResult, ifName, log } = request;
+	const addresses = prevResult === undefined ? [] : containerAddresses(prevResult, ifName);
+	const told = { mappings: networkInfo?.portMappings ?? [], addresses };
+	await inPorts(async () => (await loadPortMap()).removePortMap(request, { told, log }));
+}
+
+/** @throws CniError code 103 */
+export async function collectPorts({ network, validAttachments }: GcRequest<MapperConfig>): Promise<void> {
+	await inPorts(async () => (await loadPortMap()).collectPortMaps(network, validAttachments));
+}
+
+/** Removes rules of containers that the plugin of Mesos attached, before its executable was replaced. */
+export async function removeOldRules(chain: string, isStale: (containerId: string) => boolean): Promise<void> {
+	await inPorts(async () => (await loadOldRules()).removeMesosPortRules(chain, isStale));
+}
+
+/** Whether an ADD could map ports now. @throws CniError code 50 */
+export async function probePorts({ backend }: MapperSettings): Promise<void> {
+	const { probePortMap } = await loadPortMap();
+	await probePortMap(backend).catch((thrown) => {
+		const { message, details } = toCniError(thrown);
+		throw new CniError(ErrorCode.pluginNotAvailable, `Cannot map ports: ${message}`, { details, cause: thrown });
+	});
+}
+
+/** What ADD makes and CHECK looks for. @throws CniError code 102 when the delegate gave no address */
+function describe(
+	{ network, containerId, ifName }: AttachmentRequest<MapperConfig>,
+	{ settings: { mappings, excludedDevices, delegate }, result }: Mapped,
+): PortMap {
+	const addresses = containerAddresses(result, ifName);
+	if (addresses.length === 0) {
+		const msg = `Delegate CNI plugin '${delegate.type}' did not return an IP address`;
+		throw new CniError(MapperError.delegate, msg, {
+			details: 'Ports are mapped to an address of the container: give the delegate an "ipam" section',
+		});
+	}
+	return {
+		attachment: { network, containerId, ifName },
+		addresses,
+		mappings,
+		excludedDevices,
+		snat: true,
+		masqAll: false,
+		conditions: { 4: [], 6: [] },
+		markMasqBit: defaultMarkMasqBit,
+		externalSetMarkChain: undefined,
+	};
+}
+
+/** That of portmap. */
+const defaultMarkMasqBit = 13;
+
+/** The firewall finds the ports of its own; those of the plugin of Mesos have to be looked for. */
+async function refuseTaken(
+	{ containerId }: AttachmentRequest<MapperConfig>,
+	{ chain, mappings }: MapperSettings,
+): Promise<void> {
+	const { findMesosPort } = await loadOldRules();
+	const taken = findMesosPort(chain, { mappings, containerId });
+	if (taken === undefined) return;
+	throw new CniError(ErrorCode.internal, `Cannot map ${taken.port} of the host: ${taken.holder} holds it`, {
+		details: "Choose another host port, or delete that attachment",
+	});
+}
+
+function inPorts<T>(step: () => Promise<T>): Promise<T> {
+	return inStep({ code: MapperError.ports, prefix: "Failed to update the port mappings" }, step);
+}
+
+/** Loaded where there are ports, or may be. */
+function loadPortMap() {
+	return import("../../../lib/firewall/port-map.ts");
+}
+
+function loadOldRules() {
+	return import("../../../lib/firewall/mesos-port-rules.ts");
+}

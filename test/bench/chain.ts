@@ -1,0 +1,110 @@
+import { join } from "node:path";
+import { createNamespace, deleteNamespace, type Namespace } from "../support/namespace.ts";
+import { type Cost, timed } from "./call.ts";
+import { type Bench, compare, type Figure } from "./figure.ts";
+
+/** Who attaches: the stock plugins one by one, as libcni calls them; ours in the same way; ours through `chain`. */
+type Way = "stock" | "ours" | "chain";
+
+type Verb = "ADD" | "DEL";
+
+const title = "bridge (`ipMasq`) + portmap (5 ports) + firewall";
+
+const bars = { ours: { ADD: 0.4, DEL: 0.4 }, chain: { ADD: 0.25, DEL: 0.25 } } as const;
+
+/** A whole list of plugins: called one by one, and in one call of `chain`. */
+export function chainFigures(bench: Bench): Figure[] {
+	const container = createNamespace(`cst-${process.pid}-list`);
+	try {
+		const costs = measure(bench, container);
+		return (["ours", "chain"] as const).flatMap((way) =>
+			(["ADD", "DEL"] as const).map((verb) =>
+				compare(`${title}${way === "chain" ? " through `chain`" : ", one by one"}: ${verb}`, {
+					ours: costs[way][verb],
+					stock: costs.stock[verb],
+					unit: "ms",
+					bar: bars[way][verb],
+				}),
+			),
+		);
+	} finally {
+		deleteNamespace(container);
+	}
+}
+
+type Costs = Record<Way, Record<Verb, number[]>>;
+
+function measure(bench: Bench, container: Namespace): Costs {
+	const runs = bench.quick ? 10 : 60;
+	const ways: readonly Way[] = ["stock", "ours", "chain"];
+	const costs: Costs = { stock: { ADD: [], DEL: [] }, ours: { ADD: [], DEL: [] }, chain: { ADD: [], DEL: [] } };
+	// The first calls make bridge and tables and warm the page cache; they are not counted.
+	for (let run = -2; run < runs; run++) {
+		// Each goes first in every third run.
+		for (const offset of ways.keys()) {
+			const way = ways[(run + 3 + offset) % ways.length] ?? "stock";
+			const { ADD, DEL } = attachAndDetach(bench, { way, container });
+			if (run < 0) continue;
+			costs[way].ADD.push(ADD);
+			costs[way].DEL.push(DEL);
+		}
+	}
+	return costs;
+}
+
+interface Attachment {
+	readonly way: Way;
+	readonly container: Namespace;
+}
+
+/** Milliseconds of each verb, all plugins together. */
+function attachAndDetach(bench: Bench, { way, container }: Attachment): Record<Verb, number> {
+	const members = list(bench, way);
+	const call = { bin: way === "stock" ? bench.stock : bench.ours, netns: container.path, containerId: `bench-${way}` };
+	const common = { cniVersion: "1.0.0", name: `list-${way}` };
+	if (way === "chain") {
+		const config = { ...common, stateDir: join(bench.directory, "state"), runtimeConfig, plugins: members };
+		const run = (command: Verb) => timed({ ...call, type: "chain", command, config }).wallMs;
+		return { ADD: run("ADD"), DEL: run("DEL") };
+	}
+	let prevResult: unknown;
+	const run = (command: Verb, { capabilities, ...member }: Member) => {
+		const config = {
+			...member,
+			...common,
+			...(capabilities && { runtimeConfig }),
+			...(prevResult ? { prevResult } : {}),
+		};
+		const { wallMs, stdout } = timed({ ...call, type: member.type, command, config });
+		if (command === "ADD") prevResult = JSON.parse(stdout);
+		return wallMs;
+	};
+	const add = members.map((member) => run("ADD", member));
+	const del = members.toReversed().map((member) => run("DEL", member));
+	return { ADD: sum(add), DEL: sum(del) };
+}
+
+const runtimeConfig = {
+	portMappings: [1, 2, 3, 4, 5].map((n) => ({ hostPort: 8000 + n, containerPort: n, protocol: "tcp" })),
+};
+
+interface Member {
+	readonly type: string;
+	readonly capabilities?: object;
+}
+
+/** The list of one way: a bridge, a subnet and a dataDir of its own, so that none meets another's. */
+function list(bench: Bench, way: Way): readonly Member[] {
+	const ipam = {
+		type: "host-local",
+		dataDir: join(bench.directory, "networks"),
+		ranges: [[{ subnet: `10.${{ stock: 90, ours: 91, chain: 92 }[way]}.0.0/16` }]],
+		routes: [{ dst: "0.0.0.0/0" }],
+	};
+	const bridge = { type: "bridge", bridge: `br-${way}`, isGateway: true, ipMasq: true, ipam };
+	return [bridge, { type: "portmap", capabilities: { portMappings: true } }, { type: "firewall" }];
+}
+
+function sum(values: readonly number[]): Cost["wallMs"] {
+	return values.reduce((total, value) => total + value, 0);
+}
