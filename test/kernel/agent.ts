@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -82,6 +83,9 @@ export interface RunningTask {
 	printed(text: string): Promise<void>;
 	/** To the runner. */
 	signal(signal: NodeJS.Signals): void;
+	/** Kills the runner (SIGKILL), which leaves its task an orphan. */
+	kill(): Promise<void>;
+	/** Everything that has the output open has ended: an orphan's never does. */
 	readonly ended: Promise<TaskOutcome>;
 }
 
@@ -174,11 +178,9 @@ export function createAgent(world: World): Agent {
 			child.stderr.setEncoding("utf8").on("data", (chunk) => {
 				stderr += chunk;
 			});
+			const exited = once(child, "exit").finally(() => runners.delete(pid));
 			const ended = new Promise<TaskOutcome>((resolve) => {
-				child.on("close", (exitCode, signal) => {
-					runners.delete(pid);
-					resolve(outcomeOf({ exitCode, signal, stdout, stderr }));
-				});
+				child.on("close", (exitCode, signal) => resolve(outcomeOf({ exitCode, signal, stdout, stderr })));
 			});
 			return new Promise<RunningTask>((resolve, reject) => {
 				child.stdout.setEncoding("utf8").on("data", (chunk) => {
@@ -197,6 +199,10 @@ export function createAgent(world: World): Agent {
 						signal: (signal) => process.kill(pid, signal),
 						async printed(text) {
 							while (!parse(stdout).output.includes(text)) await sleep(10);
+						},
+						async kill() {
+							child.kill("SIGKILL");
+							await exited;
 						},
 						ended,
 					});
