@@ -26,6 +26,8 @@ export interface LaunchOrder {
 	/** Files that take the place of others; a missing one of the host stays missing. */
 	readonly mounts: readonly { readonly source: string; readonly target: string }[];
 	readonly hostname?: string;
+	/** Looked for in PATH of `environment` unless it has a slash. */
+	readonly program: string;
 	readonly argv: readonly string[];
 	/** `NAME=value` each. */
 	readonly environment: readonly string[];

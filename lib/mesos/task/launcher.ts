@@ -104,11 +104,10 @@ function exists(path: string): boolean {
 const SIGPIPE = 13;
 const SIGXFSZ = 25;
 
-function become({ argv, environment }: LaunchOrder): number {
+function become({ program, argv, environment }: LaunchOrder): number {
 	// The runtime ignores both.
 	for (const signal of [SIGPIPE, SIGXFSZ]) restoreSignal(signal);
 	closeOnExec(launchSocket);
-	const [program = ""] = argv;
 	let reason: unknown;
 	for (const path of placesOf(program, environment)) {
 		try {

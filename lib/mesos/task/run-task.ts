@@ -14,6 +14,7 @@ import { processOf } from "./container-processes.ts";
 import type { KillRequests } from "./kill-requests.ts";
 import { type Launch, LaunchError, launch } from "./launch.ts";
 import { couldNotStart, type LaunchOrder } from "./launch-order.ts";
+import type { CommandLine } from "./task-info.ts";
 import type { OwnedRecord } from "./task-record.ts";
 import { type TaskState, type TaskStatus, taskStatus } from "./task-status.ts";
 
@@ -23,7 +24,7 @@ export interface TaskRun {
 	readonly containerId: ContainerId;
 	readonly hostname: string;
 	readonly networkInfos: readonly NetworkInfoMessage[];
-	readonly argv: readonly string[];
+	readonly command: CommandLine;
 	/** Of the command. */
 	readonly environment: Readonly<Record<string, string>>;
 	readonly gracePeriodMs: number;
@@ -86,7 +87,7 @@ async function live(run: TaskRun): Promise<Outcome> {
 		await launched.start({
 			mounts: mountsOf(files),
 			...given("hostname", ownNetwork ? run.hostname : undefined),
-			argv: run.argv,
+			...run.command,
 			environment: environmentOf({ ...run.environment, ...environment, ...containerAddress(container) }),
 		});
 	} catch (thrown) {

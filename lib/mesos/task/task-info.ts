@@ -17,9 +17,15 @@ export interface TaskInfo {
 	readonly gracePeriodMs: number;
 }
 
-export interface TaskCommand {
-	readonly argv: readonly string[];
+export interface TaskCommand extends CommandLine {
 	readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface CommandLine {
+	/** Looked for in PATH unless it has a slash. */
+	readonly program: string;
+	/** The first is what the program is told as its name. */
+	readonly argv: readonly string[];
 }
 
 const identifier = object({ value: string() });
@@ -131,7 +137,9 @@ function commandOf(command: NonNullable<Decoded["command"]>, at: string): TaskCo
 	const { value = "", shell = true, arguments: args = [], environment } = command;
 	if (value === "") throw refuse(`${at}.value`, "it is missing");
 	return {
-		argv: shell ? ["/bin/sh", "-c", value] : argvOf(value, args, `${at}.arguments`),
+		...(shell
+			? { program: "/bin/sh", argv: ["sh", "-c", value] }
+			: { program: value, argv: argvOf(value, args, `${at}.arguments`) }),
 		environment: Object.fromEntries(
 			(environment?.variables ?? []).map((variable, index) =>
 				variableOf(variable, `${at}.environment.variables[${index}]`),
@@ -140,13 +148,12 @@ function commandOf(command: NonNullable<Decoded["command"]>, at: string): TaskCo
 	};
 }
 
-/** The first argument is what the program is told as its name. */
 function argvOf(value: string, args: readonly (string | undefined)[], at: string): readonly string[] {
-	const [, ...rest] = args.map((argument, index) => {
+	if (args.length === 0) return [value];
+	return args.map((argument, index) => {
 		if (argument === undefined) throw refuse(`${at}[${index}]`, "it is null");
 		return argument;
 	});
-	return [value, ...rest];
 }
 
 function variableOf(

@@ -47,8 +47,9 @@ async function run(command: readonly string[], options: RunOptions): Promise<num
 	// From the first moment on: a signal must not end us half way.
 	const requests = killRequestsFromSignals();
 	const task = taskOf(options);
-	const argv = command.length > 0 ? command : task.command?.argv;
-	if (argv === undefined) {
+	const [program] = command;
+	const line = program === undefined ? task.command : { program, argv: command };
+	if (line === undefined) {
 		throw new CniError(ErrorCode.invalidEnvironment, "Cannot run a task: there is no command", {
 			details: "Give one after --, or a task with one",
 		});
@@ -78,7 +79,7 @@ async function run(command: readonly string[], options: RunOptions): Promise<num
 				? (task.hostname ?? containerId.value)
 				: hostnameOf(options.hostname, "--hostname"),
 		networkInfos: task.networkInfos,
-		argv,
+		command: { program: line.program, argv: line.argv },
 		environment: { ...environmentOfProcess(), ...task.command?.environment },
 		gracePeriodMs: task.gracePeriodMs,
 		parentPid,
