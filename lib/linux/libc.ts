@@ -22,6 +22,8 @@ const nr =
 	process.arch === "arm64"
 		? {
 				bind: 200,
+				chdir: 49,
+				chroot: 51,
 				close: 57,
 				execve: 221,
 				exit_group: 94,
@@ -36,6 +38,7 @@ const nr =
 				mkdirat: 34,
 				mount: 40,
 				openat: 56,
+				openat2: 437,
 				pwrite64: 68,
 				read: 63,
 				recvfrom: 207,
@@ -58,6 +61,8 @@ const nr =
 			}
 		: {
 				bind: 49,
+				chdir: 80,
+				chroot: 161,
 				close: 3,
 				execve: 59,
 				exit_group: 231,
@@ -72,6 +77,7 @@ const nr =
 				mkdirat: 258,
 				mount: 165,
 				openat: 257,
+				openat2: 437,
 				pwrite64: 18,
 				read: 0,
 				recvfrom: 45,
@@ -391,6 +397,27 @@ const FD_CLOEXEC = 1;
 
 export function closeOnExec(fd: number): void {
 	call("fcntl", nr.fcntl, fd, F_SETFD, FD_CLOEXEC);
+}
+
+const RESOLVE_IN_ROOT = 0x10;
+
+/**
+ * Opens a path as a process would whose root directory is that of `rootFd`: neither `..` nor a symbolic link leads out
+ * of it. openat2(2)
+ */
+export function openInRoot(
+	rootFd: number,
+	path: string,
+	{ flags, mode = 0 }: { flags: number; mode?: number },
+): number {
+	const how = new BigUint64Array([BigInt(flags | O_CLOEXEC), BigInt(mode), BigInt(RESOLVE_IN_ROOT)]);
+	return call(`open "${path}" in the root directory`, nr.openat2, rootFd, cString(path), how, how.byteLength);
+}
+
+/** Makes `path` the root and the working directory of this process. chroot(2) */
+export function changeRoot(path: string): void {
+	call(`change the root directory to "${path}"`, nr.chroot, cString(path));
+	call('change into the directory "/"', nr.chdir, cString("/"));
 }
 
 /** Becomes another program; returns only by throwing. `environment` has `NAME=value` each. execve(2) */

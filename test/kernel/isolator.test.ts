@@ -2,12 +2,24 @@
  * The cases of Mesos's own `cni_isolator_tests.cpp` that need no master, by their names, and what else its isolator does.
  * Those that run an image from the internet run on the host's file system; the mock plugin is Mesos's, a script.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+	cpSync,
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	realpathSync,
+	rmSync,
+	statSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, test } from "@jest/globals";
 import { attempt, runIn } from "../support/namespace.ts";
-import { createWorld, type World } from "../support/world.ts";
+import { httpGet, serve } from "../support/traffic.ts";
+import { createWorld, keptByPortMaps, type World } from "../support/world.ts";
 import { type Agent, bridgeFile, createAgent, linesOf } from "./agent.ts";
 import { hostLocal } from "./bridge-network.ts";
 import { flagsOf, startContainerProcess, startIsolator } from "./isolator-driver.ts";
@@ -168,6 +180,66 @@ test("ROOT_VerifyResolverConfig", async () => {
 			"nameserver 1.1.1.1\nnameserver 1.1.1.2\n",
 	);
 	expect(agent.left()).toEqual([]);
+});
+
+/** As small as it can be: a shell and what it needs, in the place of an image. */
+function image(): string {
+	const directory = join(world.directory, "image");
+	for (const program of ["/bin/sh", "/bin/cat", "/bin/hostname"]) {
+		const libraries = attempt(["ldd", program]).stdout.match(/\/\S+/g) ?? [];
+		for (const file of [program, ...libraries]) cpSync(realpathSync(file), join(directory, file));
+	}
+	return directory;
+}
+
+describe("ROOT_INTERNET_CURL_ReadOnlyBindMounts", () => {
+	test("on the host's network an image has the host's files, and cannot write to them", () => {
+		const rootfs = image();
+		const command = ["/bin/sh", "-c", "cat /etc/resolv.conf /etc/hosts; echo x >/etc/resolv.conf"];
+		const { output, stderr, states } = agent.run({ command, options: ["--rootfs", rootfs] });
+		expect(output).toBe(["/etc/resolv.conf", "/etc/hosts"].map((file) => readFileSync(file, "utf8")).join(""));
+		expect(stderr).toMatch(/Read-only file system/);
+		expect(states.at(-1)).toBe("TASK_FAILED");
+		expect(readFileSync(join(rootfs, "etc/resolv.conf"), "utf8")).toBe("");
+	});
+
+	test("on a network of its own it has its own, wherever its links lead", () => {
+		const rootfs = image();
+		const outside = join(world.directory, "outside");
+		writeFileSync(outside, "host");
+		for (const directory of ["etc", "run", world.directory]) mkdirSync(join(rootfs, directory), { recursive: true });
+		symlinkSync(`../../../../../../../..${outside}`, join(rootfs, "etc/hosts"));
+		symlinkSync("/run/resolv.conf", join(rootfs, "etc/resolv.conf"));
+		const command = ["/bin/sh", "-c", "hostname; cat /etc/hosts /etc/resolv.conf"];
+		const task = { networks: ["mock"], containerId: "c1", command, options: ["--rootfs", rootfs] };
+		expect(agent.run(task).output).toBe("c1\n127.0.0.1 localhost\n10.7.7.7 c1\nnameserver 10.7.7.1\n");
+		expect(readFileSync(outside, "utf8")).toBe("host");
+		expect(agent.left()).toEqual([]);
+	});
+});
+
+test("CniIsolatorPortMapperTest.ROOT_IPTABLES_NC_PortMapper", async () => {
+	const delegate = bridgeFile(world);
+	agent.network({ name: "mapped", type: "mesos-cni-port-mapper", chain: "MESOS-TEST", delegate });
+	runIn(world.host, ["ip", "link", "add", "up0", "up", "type", "bridge"]);
+	runIn(world.host, ["ip", "address", "add", "192.0.2.7/24", "dev", "up0"]);
+	const ports = [31000, 31001, 31002];
+	const tasks = await Promise.all(
+		ports.map((host_port) => {
+			const port_mappings = [{ host_port, container_port: 80, protocol: "tcp" }];
+			const info = { container: { type: "MESOS", network_infos: [{ name: "mapped", port_mappings }] } };
+			return agent.start({ info, command: sleeping });
+		}),
+	);
+	for (const [index, task] of tasks.entries()) {
+		expect(task.statuses.at(-1)?.container_status.network_infos).toHaveLength(1);
+		await using _server = await serve(task.container, { port: 80, body: `task ${index}` });
+		expect(httpGet(world.host, `http://192.0.2.7:${ports[index]}/`)).toBe(`task ${index}`);
+	}
+	for (const task of tasks) task.signal("SIGTERM");
+	await Promise.all(tasks.map(({ ended }) => ended));
+	expect(httpGet(world.host, `http://192.0.2.7:${ports[0]}/`, { timeoutSeconds: 1 })).toBeUndefined();
+	expect(agent.left([...keptByPortMaps, /\bup0\b|\b192\.0\.2\.7\b/])).toEqual([]);
 });
 
 test.each(["host", "mock"])("DefaultExecutorCniTest.ROOT_VerifyContainerIP (%s)", (network) => {

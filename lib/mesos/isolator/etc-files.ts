@@ -11,6 +11,8 @@ export interface EtcFiles {
 	readonly hosts: string | undefined;
 	readonly hostname: string | undefined;
 	readonly resolvConf: string | undefined;
+	/** Whether the container must not write to them, because they are the host's. */
+	readonly readOnly: boolean;
 }
 
 const hostResolvConf = "/etc/resolv.conf";
@@ -36,7 +38,22 @@ export function writeEtcFiles(
 		hosts: paths.hosts,
 		hostname: paths.hostname,
 		resolvConf: dns === undefined ? hostResolvConf : paths.resolvConf,
+		readOnly: false,
 	};
+}
+
+/** Those of the host, for a container with a root directory of its own on the host's network. */
+export function hostEtcFiles(): EtcFiles {
+	return { hosts: "/etc/hosts", hostname: ifPresent("/etc/hostname"), resolvConf: hostResolvConf, readOnly: true };
+}
+
+/** Those of the outermost container, which a nested one without networks of its own shares. */
+export function sharedEtcFiles({ hosts, hostname, resolvConf }: ContainerPaths): EtcFiles {
+	return { hosts: ifPresent(hosts), hostname: ifPresent(hostname), resolvConf: ifPresent(resolvConf), readOnly: false };
+}
+
+function ifPresent(path: string): string | undefined {
+	return existsSync(path) ? path : undefined;
 }
 
 /** The name has one address, and that is of IPv4, as for every container of Mesos. */

@@ -8,7 +8,7 @@ import { attach } from "./attach.ts";
 import { removeTree } from "./checkpoint.ts";
 import type { Container } from "./container.ts";
 import { detach } from "./detach.ts";
-import { type EtcFiles, writeEtcFiles } from "./etc-files.ts";
+import { type EtcFiles, hostEtcFiles, sharedEtcFiles, writeEtcFiles } from "./etc-files.ts";
 import { containerPaths } from "./layout.ts";
 import { listContainers, loadContainer } from "./load-container.ts";
 import { bindNamespace, makeStateRoot, unbindNamespace } from "./namespace-handle.ts";
@@ -30,12 +30,11 @@ export interface Isolator {
 	prepare(id: ContainerId, networkInfos: readonly NetworkInfoMessage[]): Preparation;
 
 	/**
-	 * Attaches a prepared container, the first process of which is `pid`, to all its networks at once. When it fails, the
-	 * container is to be cleaned up.
+	 * Attaches a prepared container to all its networks at once. When it fails, the container is to be cleaned up.
 	 *
 	 * @returns the files that take the place of those in its /etc; undefined where nothing was to be done
 	 */
-	isolate(id: ContainerId, { pid, hostname }: { pid: number; hostname: string }): Promise<EtcFiles | undefined>;
+	isolate(id: ContainerId, process: ContainerProcess): Promise<EtcFiles | undefined>;
 
 	/** A nested container without networks of its own is on those of the outermost. */
 	status(id: ContainerId): ContainerStatus;
@@ -68,6 +67,15 @@ export interface Isolator {
 export interface Preparation {
 	readonly ownNetwork: boolean;
 	readonly environment: Readonly<Record<string, string>>;
+}
+
+/** The first process of a container. */
+export interface ContainerProcess {
+	readonly pid: number;
+	/** Of a container on networks of its own. */
+	readonly hostname: string;
+	/** Whether its root directory is another than the host's: an image, for an agent. */
+	readonly ownRoot: boolean;
 }
 
 export interface Recovery {
@@ -145,10 +153,11 @@ function isolatorIn(surroundings: Surroundings, { metrics }: { metrics: boolean 
 			return { ownNetwork: true, environment: { LIBPROCESS_IP: "0.0.0.0" } };
 		},
 
-		async isolate(id, { pid, hostname }) {
+		async isolate(id, { pid, hostname, ownRoot }) {
 			const container = containers.get(formatContainerId(id));
 			if (container === undefined) {
-				return id.parent === undefined ? undefined : filesOf(containerPaths(stateRoot, formatContainerId(rootOf(id))));
+				if (containers.has(formatContainerId(rootOf(id)))) return sharedEtcFiles(pathsOf(rootOf(id)));
+				return ownRoot ? hostEtcFiles() : undefined;
 			}
 			const paths = pathsOf(id);
 			mkdirSync(paths.directory);
@@ -209,12 +218,6 @@ function isolatorIn(surroundings: Surroundings, { metrics }: { metrics: boolean 
 		},
 	};
 	return isolator;
-}
-
-/** Those of the outermost container, which a nested one without networks of its own shares. */
-function filesOf({ hosts, hostname, resolvConf }: ReturnType<typeof containerPaths>): EtcFiles {
-	const present = (path: string) => (statSync(path, { throwIfNoEntry: false }) === undefined ? undefined : path);
-	return { hosts: present(hosts), hostname: present(hostname), resolvConf: present(resolvConf) };
 }
 
 function unusable(message: string): CniError {

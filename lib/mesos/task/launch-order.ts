@@ -18,19 +18,28 @@ export interface LaunchNamespaces {
 	readonly own: boolean;
 	/** The process whose network and UTS namespaces to join. */
 	readonly join?: number;
-	/** A new mount namespace, for files in /etc that only this container sees. */
+	/** A new mount namespace, for what only this container sees. */
 	readonly mounts: boolean;
 }
 
 export interface LaunchOrder {
-	/** Files that take the place of others; a missing one of the host stays missing. */
-	readonly mounts: readonly { readonly source: string; readonly target: string }[];
+	/** The root directory of the command; undefined for that of the host. */
+	readonly rootfs?: string;
+	/** Files that take the place of others. What is missing is made in a root directory of its own, not on the host. */
+	readonly mounts: readonly FileMount[];
 	readonly hostname?: string;
 	/** Looked for in PATH of `environment` unless it has a slash. */
 	readonly program: string;
 	readonly argv: readonly string[];
 	/** `NAME=value` each. */
 	readonly environment: readonly string[];
+}
+
+export interface FileMount {
+	readonly source: string;
+	/** Within the root directory of the command. */
+	readonly target: string;
+	readonly readOnly: boolean;
 }
 
 export interface LaunchFailure {

@@ -1,19 +1,15 @@
 import { messageOf } from "../../cni/error.ts";
+import { given } from "../../cni/given.ts";
 import { Errno, errnoOf } from "../../linux/errno.ts";
-import { stat } from "../../linux/files.ts";
 import {
 	CLONE_NEWNET,
 	CLONE_NEWNS,
 	CLONE_NEWUTS,
+	changeRoot,
 	close,
 	closeOnExec,
 	execute,
-	MS_BIND,
-	MS_NODEV,
-	MS_NOEXEC,
-	MS_NOSUID,
 	MS_REC,
-	MS_REMOUNT,
 	MS_SLAVE,
 	mount,
 	newSession,
@@ -33,6 +29,8 @@ import {
 	launchSocket,
 	readyLine,
 } from "./launch-order.ts";
+
+import { mountFiles } from "./mount-files.ts";
 
 /**
  * Becomes the command of a task: see `launch-order.ts`. Returns only when that cannot be.
@@ -78,27 +76,20 @@ function enter(path: string, kind: number): void {
 	}
 }
 
-async function prepare({ mounts, hostname }: LaunchOrder): Promise<void> {
-	for (const { source, target } of mounts) {
-		if (source === target || !exists(target)) continue;
-		mount(target, { source, flags: MS_BIND });
-		mount(target, { flags: MS_BIND | MS_REMOUNT | MS_NOEXEC | MS_NODEV | MS_NOSUID });
+async function prepare({ mounts, rootfs, hostname }: LaunchOrder): Promise<void> {
+	mountFiles({ mounts, ...given("rootfs", rootfs) });
+	if (hostname !== undefined) {
+		setHostname(hostname);
+		await bringUpLoopback();
 	}
-	if (hostname === undefined) return;
-	setHostname(hostname);
+	if (rootfs !== undefined) changeRoot(rootfs);
+}
+
+async function bringUpLoopback(): Promise<void> {
 	const { setLink } = await import("../../netlink/link.ts");
 	const { openRouteSocket } = await import("../../netlink/rtnetlink.ts");
 	using socket = openRouteSocket();
 	socket.request(setLink({ name: "lo" }, { up: true }));
-}
-
-function exists(path: string): boolean {
-	try {
-		stat(path);
-		return true;
-	} catch {
-		return false;
-	}
 }
 
 const SIGPIPE = 13;

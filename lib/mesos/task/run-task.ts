@@ -25,6 +25,8 @@ export interface TaskRun {
 	readonly hostname: string;
 	readonly networkInfos: readonly NetworkInfoMessage[];
 	readonly command: CommandLine;
+	/** The root directory of the command; undefined for the host's. */
+	readonly rootfs: string | undefined;
 	/** Of the command. */
 	readonly environment: Readonly<Record<string, string>>;
 	readonly gracePeriodMs: number;
@@ -65,27 +67,29 @@ interface Outcome extends Update {
 }
 
 async function live(run: TaskRun): Promise<Outcome> {
-	const { containerId, networkInfos, isolator, requests } = run;
+	const { containerId, networkInfos, rootfs, isolator, requests } = run;
 	// What plugins of this suite would refuse is refused before anything is started, whosever the plugins are.
 	for (const info of networkInfos) networkInfoOf(decodeDocument(mesosSchema, { network_info: info }));
 	const { ownNetwork, environment } = isolator.prepare(containerId, networkInfos);
 	const nested = containerId.parent !== undefined;
 	const launched = await launch({
 		own: ownNetwork,
-		mounts: ownNetwork || nested,
+		mounts: ownNetwork || nested || rootfs !== undefined,
 		...given("join", ownNetwork ? undefined : run.parentPid),
 	});
 	// Until it is told to start, it ends when this process does: nothing is lost if that happens before the next lines.
 	const leader = processOf(launched.pid);
 	if (leader !== undefined) run.record.setProcess(leader);
 
-	const files = await isolator.isolate(containerId, { pid: launched.pid, hostname: run.hostname });
-	const container = statusOf(run, launched.pid);
+	const { pid } = launched;
+	const files = await isolator.isolate(containerId, { pid, hostname: run.hostname, ownRoot: rootfs !== undefined });
+	const container = statusOf(run, pid);
 	if (requests.wasKilled) return killedEarly(container);
 	report(run, { state: "TASK_STARTING", container });
 	try {
 		await launched.start({
 			mounts: mountsOf(files),
+			...given("rootfs", rootfs),
 			...given("hostname", ownNetwork ? run.hostname : undefined),
 			...run.command,
 			environment: environmentOf({ ...run.environment, ...environment, ...containerAddress(container) }),
@@ -111,12 +115,12 @@ function containerAddress({ network_infos = [] }: ContainerStatus): Readonly<Rec
 }
 
 function mountsOf(files: EtcFiles | undefined): LaunchOrder["mounts"] {
-	const { hosts, hostname, resolvConf } = files ?? {};
+	const { hosts, hostname, resolvConf, readOnly = false } = files ?? {};
 	return [
 		{ source: hosts, target: "/etc/hosts" },
 		{ source: hostname, target: "/etc/hostname" },
 		{ source: resolvConf, target: "/etc/resolv.conf" },
-	].flatMap(({ source, target }) => (source === undefined ? [] : [{ source, target }]));
+	].flatMap(({ source, target }) => (source === undefined ? [] : [{ source, target, readOnly }]));
 }
 
 function environmentOf(variables: Readonly<Record<string, string>>): readonly string[] {

@@ -28,8 +28,7 @@ export interface TaskRecord {
 	readonly startedAt: number;
 	/** Of the boot in which the processes are what they were. */
 	readonly bootId: string;
-	/** With which it was started, and will be cleaned up. */
-	readonly configDirectory: string | undefined;
+	/** Where its plugins are. */
 	readonly pluginPath: string | undefined;
 	/** The first process; undefined before there is one. */
 	readonly process: TaskProcess | undefined;

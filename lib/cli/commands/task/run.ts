@@ -20,6 +20,7 @@ interface RunOptions extends AgentOptions {
 	readonly containerId?: string;
 	readonly parent?: string;
 	readonly hostname?: string;
+	readonly rootfs?: string;
 	readonly status?: string;
 }
 
@@ -33,6 +34,7 @@ export function taskRunCommand(): Command {
 		.option("--container-id <id>", "id of the container (default: a new UUID)")
 		.option("--parent <container id>", "container to be nested in; without networks of its own it shares those")
 		.option("--hostname <name>", "host name in the container (default: that of the task, else the container id)")
+		.option("--rootfs <directory>", "root directory of the command, in the place of an image (default: the host's)")
 		.option("--status <file>", "append the TaskStatus lines to this file instead of printing them")
 		.addHelpText(
 			"after",
@@ -67,7 +69,6 @@ async function run(command: readonly string[], options: RunOptions): Promise<num
 		runner: process.pid,
 		startedAt: Date.now(),
 		bootId: bootId(),
-		configDirectory: options.configDir,
 		pluginPath: options.pluginsDir,
 	});
 	return await runTask({
@@ -79,6 +80,7 @@ async function run(command: readonly string[], options: RunOptions): Promise<num
 				? (task.hostname ?? containerId.value)
 				: hostnameOf(options.hostname, "--hostname"),
 		networkInfos: task.networkInfos,
+		rootfs: options.rootfs === undefined ? undefined : resolve(options.rootfs),
 		command: { program: line.program, argv: line.argv },
 		environment: { ...environmentOfProcess(), ...task.command?.environment },
 		gracePeriodMs: task.gracePeriodMs,
