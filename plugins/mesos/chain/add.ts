@@ -14,7 +14,7 @@ export async function add(request: AddRequest<ChainConfig>): Promise<Result> {
 	refuseMisplaced(config);
 	const members = membersOf(request);
 	const capabilityArgs = capabilitiesOf(request);
-	const version = await commonVersion(members);
+	const version = await log.step("members", () => commonVersion(members));
 	refuseSecond(request);
 
 	const result = await addMembers(members, { request, round: { verb: "ADD", network, version, capabilityArgs, log } });
