@@ -18,6 +18,7 @@ import { concurrencyFigures } from "./concurrency.ts";
 import { type Bench, type Figure, table } from "./figure.ts";
 import { machine } from "./machine.ts";
 import { startupFigures } from "./startup.ts";
+import { taskFigures } from "./tasks.ts";
 
 const { values } = parseArgs({
 	options: {
@@ -48,6 +49,7 @@ async function measure(directory: string): Promise<number> {
 		concurrency: concurrencyFigures,
 		allocation: allocationFigures,
 		startup: startupFigures,
+		tasks: taskFigures,
 	};
 	const figures: Figure[] = [];
 	for (const [name, part] of Object.entries(parts))
