@@ -8,6 +8,7 @@ import type { Plugin } from "../lib/cni/plugin.ts";
  */
 const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	bridge: async () => erase((await import("./main/bridge/bridge.ts")).bridge),
+	firewall: async () => erase((await import("./meta/firewall/firewall.ts")).firewall),
 	"host-local": async () => erase((await import("./ipam/host-local/host-local.ts")).hostLocal),
 	chain: async () => erase((await import("./mesos/chain/chain.ts")).chain),
 	loopback: async () => erase((await import("./main/loopback.ts")).loopback),

@@ -25,6 +25,7 @@ const nr =
 				chdir: 49,
 				chroot: 51,
 				close: 57,
+				connect: 203,
 				execve: 221,
 				exit_group: 94,
 				faccessat: 48,
@@ -64,6 +65,7 @@ const nr =
 				chdir: 80,
 				chroot: 161,
 				close: 3,
+				connect: 42,
 				execve: 59,
 				exit_group: 231,
 				faccessat: 269,
@@ -268,8 +270,9 @@ export function setns(fd: number, kind: number): void {
 }
 
 export const AF_NETLINK = 16;
-export const SOCK_RAW = 3;
+export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = 0o2000000;
 
 export function socket(domain: number, { type, protocol }: { type: number; protocol: number }): number {
@@ -278,6 +281,11 @@ export function socket(domain: number, { type, protocol }: { type: number; proto
 
 export function bind(fd: number, address: Uint8Array): void {
 	call("bind", nr.bind, fd, address, address.byteLength);
+}
+
+/** Connects to the address (a sockaddr). connect(2) */
+export function connect(fd: number, address: Uint8Array): void {
+	call("connect", nr.connect, fd, address, address.byteLength);
 }
 
 /** Fills `address` (a sockaddr of the right size) with the name that the kernel gave the socket. */
@@ -293,6 +301,15 @@ export function setsockoptInt(
 	const bytes = new Int32Array([value]);
 	call("setsockopt", nr.setsockopt, fd, level, option, bytes, bytes.byteLength);
 }
+
+/** Lets receive() fail with EAGAIN when nothing has come for so long; SO_RCVTIMEO, socket(7). */
+export function setReceiveTimeout(fd: number, milliseconds: number): void {
+	const timeval = new BigInt64Array([BigInt(Math.trunc(milliseconds / 1000)), BigInt((milliseconds % 1000) * 1000)]);
+	call("setsockopt", nr.setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, timeval, timeval.byteLength);
+}
+
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
 
 /** Sends `data` whole, to `address` (a sockaddr) if given. */
 export function send(fd: number, { data, address }: { data: Uint8Array; address?: Uint8Array }): void {

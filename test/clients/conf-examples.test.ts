@@ -29,6 +29,16 @@ const examples: Readonly<Record<string, Example>> = {
 		addresses: [],
 		verify: (container) => expect(interfaceOf(container)).toMatchObject({ operstate: "UP", mtu: 1400 }),
 	},
+	"bridge-firewall.conflist": {
+		addresses: ["10.27.0.2/16", "fd00:10:27::2/64"],
+		gateway: "10.27.0.1",
+		verify(_container, _added, host) {
+			const list = (name: string) => runIn(host, ["nft", "list", "set", "inet", "cni_suite", name]);
+			expect(list("forward4")).toContain("10.27.0.2");
+			expect(list("forward6")).toContain("fd00:10:27::2");
+			expect(list("same_bridge")).toContain('"guarded0" . "guarded0"');
+		},
+	},
 	"bridge-ports.conflist": {
 		addresses: ["10.29.0.2/16", "fd00:10:29::2/64"],
 		gateway: "10.29.0.1",

@@ -4,6 +4,7 @@ const dataTypes = {
 	ipv6_addr: { number: 8, length: 16 },
 	inet_proto: { number: 12, length: 1 },
 	inet_service: { number: 13, length: 2 },
+	ifname: { number: 41, length: 16 },
 } as const;
 
 export type DataType = keyof typeof dataTypes;

@@ -64,6 +64,14 @@ export function nftAttributes({ body }: ReceivedMessage): ReadonlyMap<number, Ui
 	return decodeAttributes(body.subarray(4));
 }
 
+/** The family of what an answer tells; undefined for one that has no name here. */
+export function familyOf({ body }: ReceivedMessage): TableFamily | undefined {
+	for (const family in familyNumbers) {
+		if (familyNumbers[family as TableFamily] === body[0]) return family as TableFamily;
+	}
+	return undefined;
+}
+
 /** `struct nfgenmsg`: u8 family, u8 version 0, u16 resource, big-endian. */
 function nfgenmsg(family: number, resource: number): Uint8Array {
 	return new Uint8Array([family, 0, resource >> 8, resource & 255]);

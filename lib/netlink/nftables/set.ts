@@ -65,7 +65,8 @@ function valueAttributes(value: DataTypes | "verdict") {
 /** What `nft` notes for itself: `u8 type; u8 length; value`, numbers little-endian. */
 function userData(key: DataTypes, value: NewSet["value"]): Uint8Array {
 	const bigEndian = 2;
-	const order = (types: DataTypes) => (types.length === 1 ? bigEndian : 0);
+	// A name is of the machine's own order.
+	const order = (types: DataTypes) => (types.length !== 1 ? 0 : types[0] === "ifname" ? 1 : bigEndian);
 	return new Uint8Array([
 		...note(keyByteOrder, order(key)),
 		...(value === undefined ? [] : note(valueByteOrder, value === "verdict" ? 0 : order(value))),
