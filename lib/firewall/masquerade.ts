@@ -4,7 +4,7 @@ import { formatPrefix, type IpPrefix } from "../ip/address.ts";
 import { readGeneration } from "../netlink/nftables/batch.ts";
 import {
 	collectRecords,
-	lockFirewall,
+	lockFirewallIfKept,
 	type RecordOwner,
 	removeRecord,
 	writeRecord,
@@ -71,7 +71,7 @@ export async function verifyMasquerade(
 	throw new CniError(
 		ErrorCode.internal,
 		`Cannot find the masquerading of ${addresses.map(formatPrefix).join(", ")} (interface "${attachment.ifName}" of container "${attachment.containerId}", network "${attachment.network}"): ${missing.join("; ")} missing`,
-		{ details: `Somebody changed the host's firewall rules: restore them, or start the container again` },
+		{ details: "Somebody changed the host's firewall rules: `cnictl firewall reload` puts them back" },
 	);
 }
 
@@ -87,7 +87,7 @@ export async function removeMasquerade(
 ): Promise<void> {
 	const backends = await backendsInUse();
 	// Rules and record go together: `cnictl firewall reload` in between would put back what nobody removes.
-	using _ = lockFirewall();
+	using _ = lockFirewallIfKept();
 	everyOne(backends, (backend) => backend.remove(attachment, addresses));
 	removeRecord("masquerade", attachmentPrefix(attachment));
 }
@@ -103,7 +103,7 @@ export async function collectMasquerade(
 ): Promise<void> {
 	const valid = validAttachments.map(({ containerId, ifName }) => ({ network, containerId, ifName }));
 	const backends = await backendsInUse();
-	using _ = lockFirewall();
+	using _ = lockFirewallIfKept();
 	everyOne(backends, (backend) => {
 		const stale = backend.list(network).filter((entry) => !valid.some((attachment) => entry.isOf(attachment)));
 		everyOne(stale, (entry) => entry.remove());

@@ -8,6 +8,7 @@ import {
 	collectRecords,
 	keepsRecords,
 	lockFirewall,
+	lockFirewallIfKept,
 	type RecordOwner,
 	recordOf,
 	removeRecord,
@@ -113,7 +114,7 @@ export async function removePortMap(
 	const backends = await backendsInUse();
 	let known: KnownPorts | undefined;
 	{
-		using _ = lockFirewall();
+		using _ = lockFirewallIfKept();
 		known = knownOf(attachment, told);
 		everyOne([...backends, referencePortMap], (backend) =>
 			// Its rules do not say whose they are: without a record, what the call was told is better than nothing.
@@ -135,7 +136,7 @@ export async function collectPortMaps(
 ): Promise<void> {
 	const valid = validAttachments.map(({ containerId, ifName }) => ({ network, containerId, ifName }));
 	const backends = await backendsInUse();
-	using _ = lockFirewall();
+	using _ = lockFirewallIfKept();
 	everyOne(backends, (backend) => {
 		const stale = backend.list(network).filter((owner) => !valid.some((attachment) => owner.isOf(attachment)));
 		everyOne(stale, (owner) => owner.remove());

@@ -169,6 +169,19 @@ function lockNamed(name: string): FileLock {
 	}
 }
 
+/**
+ * The same for those who remove, which must not fail: where nothing was ever kept, nobody has to be kept out, and where
+ * the lock cannot be had, rules are removed without.
+ */
+export function lockFirewallIfKept(): Disposable {
+	try {
+		return lockFile(`${directoryOf()}/lock`);
+	} catch (thrown) {
+		if (errnoOf(thrown) === 0) throw thrown;
+		return { [Symbol.dispose]() {} };
+	}
+}
+
 const temporary = ".new";
 
 function pathOf(kind: RecordKind, name: string): string {
