@@ -41,6 +41,8 @@ export function createWorld(): World {
 	const directory = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
 	const dataDir = join(directory, "networks");
 	const firewallRecords = recordsOf(host.path);
+	// The kernel gives the inode numbers of namespaces again.
+	rmSync(firewallRecords, { recursive: true, force: true });
 	const dispose = () => {
 		rmSync(firewallRecords, { recursive: true, force: true });
 		for (const namespace of namespaces.splice(0).reverse()) deleteNamespace(namespace);
