@@ -115,7 +115,10 @@ export async function removePortMap(
 	{
 		using _ = lockFirewall();
 		known = knownOf(attachment, told);
-		everyOne([...backends, referencePortMap], (backend) => backend.remove(attachment, known));
+		everyOne([...backends, referencePortMap], (backend) =>
+			// Its rules do not say whose they are: without a record, what the call was told is better than nothing.
+			backend.remove(attachment, backend === referencePortMap ? (known ?? told) : known),
+		);
 		removeRecord("portmap", attachmentPrefix(attachment));
 	}
 	await forgetStale(portEntries(known ?? told), { log, because: "gone" });

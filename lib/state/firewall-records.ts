@@ -21,7 +21,9 @@ import { identifySandbox, type SandboxIdentity } from "./sandbox-identity.ts";
  *
  *     /run/cni-suite/firewall/
  *         4026531833/                      the host's network namespace, by its inode: rules are of one namespace, and a
- *                                          machine may have several that play the host (tests, nested runtimes)
+ *                                          machine may have several that play the host (tests, nested runtimes). A later
+ *                                          namespace may get the number again; what it then finds is of containers that
+ *                                          are gone, and dropped as such
  *             lock                         flock(2): see lockFirewall
  *             chains.lock                  flock(2): see lockChains
  *             portmap/                     one folder for each kind

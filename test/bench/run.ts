@@ -17,6 +17,7 @@ import { chainFigures } from "./chain.ts";
 import { concurrencyFigures } from "./concurrency.ts";
 import { type Bench, type Figure, table } from "./figure.ts";
 import { machine } from "./machine.ts";
+import { portFigures } from "./ports.ts";
 import { startupFigures } from "./startup.ts";
 
 const { values } = parseArgs({
@@ -47,6 +48,7 @@ async function measure(directory: string): Promise<number> {
 		chain: chainFigures,
 		concurrency: concurrencyFigures,
 		allocation: allocationFigures,
+		ports: portFigures,
 		startup: startupFigures,
 	};
 	const figures: Figure[] = [];

@@ -22,23 +22,35 @@ export interface ExampleCall {
 	readonly container: Namespace;
 	/** CAP_ARGS: what a runtime would pass for the capabilities of the network. */
 	readonly capabilities?: object;
+	/** By default `cnictl`. */
+	readonly executable?: string;
 }
 
-/**
- * Runs `cnictl VERB` for the example's network in the world's host namespace. The file is used as it is, its default
- * dataDir too: folders of the world are in the places of /var/lib and /run/cni-suite.
- */
-export function runExample(world: World, verb: string, { file, container, capabilities }: ExampleCall): Outcome {
-	const [state, volatile] = ["state", "run"].map((name) => join(world.directory, name));
-	for (const directory of [state, volatile, "/run/cni-suite"]) mkdirSync(directory ?? "", { recursive: true });
-	const env = {
-		PATH: systemPath,
+/** Runs `cnictl VERB` for the example's network in the world's host namespace, with the file as it is. */
+export function runExample(
+	world: World,
+	verb: string,
+	{ file, container, capabilities, executable = join(distribution, "cnictl") }: ExampleCall,
+): Outcome {
+	return runWithOwnState(world, [executable, verb, networkOf(file), container.path], {
 		CNI_PATH: distribution,
 		NETCONFPATH: exampleDirectory,
 		...(capabilities === undefined ? {} : { CAP_ARGS: JSON.stringify(capabilities) }),
-	};
+	});
+}
+
+/**
+ * Runs a command in the world's host namespace where its default directories are the world's: `state` of its folder is
+ * in the place of /var/lib, and `run` in that of /run/cni-suite.
+ */
+export function runWithOwnState(
+	world: World,
+	command: readonly string[],
+	env: Readonly<Record<string, string>> = {},
+): Outcome {
+	const [state, volatile] = [join(world.directory, "state"), join(world.directory, "run")];
+	for (const directory of [state, volatile, "/run/cni-suite"]) mkdirSync(directory, { recursive: true });
 	const mounts = 'mount --bind "$0" /var/lib && mount --bind "$1" /run/cni-suite && shift && exec "$@"';
-	const inState = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", mounts, state ?? "", volatile ?? ""];
-	const command = [join(distribution, "cnictl"), verb, networkOf(file), container.path];
-	return attempt(enter(world.host, [...inState, ...command]), { env });
+	const isolate = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", mounts, state, volatile];
+	return attempt(enter(world.host, [...isolate, ...command]), { env: { PATH: systemPath, ...env } });
 }

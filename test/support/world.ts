@@ -40,7 +40,7 @@ export function createWorld(): World {
 	const host = add();
 	const directory = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
 	const dataDir = join(directory, "networks");
-	const firewallRecords = recordsOf(host.path);
+	const firewallRecords = firewallRecordsOf(host);
 	// The kernel gives the inode numbers of namespaces again.
 	rmSync(firewallRecords, { recursive: true, force: true });
 	const dispose = () => {
@@ -100,6 +100,10 @@ export const keptByPortMaps: readonly RegExp[] = [
 	/^\+ iptables nat (\*nat|:(?!CNI-DN)|-A (PREROUTING|OUTPUT|POSTROUTING|CNI-HOSTPORT-(SETMARK|MASQ)) )/,
 ];
 
+/** Where plugins that run in a namespace keep what its firewall should hold. */
+export function firewallRecordsOf({ path }: Pick<Namespace, "path">): string {
+	return `/run/cni-suite/firewall/${statSync(path).ino}`;
+}
 /** What the plugin firewall leaves in both backends: empty sets, the chains that ask them, jumps that every packet takes. */
 export const keptByFirewall: readonly RegExp[] = [
 	/^\+ nft (table|chain) (inet|bridge) cni_suite /,
@@ -115,7 +119,7 @@ export function removeAbandonedWorlds(): void {
 	for (const name of entries("/run/netns")) {
 		if (!isAbandoned(name)) continue;
 		const path = `/run/netns/${name}`;
-		rmSync(recordsOf(path), { recursive: true, force: true });
+		rmSync(firewallRecordsOf({ path }), { recursive: true, force: true });
 		deleteNamespace({ name, path });
 	}
 	for (const name of entries(tmpdir())) {
@@ -125,10 +129,6 @@ export function removeAbandonedWorlds(): void {
 
 const prefix = "cst-";
 const counter = { next: 0 };
-
-function recordsOf(hostPath: string): string {
-	return `/run/cni-suite/firewall/${statSync(hostPath).ino}`;
-}
 
 function uniqueName(): string {
 	return `${prefix}${process.pid}-${counter.next++}`;
