@@ -22,10 +22,14 @@ const nr =
 	process.arch === "arm64"
 		? {
 				bind: 200,
+				chdir: 49,
+				chroot: 51,
 				close: 57,
 				connect: 203,
+				execve: 221,
 				exit_group: 94,
 				faccessat: 48,
+				fcntl: 25,
 				flock: 32,
 				fstatfs: 44,
 				ftruncate: 46,
@@ -33,28 +37,39 @@ const nr =
 				getsockname: 204,
 				linkat: 37,
 				mkdirat: 34,
+				mount: 40,
 				openat: 56,
+				openat2: 437,
 				pwrite64: 68,
 				read: 63,
 				recvfrom: 207,
 				renameat2: 276,
+				rt_sigaction: 134,
 				sendmsg: 211,
 				sendto: 206,
+				sethostname: 161,
 				setns: 268,
+				setsid: 157,
 				setsockopt: 208,
 				socket: 198,
 				socketpair: 199,
 				statx: 291,
+				umount2: 39,
 				unlinkat: 35,
+				unshare: 97,
 				utimensat: 88,
 				write: 64,
 			}
 		: {
 				bind: 49,
+				chdir: 80,
+				chroot: 161,
 				close: 3,
 				connect: 42,
+				execve: 59,
 				exit_group: 231,
 				faccessat: 269,
+				fcntl: 72,
 				flock: 73,
 				fstatfs: 138,
 				ftruncate: 77,
@@ -62,24 +77,31 @@ const nr =
 				getsockname: 51,
 				linkat: 265,
 				mkdirat: 258,
+				mount: 165,
 				openat: 257,
+				openat2: 437,
 				pwrite64: 18,
 				read: 0,
 				recvfrom: 45,
 				renameat2: 316,
+				rt_sigaction: 13,
 				sendmsg: 46,
 				sendto: 44,
+				sethostname: 170,
 				setns: 308,
+				setsid: 112,
 				setsockopt: 54,
 				socket: 41,
 				socketpair: 53,
 				statx: 332,
+				umount2: 166,
 				unlinkat: 263,
+				unshare: 272,
 				utimensat: 280,
 				write: 1,
 			};
 
-type Argument = number | Uint8Array | Uint32Array | Int32Array | BigInt64Array;
+type Argument = number | Uint8Array | Uint32Array | Int32Array | BigInt64Array | BigUint64Array;
 
 /** Memory goes in as what holds it, which the loop keeps alive: the collector does not know what the kernel reads. */
 function call(
@@ -227,6 +249,7 @@ export function getdents(fd: number, buffer: Uint8Array): number {
 }
 
 export const LOCK_EX = 2;
+export const LOCK_NB = 4;
 
 export function flock(fd: number, operation: number): void {
 	call("flock", nr.flock, fd, operation);
@@ -337,4 +360,93 @@ export function sendDescriptors(socketFd: number, descriptors: readonly number[]
 export function exit(code: number): never {
 	libc.syscall(nr.exit_group, code, 0, 0, 0, 0, 0);
 	throw new Error("_exit(2) returned");
+}
+
+export const CLONE_NEWNS = 0x2_0000;
+export const CLONE_NEWUTS = 0x400_0000;
+
+/** Gives the calling thread namespaces of its own; unshare(2). */
+export function unshare(kinds: number): void {
+	call("unshare", nr.unshare, kinds);
+}
+
+export const MS_NOSUID = 0x2;
+export const MS_NODEV = 0x4;
+export const MS_NOEXEC = 0x8;
+export const MS_RDONLY = 0x1;
+export const MS_REMOUNT = 0x20;
+export const MS_BIND = 0x1000;
+export const MS_REC = 0x4000;
+export const MS_SLAVE = 0x8_0000;
+export const MS_SHARED = 0x10_0000;
+
+/** Bind mounts and changes of mounts, which need neither type nor data; mount(2). */
+export function mount(target: string, { source = "", flags }: { source?: string; flags: number }): void {
+	const attempt = source === "" ? `mount "${target}"` : `mount "${source}" on "${target}"`;
+	call(attempt, nr.mount, cString(source), cString(target), 0, flags);
+}
+
+const MNT_DETACH = 2;
+
+/** Takes the mount out of sight at once, and away when nothing uses it any more: `umount --lazy`. umount2(2) */
+export function unmount(target: string): void {
+	call(`unmount "${target}"`, nr.umount2, cString(target), MNT_DETACH);
+}
+
+export function setHostname(name: string): void {
+	const bytes = utf8.encode(name);
+	call(`set the hostname "${name}"`, nr.sethostname, bytes, bytes.byteLength);
+}
+
+/** Makes this process the leader of a session and a process group of its own; setsid(2). */
+export function newSession(): void {
+	call("setsid", nr.setsid);
+}
+
+/** Ignored signals stay ignored across execve(2): back to what a program expects to find. sigaction(2) */
+export function restoreSignal(signal: number): void {
+	// struct sigaction with SIG_DFL and nothing else; the set of signals in it has 8 bytes.
+	call("sigaction", nr.rt_sigaction, signal, new Uint8Array(32), 0, 8);
+}
+
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+
+export function closeOnExec(fd: number): void {
+	call("fcntl", nr.fcntl, fd, F_SETFD, FD_CLOEXEC);
+}
+
+const RESOLVE_IN_ROOT = 0x10;
+
+/**
+ * Opens a path as a process would whose root directory is that of `rootFd`: neither `..` nor a symbolic link leads out
+ * of it. openat2(2)
+ */
+export function openInRoot(
+	rootFd: number,
+	path: string,
+	{ flags, mode = 0 }: { flags: number; mode?: number },
+): number {
+	const how = new BigUint64Array([BigInt(flags | O_CLOEXEC), BigInt(mode), BigInt(RESOLVE_IN_ROOT)]);
+	return call(`open "${path}" in the root directory`, nr.openat2, rootFd, cString(path), how, how.byteLength);
+}
+
+/** Makes `path` the root and the working directory of this process. chroot(2) */
+export function changeRoot(path: string): void {
+	call(`change the root directory to "${path}"`, nr.chroot, cString(path));
+	call('change into the directory "/"', nr.chdir, cString("/"));
+}
+
+/** Becomes another program; returns only by throwing. `environment` has `NAME=value` each. execve(2) */
+export function execute(
+	path: string,
+	{ argv, environment }: { argv: readonly string[]; environment: readonly string[] },
+): never {
+	// Kept until the kernel has read what the pointers lead to.
+	const texts = [argv.map(cString), environment.map(cString)];
+	const [argvPointers = 0, environmentPointers = 0] = texts.map(
+		(list) => new BigUint64Array([...list.map((text) => BigInt(ptr(text))), 0n]),
+	);
+	call(`execute "${path}"`, nr.execve, cString(path), argvPointers, environmentPointers);
+	throw new Error(`execve(2) of ${texts.length} lists returned`);
 }

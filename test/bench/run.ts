@@ -20,6 +20,7 @@ import { groupsFigures } from "./groups.ts";
 import { machine } from "./machine.ts";
 import { portFigures } from "./ports.ts";
 import { startupFigures } from "./startup.ts";
+import { taskFigures } from "./tasks.ts";
 
 const { values } = parseArgs({
 	options: {
@@ -52,6 +53,7 @@ async function measure(directory: string): Promise<number> {
 		groups: groupsFigures,
 		ports: portFigures,
 		startup: startupFigures,
+		tasks: taskFigures,
 	};
 	const figures: Figure[] = [];
 	for (const [name, part] of Object.entries(parts))

@@ -30,7 +30,9 @@ const examples: Readonly<Record<string, Example>> = {
 		addresses: ["10.45.0.2/16", "fd00:10:45::2/64"],
 		gateway: "10.45.0.1",
 		verify: (_container, _added, host) =>
-			expect(runIn(host, [join(distribution, "cnictl"), "groups"])).toMatch(/^grouped .* "web" +ok$/m),
+			expect(runIn(host, ["nft", "list", "map", "bridge", "cni_groups", "classes"])).toMatch(
+				/net: grouped, .*: jump class_/,
+			),
 	},
 	"bridge-l2.conf": {
 		addresses: [],
@@ -75,7 +77,9 @@ const examples: Readonly<Record<string, Example>> = {
 		gateway: "10.46.0.1",
 		checkError: 'configuration version "" does not support the CHECK command',
 		verify: (_container, _added, host) =>
-			expect(runIn(host, [join(distribution, "cnictl"), "groups"])).toMatch(/^mesos-grouped .* \(open\) +ok$/m),
+			expect(runIn(host, ["nft", "list", "map", "bridge", "cni_groups", "classes"])).toMatch(
+				/net: mesos-grouped, .*: jump class_/,
+			),
 	},
 	"mesos-port-mapper.json": {
 		addresses: ["10.26.0.2/16"],

@@ -7,9 +7,12 @@ import type { World } from "./world.ts";
 /** Configurations that work as they stand. */
 export const exampleDirectory = join(root, "conf-examples");
 
-/** File names of all examples. */
+/** File names of all examples, without those for `cnictl task` in their folder. */
 export function listExamples(): string[] {
-	return readdirSync(exampleDirectory).sort();
+	return readdirSync(exampleDirectory, { withFileTypes: true })
+		.filter((entry) => entry.isFile())
+		.map(({ name }) => name)
+		.sort();
 }
 
 /** The name of the network in the file. */

@@ -1,7 +1,7 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createNamespace, deleteNamespace, type Namespace } from "./namespace.ts";
+import { attempt, createNamespace, deleteNamespace, type Namespace } from "./namespace.ts";
 import { differences, type Snapshot, takeSnapshot } from "./snapshot.ts";
 
 /** A machine of its own for one test: a namespace that plays the host, and containers. */
@@ -46,7 +46,7 @@ export function createWorld(): World {
 	const dispose = () => {
 		rmSync(firewallRecords, { recursive: true, force: true });
 		for (const namespace of namespaces.splice(0).reverse()) deleteNamespace(namespace);
-		rmSync(directory, { recursive: true, force: true });
+		removeDirectory(directory);
 	};
 	return {
 		host,
@@ -123,8 +123,22 @@ export function removeAbandonedWorlds(): void {
 		deleteNamespace({ name, path });
 	}
 	for (const name of entries(tmpdir())) {
-		if (isAbandoned(name)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
+		if (isAbandoned(name)) removeDirectory(join(tmpdir(), name));
 	}
+}
+
+/** With what is mounted in it. */
+function removeDirectory(directory: string): void {
+	for (const mountPoint of mountPointsBelow(directory).reverse()) attempt(["umount", "--lazy", mountPoint]);
+	rmSync(directory, { recursive: true, force: true });
+}
+
+/** In the order in which they were mounted. */
+export function mountPointsBelow(directory: string): string[] {
+	return readFileSync("/proc/self/mountinfo", "utf8")
+		.split("\n")
+		.map((line) => line.split(" ")[4] ?? "")
+		.filter((mountPoint) => mountPoint.startsWith(`${directory}/`));
 }
 
 const prefix = "cst-";
