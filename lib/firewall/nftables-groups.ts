@@ -1,6 +1,7 @@
 import { attachmentPrefix, describeTag, type NetworkAttachment, networkPrefix } from "../cni/attachment-tag.ts";
 import { Errno } from "../linux/errno.ts";
-import { BatchError, commit, readGeneration, retryDisturbed } from "../netlink/nftables/batch.ts";
+import { BatchError, commit, retryDisturbed } from "../netlink/nftables/batch.ts";
+import { deleteChain } from "../netlink/nftables/chain.ts";
 import { findElements, listElements, type SetElement } from "../netlink/nftables/element.ts";
 import type { SetName } from "../netlink/nftables/message.ts";
 import { listSets } from "../netlink/nftables/set.ts";
@@ -10,10 +11,12 @@ import { everyOne } from "./every-one.ts";
 import type { GroupBackend, GroupChange, GroupHolder } from "./group-backend.ts";
 import type { GroupMember } from "./group-member.ts";
 import { abandonedBy, allAbandoned } from "./nftables-groups/abandoned.ts";
+import { bridgeLayout } from "./nftables-groups/bridge-rules.ts";
 import { bridgeElements, elementsOf, identityOf } from "./nftables-groups/elements.ts";
+import { inetLayout } from "./nftables-groups/inet-rules.ts";
 import { layoutsFor } from "./nftables-groups/layouts.ts";
 import { memberClass } from "./nftables-groups/member-class.ts";
-import { bridgeSet, inetSet, tables } from "./nftables-groups/tables.ts";
+import { bridgeSet, bridgeTable, inetSet, tables } from "./nftables-groups/tables.ts";
 import { isLayoutThere, makeLayout, missingOfLayout } from "./nftables-layout.ts";
 import { withNftables } from "./nftables-session.ts";
 import { additionsOf, deletionsOf, foundAt, isOwnedBy, isSameElement, type PlacedElement } from "./owned-elements.ts";
@@ -41,7 +44,7 @@ export const nftablesGroups: GroupBackend = {
 			(socket) => retryDisturbed(() => collect(socket, { network, valid })),
 			() => {},
 		),
-	probe: () => withNftables(readGeneration),
+	probe: () => withNftables(probe),
 };
 
 function holders(socket: NetlinkSocket, member: GroupMember): readonly GroupHolder[] {
@@ -53,6 +56,24 @@ function holders(socket: NetlinkSocket, member: GroupMember): readonly GroupHold
 		const comment = element.comment ?? "";
 		return { description: describeTag(comment), what: name, record: () => readRecord("groups", tagPrefix(comment)) };
 	});
+}
+
+/**
+ * Lets the kernel try all of it, in a transaction that cannot succeed: it may lack the bridge family, connection tracking,
+ * or one of the matches.
+ */
+function probe(socket: NetlinkSocket): void {
+	const layouts = [bridgeLayout(), inetLayout()].filter((layout) => !isLayoutThere(socket, layout));
+	if (layouts.length === 0) return;
+	const messages = [
+		...layouts.flatMap((layout) => makeLayout(socket, layout)),
+		deleteChain({ ...bridgeTable, chain: "that is not there" }),
+	];
+	try {
+		commit(socket, messages);
+	} catch (thrown) {
+		if (!(thrown instanceof BatchError) || thrown.index !== messages.length - 1) throw thrown;
+	}
 }
 
 interface Application extends GroupChange {

@@ -225,3 +225,24 @@ describe("an interface that groups cannot decide about", () => {
 		expect(error).toMatchObject({ code: 7, msg: expect.stringContaining(cause) });
 	});
 });
+
+describe("STATUS of groups", () => {
+	const status = () =>
+		runPlugin({
+			world,
+			type: "groups",
+			command: "STATUS",
+			config: { cniVersion: "1.1.0", name: "n1", type: "groups" },
+		});
+
+	it("tries everything and keeps nothing", () => {
+		expect(status()).toMatchObject({ exitCode: 0, stdout: "" });
+		expect(leftovers(world)).toEqual([]);
+	});
+
+	it("says so when the kernel refuses a part of it", () => {
+		const chain = "bridge cni_groups forward { type filter hook input priority 0; }";
+		runIn(world.host, ["nft", `add table bridge cni_groups; add chain ${chain}`]);
+		expect(status().error).toMatchObject({ code: 50, msg: expect.stringMatching(/^Cannot keep groups: .*nftables/) });
+	});
+});
