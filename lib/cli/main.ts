@@ -8,6 +8,7 @@ import { checkCommand } from "./commands/check.ts";
 import { delCommand } from "./commands/del.ts";
 import { firewallCommand } from "./commands/firewall.ts";
 import { gcCommand } from "./commands/gc.ts";
+import { groupsCommand } from "./commands/groups.ts";
 import { installCommand } from "./commands/install.ts";
 import { networksCommand } from "./commands/networks.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -38,6 +39,7 @@ export async function cnictl(
 		gcCommand(),
 		statusCommand(),
 		firewallCommand(),
+		groupsCommand(),
 		versionCommand(),
 		networksCommand(plugins),
 		addressesCommand(),

@@ -1,4 +1,4 @@
-import { addChain, type Chain, findChain, type Hook } from "../netlink/nftables/chain.ts";
+import { addChain, type Chain, findChain, findChains, type Hook } from "../netlink/nftables/chain.ts";
 import { type Expression, sameExpressions } from "../netlink/nftables/expression.ts";
 import type { TableName } from "../netlink/nftables/message.ts";
 import { addRule, flushChain, listRules } from "../netlink/nftables/rule.ts";
@@ -18,6 +18,8 @@ export interface ChainLayout {
 	readonly chain: string;
 	/** Of a base chain. */
 	readonly hook?: Hook;
+	/** How many rules it has, and how many rules of the layout lead to it. Undefined: elements of maps may, too. */
+	readonly uses?: number;
 	/** In order. Undefined: whatever an administrator puts there. */
 	readonly rules: readonly RuleLayout[] | undefined;
 }
@@ -26,6 +28,24 @@ export interface RuleLayout {
 	/** As `nft` would write it, for messages. */
 	readonly words: string;
 	readonly expressions: readonly Expression[];
+}
+
+/**
+ * Whether nobody has flushed or removed anything of it: rules are counted, not read, for reading those of a table takes
+ * longer than all the rest of an ADD. A rule in the place of another is for {@link missingOfLayout} to find. Sets are
+ * not looked for: the kernel keeps those that a rule looks into.
+ */
+export function isLayoutThere(socket: NetlinkSocket, { family, table, chains }: TableLayout): boolean {
+	const name = { family, table };
+	const found = findChains(
+		socket,
+		chains.map(({ chain }) => ({ ...name, chain })),
+	);
+	return chains.every((wanted, index) => {
+		if (found[index] === undefined) return false;
+		if (wanted.uses !== undefined) return found[index].uses === wanted.uses;
+		return listRules(socket, { ...name, chain: wanted.chain }).length === wanted.rules?.length;
+	});
 }
 
 /** What brings the table into this form; nothing when it has it. Chains that somebody changed are written anew. */

@@ -14,6 +14,8 @@ import { isSandboxGone } from "../state/sandbox-identity.ts";
 import { isForwardThere, putForward } from "./forward.ts";
 import { forwardIn } from "./forward-record.ts";
 import { removeForward } from "./forward-removal.ts";
+import { recordedMember } from "./group-record.ts";
+import { missingGroups, putGroups, removeGroups } from "./groups.ts";
 import { putMasquerade, removeMasquerade, verifyMasquerade } from "./masquerade.ts";
 import { recordedMasquerade } from "./masquerade-record.ts";
 import { isPortMapThere, putPortMap, removePortMap } from "./port-map.ts";
@@ -76,6 +78,17 @@ const reloaders: Readonly<Record<RecordKind, Reloader>> = {
 			};
 		},
 		remove: (attachment, log) => removeForward(attachment, { addresses: [], backend: "", zone: "", log }),
+	},
+	groups: {
+		read(record) {
+			const member = recordedMember(record);
+			if (member === undefined) return undefined;
+			return {
+				isThere: async () => missingGroups(member).length === 0,
+				put: async () => putGroups(member),
+			};
+		},
+		remove: async (attachment) => removeGroups(attachment),
 	},
 };
 

@@ -41,9 +41,9 @@ import { identifySandbox, type SandboxIdentity } from "./sandbox-identity.ts";
  */
 const root = "/run/cni-suite/firewall";
 
-export type RecordKind = "masquerade" | "portmap" | "forward";
+export type RecordKind = "masquerade" | "portmap" | "forward" | "groups";
 
-export const recordKinds: readonly RecordKind[] = ["masquerade", "portmap", "forward"];
+export const recordKinds: readonly RecordKind[] = ["masquerade", "portmap", "forward", "groups"];
 
 /** An attachment, and the path of its namespace. */
 export interface RecordOwner extends NetworkAttachment {

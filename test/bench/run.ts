@@ -16,6 +16,7 @@ import { attachmentFigures } from "./attachment.ts";
 import { chainFigures } from "./chain.ts";
 import { concurrencyFigures } from "./concurrency.ts";
 import { type Bench, type Figure, table } from "./figure.ts";
+import { groupsFigures } from "./groups.ts";
 import { machine } from "./machine.ts";
 import { portFigures } from "./ports.ts";
 import { startupFigures } from "./startup.ts";
@@ -49,6 +50,7 @@ async function measure(directory: string): Promise<number> {
 		chain: chainFigures,
 		concurrency: concurrencyFigures,
 		allocation: allocationFigures,
+		groups: groupsFigures,
 		ports: portFigures,
 		startup: startupFigures,
 		tasks: taskFigures,
