@@ -7,6 +7,7 @@ import type { Plugin } from "../lib/cni/plugin.ts";
  * other.
  */
 const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
+	bandwidth: async () => erase((await import("./meta/bandwidth/bandwidth.ts")).bandwidth),
 	bridge: async () => erase((await import("./main/bridge/bridge.ts")).bridge),
 	firewall: async () => erase((await import("./meta/firewall/firewall.ts")).firewall),
 	"host-local": async () => erase((await import("./ipam/host-local/host-local.ts")).hostLocal),
@@ -16,6 +17,8 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	"mesos-cni-port-mapper": async () =>
 		erase((await import("./mesos/mesos-cni-port-mapper/mesos-cni-port-mapper.ts")).mesosCniPortMapper),
 	portmap: async () => erase((await import("./meta/portmap/portmap.ts")).portmap),
+	static: async () => erase((await import("./ipam/static/static.ts")).staticIpam),
+	tuning: async () => erase((await import("./meta/tuning/tuning.ts")).tuning),
 };
 
 export const plugins: PluginRegistry = {

@@ -43,12 +43,19 @@ export function removeHostLinks(host: NetlinkSocket, attachment: NetworkAttachme
 }
 
 /** Deletes the host's ends of all attachments of the network but the valid ones. */
-export function collectHostLinks(
-	host: NetlinkSocket,
-	{ network, validAttachments }: { network: string; validAttachments: readonly Attachment[] },
-): void {
+export function collectHostLinks(host: NetlinkSocket, scope: GcScope): void {
+	for (const link of staleHostLinks(host, scope)) removeLink(host, link);
+}
+
+export interface GcScope {
+	readonly network: string;
+	readonly validAttachments: readonly Attachment[];
+}
+
+/** Links of the network's attachments, but not of the valid ones. */
+export function staleHostLinks(host: NetlinkSocket, { network, validAttachments }: GcScope): readonly Link[] {
 	const valid = new Set(validAttachments.map((attachment) => ownerAlias({ network, ...attachment })));
 	const beginnings = [aliasOfNetwork(network), `${networkPrefix(network)}-`];
 	const isStale = ({ alias }: Link) => beginnings.some((text) => alias.startsWith(text)) && !valid.has(alias);
-	for (const link of listLinks(host).filter(isStale)) removeLink(host, link);
+	return listLinks(host).filter(isStale);
 }

@@ -27,7 +27,7 @@ export function openSandbox(path: string): Sandbox {
  * For DEL: undefined when the namespace is gone, with all that was in it. That is also so when the path is there but is
  * no namespace: a bind mount leaves its empty file behind.
  */
-export function openSandboxIfPresent(path: string, log: Log): Sandbox | undefined {
+export function openSandboxIfPresent(path: string, log: Pick<Log, "warn">): Sandbox | undefined {
 	if (path === "") return undefined;
 	try {
 		return open(path);

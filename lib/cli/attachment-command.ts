@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { Command } from "commander";
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { splitPath } from "../cni/find-plugin.ts";
-import { JsonError, parseJson } from "../cni/runtime/json/parse-json.ts";
+import { JsonError, parseJson } from "../cni/json/parse-json.ts";
 import { loadNetwork } from "../cni/runtime/load-network.ts";
 import type { NetworkList } from "../cni/runtime/network-list.ts";
 import { type CniArg, defaultCacheDirectory, type Runtime, type RuntimeAttachment } from "../cni/runtime/runtime.ts";

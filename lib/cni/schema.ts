@@ -79,6 +79,18 @@ export function integer(absent?: number): Schema<number | undefined> {
 	return scalar("integer", absent, (value) => Number.isSafeInteger(value));
 }
 
+/** A count: 0 to 2^64 - 1, as Go's uint64. Beyond 2^53 the last digits are lost. */
+export function unsigned(absent: number): Schema<number> {
+	return {
+		shape: { kind: "integer" },
+		absent,
+		decode(value, { path }) {
+			if (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 2 ** 64) return Number(value);
+			throw wrongType(path, "an integer of 0 or more", value);
+		},
+	};
+}
+
 /** Any JSON value, passed as it is; undefined when absent. */
 export function any(): Schema<unknown> {
 	return { shape: { kind: "any" }, absent: undefined, decode: (value) => value };

@@ -1,5 +1,5 @@
 import { readText, withFile, writeAll } from "./files.ts";
-import { O_RDWR } from "./libc.ts";
+import { O_WRONLY } from "./libc.ts";
 
 /**
  * A kernel parameter by its path below /proc/sys, with slashes: `net/ipv4/conf/eth0/arp_notify`. Parameters below
@@ -15,7 +15,7 @@ export function readSysctl(path: SysctlPath): string {
 /** @throws SystemError */
 export function writeSysctl(path: SysctlPath, value: string): void {
 	// Opened without O_CREAT and O_TRUNC: /proc refuses to create, and then says ENOENT.
-	withFile(`/proc/sys/${path}`, { flags: O_RDWR }, (fd) => writeAll(fd, value));
+	withFile(`/proc/sys/${path}`, { flags: O_WRONLY }, (fd) => writeAll(fd, value));
 }
 
 /** Writes the value unless it is there already, so that the file's time does not change for nothing. */

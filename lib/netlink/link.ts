@@ -9,6 +9,7 @@ import {
 	IFLA_LINKINFO,
 	IFLA_MASTER,
 	IFLA_MTU,
+	IFLA_TXQLEN,
 	ifinfomsg,
 	type LinkReference,
 	macOf,
@@ -39,6 +40,10 @@ export interface Link {
 	readonly peerIndex: number;
 	/** How many users want it promiscuous. */
 	readonly promiscuity: number;
+	/** Whether somebody has asked for all multicast packets. */
+	readonly allMulticast: boolean;
+	/** Packets that may wait to be sent. */
+	readonly txQueueLength: number;
 	/** What it is as the port of a bridge. */
 	readonly port: BridgePort | undefined;
 	/** What it is as a bridge. */
@@ -49,6 +54,7 @@ const operStates = ["unknown", "not-present", "down", "lower-layer-down", "testi
 export type OperState = (typeof operStates)[number];
 
 const IFF_PROMISC = 0x100;
+const IFF_ALLMULTI = 0x200;
 const IFLA_LINK = 5;
 const IFLA_OPERSTATE = 16;
 const IFLA_IFALIAS = 20;
@@ -80,24 +86,28 @@ export function listLinks(socket: NetlinkSocket): readonly Link[] {
 export interface LinkChange {
 	readonly up?: boolean;
 	readonly promiscuous?: boolean;
+	readonly allMulticast?: boolean;
 	readonly mac?: string;
 	readonly mtu?: number;
+	readonly txQueueLength?: number;
 	readonly alias?: string;
 	/** Index of the new master; 0 to leave it. */
 	readonly master?: number;
 }
 
-/** `ip link set LINK up promisc on address MAC mtu MTU alias ALIAS master BRIDGE`. */
-export function setLink(link: LinkReference, { up, promiscuous, mac, mtu, alias, master }: LinkChange): Message {
+/** `ip link set LINK up promisc on allmulticast on address MAC mtu MTU txqueuelen N alias ALIAS master BRIDGE`. */
+export function setLink(link: LinkReference, changes: LinkChange): Message {
+	const { up, promiscuous, allMulticast, mac, mtu, txQueueLength, alias, master } = changes;
 	let flags = 0;
 	let change = 0;
-	if (up !== undefined) {
-		change |= IFF_UP;
-		if (up) flags |= IFF_UP;
-	}
-	if (promiscuous !== undefined) {
-		change |= IFF_PROMISC;
-		if (promiscuous) flags |= IFF_PROMISC;
+	for (const [flag, wanted] of [
+		[IFF_UP, up],
+		[IFF_PROMISC, promiscuous],
+		[IFF_ALLMULTI, allMulticast],
+	] as const) {
+		if (wanted === undefined) continue;
+		change |= flag;
+		if (wanted) flags |= flag;
 	}
 	return {
 		type: RTM_SETLINK,
@@ -106,6 +116,7 @@ export function setLink(link: LinkReference, { up, promiscuous, mac, mtu, alias,
 			...nameOf(link),
 			...macOf(mac),
 			...mtuOf(mtu),
+			...(txQueueLength === undefined ? [] : [attribute.u32(IFLA_TXQLEN, txQueueLength)]),
 			...(alias === undefined ? [] : [attribute.string(IFLA_IFALIAS, alias)]),
 			...(master === undefined ? [] : [attribute.u32(IFLA_MASTER, master)]),
 		],
@@ -129,6 +140,7 @@ export function decodeLink({ body }: ReceivedMessage): Link {
 	const kind = read.string(info.get(IFLA_INFO_KIND)) ?? "";
 	const portOf = read.string(info.get(IFLA_INFO_SLAVE_KIND));
 	const mac = attributes.get(IFLA_ADDRESS);
+	const flags = view.getUint32(8, true);
 	return {
 		index: view.getInt32(4, true),
 		name: read.string(attributes.get(IFLA_IFNAME)) ?? "",
@@ -136,11 +148,13 @@ export function decodeLink({ body }: ReceivedMessage): Link {
 		kind,
 		mac: mac === undefined ? "" : formatMac(mac),
 		mtu: read.u32(attributes.get(IFLA_MTU)) ?? 0,
-		up: (view.getUint32(8, true) & IFF_UP) !== 0,
+		up: (flags & IFF_UP) !== 0,
 		operState: operStates[read.u8(attributes.get(IFLA_OPERSTATE)) ?? 0] ?? "unknown",
 		master: read.u32(attributes.get(IFLA_MASTER)) ?? 0,
 		peerIndex: read.u32(attributes.get(IFLA_LINK)) ?? 0,
 		promiscuity: read.u32(attributes.get(IFLA_PROMISCUITY)) ?? 0,
+		allMulticast: (flags & IFF_ALLMULTI) !== 0,
+		txQueueLength: read.u32(attributes.get(IFLA_TXQLEN)) ?? 0,
 		port: portOf === "bridge" ? decodeBridgePort(info.get(IFLA_INFO_SLAVE_DATA)) : undefined,
 		bridge: kind === "bridge" ? decodeBridge(info.get(IFLA_INFO_DATA)) : undefined,
 	};

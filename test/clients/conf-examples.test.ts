@@ -34,6 +34,14 @@ const examples: Readonly<Record<string, Example>> = {
 				/net: grouped, .*: jump class_/,
 			),
 	},
+	"bridge-bandwidth.conflist": {
+		addresses: ["10.31.0.2/16"],
+		gateway: "10.31.0.1",
+		verify: (_, { stdout }) =>
+			expect(JSON.parse(stdout)).toMatchObject({
+				interfaces: [{}, {}, { name: "eth0" }, { name: expect.stringMatching(/^bwp[0-9a-f]{12}$/) }],
+			}),
+	},
 	"bridge-l2.conf": {
 		addresses: [],
 		verify: (container) => expect(interfaceOf(container)).toMatchObject({ operstate: "UP", mtu: 1400 }),
@@ -63,8 +71,25 @@ const examples: Readonly<Record<string, Example>> = {
 		capabilities: { ips: ["10.21.0.77"], mac: "02:00:00:00:00:77" },
 		verify: (container) => expect(interfaceOf(container)).toMatchObject({ address: "02:00:00:00:00:77" }),
 	},
+	"bridge-tuning.conflist": {
+		addresses: ["10.33.0.2/16"],
+		gateway: "10.33.0.1",
+		capabilities: { mac: "02:00:00:00:00:33" },
+		verify: (container) => {
+			expect(interfaceOf(container)).toMatchObject({ address: "02:00:00:00:00:33", mtu: 1400, txqlen: 2000 });
+			expect(runIn(container, ["sysctl", "-n", "net.core.somaxconn", "net.ipv4.conf.eth0.arp_filter"])).toBe(
+				"1024\n1\n",
+			);
+		},
+	},
 	"host-local-dual-stack.conf": { addresses: ["10.23.0.2/17", "fd00:10:23::2/64"], gateway: "10.23.0.1" },
 	"host-local.conf": { addresses: ["10.22.1.0/16"], gateway: "10.22.0.1" },
+	"static.conflist": {
+		addresses: ["10.32.0.10/16", "fd00:10:32::10/64"],
+		gateway: "10.32.0.1",
+		verify: (_, { stdout }) =>
+			expect(JSON.parse(stdout).dns).toEqual({ nameservers: ["10.32.0.1"], search: ["example.org"] }),
+	},
 	"mesos-chain.json": {
 		addresses: ["10.25.0.2/16", "fd00:10:25::2/64"],
 		gateway: "10.25.0.1",

@@ -26,6 +26,38 @@ const configs: Readonly<Record<string, (world: World) => Json>> = {
 		args: { cni: { ips: ["10.60.0.5"] } },
 		runtimeConfig: { ips: [] },
 	}),
+	bandwidth: () => ({
+		ingressRate: 8_000_000,
+		ingressBurst: 800_000,
+		egressRate: 8_000_000,
+		egressBurst: 800_000,
+		labelKeys: { ingressRate: "in", egressBurst: "out" },
+		args: { "org.apache.mesos": { network_info: { labels: { labels: [{ key: "in", value: "8000" }] } } } },
+		runtimeConfig: { bandwidth: { ingressRate: 8, ingressBurst: 8 } },
+		prevResult: { cniVersion: "1.1.0", interfaces: [{ name: "veth0" }], ips: [{ address: "10.60.0.2/24" }] },
+	}),
+	static: () => ({
+		ipam: {
+			type: "static",
+			addresses: [{ address: "10.60.0.5/24", gateway: "10.60.0.1" }],
+			routes: [{ dst: "0.0.0.0/0", gw: "10.60.0.1", mtu: 1400, table: 0 }],
+			dns: { nameservers: ["10.60.0.1"] },
+		},
+		args: { cni: { ips: ["10.60.0.6/24"] } },
+		runtimeConfig: { ips: ["10.60.0.7/24"] },
+	}),
+	tuning: ({ dataDir }) => ({
+		dataDir,
+		sysctl: { "net.ipv4.conf.IFNAME.log_martians": "1", "net.ipv4.tcp_rmem": "4096 8192 16384" },
+		mtu: 1400,
+		txQLen: 500,
+		args: { cni: { mac: "02:00:00:00:00:61", sysctl: { "net.core.somaxconn": "1000" } } },
+		prevResult: {
+			cniVersion: "1.1.0",
+			interfaces: [{ name: "eth0", sandbox: "x" }],
+			ips: [{ address: "10.60.0.2/24" }],
+		},
+	}),
 	bridge: ({ dataDir }) => ({
 		bridge: "cst-fuzz",
 		isGateway: true,

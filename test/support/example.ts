@@ -43,17 +43,20 @@ export function runExample(
 }
 
 /**
- * Runs a command in the world's host namespace where its default directories are the world's: `state` of its folder is
- * in the place of /var/lib, and `run` in that of /run/cni-suite.
+ * Runs a command in the world's host namespace where its default directories are the world's: folders of it are in their
+ * places.
  */
 export function runWithOwnState(
 	world: World,
 	command: readonly string[],
 	env: Readonly<Record<string, string>> = {},
 ): Outcome {
-	const [state, volatile] = [join(world.directory, "state"), join(world.directory, "run")];
-	for (const directory of [state, volatile, "/run/cni-suite"]) mkdirSync(directory, { recursive: true });
-	const mounts = 'mount --bind "$0" /var/lib && mount --bind "$1" /run/cni-suite && shift && exec "$@"';
-	const isolate = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", mounts, state, volatile];
+	const places = { state: "/var/lib", run: "/run/cni-suite", "run-cni": "/run/cni" };
+	const mounts = Object.entries(places).map(([name, place]) => {
+		const folder = join(world.directory, name);
+		for (const directory of [folder, place]) mkdirSync(directory, { recursive: true });
+		return `mount --bind "${folder}" ${place}`;
+	});
+	const isolate = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", `${mounts.join(" && ")} && exec "$0" "$@"`];
 	return attempt(enter(world.host, [...isolate, ...command]), { env: { PATH: systemPath, ...env } });
 }

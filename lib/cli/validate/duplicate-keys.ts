@@ -1,4 +1,4 @@
-import type { JsonNode } from "../../cni/runtime/json/json-node.ts";
+import type { JsonNode } from "../../cni/json/json-node.ts";
 import type { Finding } from "./finding.ts";
 import { itemPath, memberPath } from "./json-path.ts";
 

@@ -1,4 +1,4 @@
-import { placeOf } from "../../cni/runtime/json/place-of.ts";
+import { placeOf } from "../../cni/json/place-of.ts";
 import type { Finding } from "./finding.ts";
 
 /** `10-my.conflist:7:12: error: plugins[0].ipam.subent: unknown key. …`: the form that editors and greps know. */

@@ -1,4 +1,4 @@
-import type { JsonNode } from "../../cni/runtime/json/json-node.ts";
+import type { JsonNode } from "../../cni/json/json-node.ts";
 
 /** Paths as schemas write them: `ipam.ranges[0][1].subnet`. */
 export function memberPath(path: string, key: string): string {

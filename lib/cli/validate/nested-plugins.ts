@@ -1,6 +1,6 @@
 import type { PluginRegistry } from "../../cni/call.ts";
+import type { JsonNode } from "../../cni/json/json-node.ts";
 import { asObject, memberOf, objectMemberOf } from "../../cni/member-of.ts";
-import type { JsonNode } from "../../cni/runtime/json/json-node.ts";
 import type { Shape } from "../../cni/schema.ts";
 import { itemPath, memberPath } from "./json-path.ts";
 

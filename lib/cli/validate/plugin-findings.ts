@@ -1,7 +1,7 @@
 import type { PluginRegistry } from "../../cni/call.ts";
+import type { JsonNode } from "../../cni/json/json-node.ts";
 import { asObject, memberOf, objectMemberOf } from "../../cni/member-of.ts";
 import type { Plugin } from "../../cni/plugin.ts";
-import type { JsonNode } from "../../cni/runtime/json/json-node.ts";
 import { decodeDocument, type Schema, SchemaError, type Shape } from "../../cni/schema.ts";
 import { capabilityFindings } from "./capability-findings.ts";
 import { commonSchema } from "./common-keys.ts";

@@ -1,4 +1,4 @@
-import type { JsonMember, JsonNode, JsonObject } from "../../cni/runtime/json/json-node.ts";
+import type { JsonMember, JsonNode, JsonObject } from "../../cni/json/json-node.ts";
 import type { Shape } from "../../cni/schema.ts";
 import type { Finding } from "./finding.ts";
 import { itemPath, memberPath } from "./json-path.ts";

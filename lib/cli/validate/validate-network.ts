@@ -1,7 +1,7 @@
 import type { PluginRegistry } from "../../cni/call.ts";
 import { errorText } from "../../cni/error.ts";
-import type { JsonNode } from "../../cni/runtime/json/json-node.ts";
-import { JsonSyntaxError, parseJsonText } from "../../cni/runtime/json/parse-json-text.ts";
+import type { JsonNode } from "../../cni/json/json-node.ts";
+import { JsonSyntaxError, parseJsonText } from "../../cni/json/parse-json-text.ts";
 import { wrapPluginConfig } from "../../cni/runtime/load-network-file.ts";
 import type { NetworkList } from "../../cni/runtime/network-list.ts";
 import { parseNetworkList } from "../../cni/runtime/parse-network-list.ts";

@@ -1,8 +1,8 @@
 import { CniError, ErrorCode, errorText } from "../error.ts";
 import { goJsonKindOf, goTypeOf } from "../go-type-of.ts";
+import { JsonError, parseJson } from "../json/parse-json.ts";
 import { type PluginConfig, pluginConfigOf } from "../plugin-config.ts";
 import { compareVersions, latestVersion, parseVersion } from "../version.ts";
-import { JsonError, parseJson } from "./json/parse-json.ts";
 import type { NetworkList } from "./network-list.ts";
 
 /**

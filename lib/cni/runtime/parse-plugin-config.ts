@@ -1,5 +1,5 @@
+import { JsonError, parseJson } from "../json/parse-json.ts";
 import { invalidPluginConfig, type PluginConfig, pluginConfigOf } from "../plugin-config.ts";
-import { JsonError, parseJson } from "./json/parse-json.ts";
 
 /** Parses the configuration of one plugin: a `.conf` file. @throws CniError as `pluginConfigOf` */
 export function parsePluginConfig(text: string): PluginConfig {

@@ -2,9 +2,9 @@ import { decodeResult } from "../decode-result.ts";
 import { encodeResult } from "../encode-result.ts";
 import { CniError, ErrorCode } from "../error.ts";
 import { goJsonKindOf } from "../go-type-of.ts";
+import { JsonError, parseJson } from "../json/parse-json.ts";
 import type { Result } from "../result.ts";
 import { isSpecVersion, resultFamilyOf, type SpecVersion, unsetVersion } from "../version.ts";
-import { JsonError, parseJson } from "./json/parse-json.ts";
 
 /**
  * A result between plugins: in the version in which its plugin answered, which is not always the network's. It is

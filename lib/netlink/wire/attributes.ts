@@ -24,6 +24,11 @@ export const attribute = {
 	u8: (type: number, value: number): Attribute => ({ type, payload: new Uint8Array([value]) }),
 	u16: (type: number, value: number): Attribute => ({ type, payload: new Uint8Array(new Uint16Array([value]).buffer) }),
 	u32: (type: number, value: number): Attribute => ({ type, payload: new Uint8Array(new Uint32Array([value]).buffer) }),
+	u64(type: number, value: bigint): Attribute {
+		const payload = new Uint8Array(8);
+		new DataView(payload.buffer).setBigUint64(0, value, true);
+		return { type, payload };
+	},
 	u16be: (type: number, value: number): Attribute => ({ type, payload: new Uint8Array([value >> 8, value & 255]) }),
 	u32be(type: number, value: number): Attribute {
 		const payload = new Uint8Array(4);
@@ -95,6 +100,8 @@ export const read = {
 		payload && payload.byteLength >= 2 ? viewOf(payload).getUint16(0, true) : undefined,
 	u32: (payload: Uint8Array | undefined): number | undefined =>
 		payload && payload.byteLength >= 4 ? viewOf(payload).getUint32(0, true) : undefined,
+	u64: (payload: Uint8Array | undefined): bigint | undefined =>
+		payload && payload.byteLength >= 8 ? viewOf(payload).getBigUint64(0, true) : undefined,
 	u32be: (payload: Uint8Array | undefined): number | undefined =>
 		payload && payload.byteLength >= 4 ? viewOf(payload).getUint32(0) : undefined,
 	u64be: (payload: Uint8Array | undefined): bigint | undefined =>

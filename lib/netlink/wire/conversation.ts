@@ -28,7 +28,10 @@ export interface NetlinkSocket extends Disposable {
 	 * @returns an error or undefined for each request
 	 */
 	requestAll(messages: readonly Message[]): readonly (NetlinkError | undefined)[];
-	/** Asks for one object; undefined when the kernel answers with the errno `absent`. @throws NetlinkError */
+	/**
+	 * Asks for one object; undefined when the kernel answers with the errno `absent`, or, to a request with NLM_F_ACK, with
+	 * an acknowledgement alone. @throws NetlinkError
+	 */
 	find(message: Message, absent: number): ReceivedMessage | undefined;
 	/** All objects that a dump yields, from one consistent run. @throws NetlinkError */
 	dump(message: Message): readonly ReceivedMessage[];
@@ -102,7 +105,7 @@ class Conversation implements NetlinkSocket {
 			if (answer === undefined) continue;
 			if (answer.type !== NLMSG_ERROR) return answer;
 			const { errno, text } = decodeAcknowledgement(answer);
-			if (errno === absent) return undefined;
+			if (errno === absent || errno === 0) return undefined;
 			throw new NetlinkError(errno, text);
 		}
 	}

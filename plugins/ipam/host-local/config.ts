@@ -1,18 +1,9 @@
 import { commonKeys } from "../../../lib/cni/common-keys.ts";
 import { type Infer, integer, list, object, required, string } from "../../../lib/cni/schema.ts";
+import { routeSchema } from "../../../lib/ipam/route.ts";
 import { mesosKey, mesosSchema } from "../../../lib/mesos/network-info.ts";
 
 const range = object({ subnet: string(), rangeStart: string(), rangeEnd: string(), gateway: string() });
-
-const route = object({
-	dst: string(),
-	gw: string(),
-	mtu: integer(),
-	advmss: integer(),
-	priority: integer(),
-	table: integer(),
-	scope: integer(),
-});
 
 const rangeSets = list(list(range));
 
@@ -27,7 +18,7 @@ export const hostLocalSchema = required(
 			rangeEnd: string(),
 			gateway: string(),
 			ranges: rangeSets,
-			routes: list(route),
+			routes: list(routeSchema),
 			resolvConf: string(),
 			dataDir: string(),
 			/** Seconds that a released address rests. */
@@ -39,5 +30,4 @@ export const hostLocalSchema = required(
 );
 
 export type HostLocalConfig = Infer<typeof hostLocalSchema>;
-export type RouteText = NonNullable<Infer<typeof route>>;
 export type RangeSetsText = Infer<typeof rangeSets>;

@@ -1,13 +1,15 @@
 import { parseArgs } from "../../../lib/cni/args.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { ResultRoute } from "../../../lib/cni/result.ts";
-import { type SpecVersion, versionAtLeast } from "../../../lib/cni/version.ts";
+import type { SpecVersion } from "../../../lib/cni/version.ts";
 import { type Family, type IpAddress, parseAddress, parsePrefix } from "../../../lib/ip/address.ts";
-import { optionalAddress, type RangeText, requiredPrefix } from "../../../lib/ipam/range.ts";
+import { requireOneOfFamily } from "../../../lib/ipam/one-of-family.ts";
+import type { RangeText } from "../../../lib/ipam/range.ts";
 import { familyOf, formatRangeSet, parseRangeSet, type RangeSet, setsOverlap } from "../../../lib/ipam/range-set.ts";
+import { parseRoute } from "../../../lib/ipam/route.ts";
 import type { Tags } from "../../../lib/ipam/tags.ts";
 import { mesosKey, networkInfoOf } from "../../../lib/mesos/network-info.ts";
-import type { HostLocalConfig, RangeSetsText, RouteText } from "./config.ts";
+import type { HostLocalConfig, RangeSetsText } from "./config.ts";
 
 /** What the network hands out. */
 export interface Pools {
@@ -27,7 +29,7 @@ export function describePools(config: HostLocalConfig, cniVersion: SpecVersion):
 		throw invalid(`Cannot use "ipam.cooldown" ${ipam.cooldown}: it is negative`, "Give seconds, 0 for none");
 	}
 	const sets = texts.map((set, index) => inSet(index, () => parseRangeSet(set)));
-	refuseSecondOfFamily(sets, cniVersion);
+	requireOneOfFamily(sets.map(familyOf), { cniVersion, remedy: "leave one range set for each family" });
 	refuseOverlap(sets);
 	return { sets, routes: (ipam.routes ?? []).map(parseRoute) };
 }
@@ -94,39 +96,11 @@ function inSet<T>(index: number, parse: () => T): T {
 	}
 }
 
-/** Results before 0.3.0 have room for one address of each family. */
-function refuseSecondOfFamily(sets: readonly RangeSet[], cniVersion: SpecVersion): void {
-	if (versionAtLeast(cniVersion, "0.3.0")) return;
-	const families = sets.map(familyOf);
-	if (new Set(families).size === families.length) return;
-	throw invalid(
-		`CNI version ${cniVersion} does not support more than 1 address per family`,
-		`Set "cniVersion" to "0.3.0" or later, or leave one range set for each family`,
-	);
-}
-
 function refuseOverlap(sets: readonly RangeSet[]): void {
 	for (const [index, set] of sets.entries()) {
 		const other = sets.findIndex((later, at) => at > index && setsOverlap(set, later));
 		if (other >= 0) throw invalid(`range set ${index} overlaps with ${other}`);
 	}
-}
-
-function parseRoute(text: RouteText | undefined): ResultRoute {
-	if (text?.dst === undefined || text.dst === "") {
-		throw invalid(`Cannot read a route of "ipam.routes": it has no "dst"`, `Give the destination, such as "0.0.0.0/0"`);
-	}
-	const { mtu, advmss, priority, table, scope } = text;
-	const gw = optionalAddress(text.gw);
-	return {
-		dst: requiredPrefix(text.dst),
-		...(gw === undefined ? {} : { gw }),
-		...(mtu === undefined ? {} : { mtu }),
-		...(advmss === undefined ? {} : { advmss }),
-		...(priority === undefined ? {} : { priority }),
-		...(table === undefined ? {} : { table }),
-		...(scope === undefined ? {} : { scope }),
-	};
 }
 
 function requestedByArgs(text: string): IpAddress {

@@ -3,8 +3,8 @@ import fc from "fast-check";
 import type { ConfigKind } from "../../../lib/cli/validate/network-findings.ts";
 import { validateNetwork } from "../../../lib/cli/validate/validate-network.ts";
 import type { PluginRegistry } from "../../../lib/cni/call.ts";
+import { placeOf } from "../../../lib/cni/json/place-of.ts";
 import type { Plugin } from "../../../lib/cni/plugin.ts";
-import { placeOf } from "../../../lib/cni/runtime/json/place-of.ts";
 import {
 	boolean,
 	integer,

@@ -10,9 +10,13 @@ import {
 import { addAddress, decodeAddress } from "../../../lib/netlink/address.ts";
 import { addBridge, setBridgePort } from "../../../lib/netlink/bridge.ts";
 import { addPortVlans } from "../../../lib/netlink/bridge-vlan.ts";
+import { addIfb } from "../../../lib/netlink/ifb.ts";
 import { decodeLink, deleteLink, setLink } from "../../../lib/netlink/link.ts";
 import { decodeNeighbour, replaceNeighbour } from "../../../lib/netlink/neighbour.ts";
+import { addIngress, decodeQdisc, deleteQdisc, replaceTokenBucket } from "../../../lib/netlink/qdisc.ts";
+import { addRedirect, decodeIngressFilter, deleteFilters } from "../../../lib/netlink/redirect-filter.ts";
 import { addRoute, decodeRoute } from "../../../lib/netlink/route.ts";
+import { ingressParent, rootParent } from "../../../lib/netlink/traffic-control.ts";
 import { addVeth } from "../../../lib/netlink/veth.ts";
 import { decodeAttributeList } from "../../../lib/netlink/wire/attributes.ts";
 import {
@@ -56,6 +60,13 @@ describe("requests are what iproute2 sends, byte for byte", () => {
 			"ip neigh replace 10.1.2.9 lladdr 02:00:00:00:00:09 dev v1 nud stale",
 			replaceNeighbour({ linkIndex: 3, address: address("10.1.2.9"), mac: "02:00:00:00:00:09" }),
 		],
+		["tc qdisc add dev v0 handle ffff: ingress", addIngress({ index: 4 })],
+		[
+			"tc filter add dev v0 parent ffff: protocol all prio 1 u32 match u8 0 0 classid 1:1 action mirred egress redirect dev bwpx",
+			addRedirect({ index: 4 }, { priority: 1, target: { index: 7 } }),
+		],
+		["tc qdisc del dev v0 root", deleteQdisc({ index: 4 }, rootParent)],
+		["tc filter del dev v0 parent ffff: prio 1", deleteFilters({ index: 4 }, 1)],
 	])("%s", (command, message) => {
 		// iproute2 changes links with RTM_NEWLINK, we with RTM_SETLINK: the kernel handles both alike for one that exists.
 		expect(encoded(message, only(sent[command]))).toBe(sent[command]);
@@ -194,6 +205,49 @@ describe("requests mean what iproute2 sends, and differ only on purpose", () => 
 		});
 		expect(wanted.attributes).toEqual([[26, [[2, "06000a00"]]]]);
 	});
+
+	test("ip link add bwpx … type ifb", () => {
+		const command = "ip link add bwpx index 7 mtu 1024 txqueuelen 0 numtxqueues 1 numrxqueues 1 up type ifb";
+		const theirs = only(sent[command]);
+		const ours = only(encoded(addIfb({ name: "bwpx", index: 7, mtu: 1024 }), theirs));
+		const text = (m: ReceivedMessage) => JSON.stringify(meaning(m, { headerSize: 16, nested: [18] }));
+		// Ours ends the kind with NUL, and leaves the number of queues (31 and 32) to the kernel.
+		const wanted = text(theirs).replace(hexOf(Buffer.from("ifb")), `${hexOf(Buffer.from("ifb"))}00`);
+		expect(text(ours)).toBe(wanted.replace(',[31,"01000000"],[32,"01000000"]', ""));
+	});
+
+	test("the reference plugin's token bucket", () => {
+		const command = "tc qdisc add dev v0 root handle 1: tbf rate 8kbit burst 2000 limit 2025";
+		const bucket = { rateBytesPerSecond: 1000n, bufferTicks: 31_250_000, limitBytes: 2025 };
+		// Ours replaces, where the reference adds.
+		const ours = only(encoded(replaceTokenBucket({ index: 2 }, { handle: 0x10000, bucket }), only(sent[command])));
+		const options = { headerSize: 20, nested: [2] };
+		expect(meaning(ours, options)).toEqual(meaning(only(sent[command]), options));
+	});
+
+	test("tc qdisc replace dev bwpx root handle 1: tbf rate 80gbit …", () => {
+		const command = "tc qdisc replace dev bwpx root handle 1: tbf rate 80gbit burst 100mb latency 25ms";
+		// tc reckons the ticks with the rate that 32 bits hold; where there are bytes, the kernel does not look at them.
+		const bucket = {
+			rateBytesPerSecond: 10_000_000_000n,
+			burstBytes: 104_857_600,
+			bufferTicks: 381_468,
+			limitBytes: 354_857_600,
+		};
+		const theirs = only(sent[command]);
+		const ours = only(encoded(replaceTokenBucket({ index: 7 }, { handle: 0x10000, bucket }), theirs));
+		const optionsOf = ({ body }: ReceivedMessage) => {
+			const [, options] = decodeAttributeList(body.subarray(20));
+			return [...decodeAttributeList(options?.payload ?? bytes(""))]
+				.sort((a, b) => a.type - b.type)
+				.map(({ type, payload }) => [type, hexOf(payload)]);
+		};
+		// Ours has neither the name of the link layer in the parameters (1) nor the table of times (2) for old kernels.
+		const wanted = optionsOf(theirs).filter(([type]) => type !== 2);
+		expect(optionsOf(ours)).toEqual(
+			wanted.map(([type, value]) => [type, type === 1 ? String(value).replace(/^.{16}/, "0".repeat(16)) : value]),
+		);
+	});
 });
 
 describe("what the kernel answers", () => {
@@ -255,6 +309,28 @@ describe("what the kernel answers", () => {
 			.filter(({ type }) => type !== NLMSG_DONE)
 			.map(decodeNeighbour);
 		expect(first).toEqual({ linkIndex: 3, address: address("10.1.2.9"), mac: "02:00:00:00:00:09" });
+	});
+
+	test("queueing disciplines", () => {
+		const [, bucket, ingress] = decodeMessages(bytes(received.qdiscs)).map(decodeQdisc);
+		expect(bucket).toEqual({
+			linkIndex: 4,
+			kind: "tbf",
+			handle: 0x10000,
+			parent: rootParent,
+			tokenBucket: { rateBytesPerSecond: 1_000_000n, bufferTicks: 1_600_000, limitBytes: 127_400 },
+		});
+		expect(ingress).toMatchObject({ linkIndex: 4, kind: "ingress", parent: ingressParent, tokenBucket: undefined });
+	});
+
+	test("a filter that redirects, in its three entries", () => {
+		const entries = decodeMessages(bytes(received.filters)).map(decodeIngressFilter);
+		expect(entries.map(({ kind, priority }) => [kind, priority])).toEqual([
+			["u32", 1],
+			["u32", 1],
+			["u32", 1],
+		]);
+		expect(entries.map(({ redirectsTo }) => redirectsTo)).toEqual([[], [], [7]]);
 	});
 
 	test("acknowledgements, refusals, and the end of a dump", () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import type { JsonNode } from "../../../lib/cni/runtime/json/json-node.ts";
-import { JsonSyntaxError, parseJsonText } from "../../../lib/cni/runtime/json/parse-json-text.ts";
-import { placeOf } from "../../../lib/cni/runtime/json/place-of.ts";
+import type { JsonNode } from "../../../lib/cni/json/json-node.ts";
+import { JsonSyntaxError, parseJsonText } from "../../../lib/cni/json/parse-json-text.ts";
+import { placeOf } from "../../../lib/cni/json/place-of.ts";
 
 describe("parseJsonText", () => {
 	it("reads every value as JSON.parse does", () => {
