@@ -2,13 +2,8 @@ import { attachmentPrefix, type NetworkAttachment } from "../cni/attachment-tag.
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { formatPrefix, type IpPrefix } from "../ip/address.ts";
 import { readGeneration } from "../netlink/nftables/batch.ts";
-import {
-	collectRecords,
-	lockFirewallIfKept,
-	type RecordOwner,
-	removeRecord,
-	writeRecord,
-} from "../state/firewall-records.ts";
+import { lockFirewallIfKept, type RecordOwner, removeRecord, writeRecord } from "../state/firewall-records.ts";
+import { collectStale } from "./collect-stale.ts";
 import { everyOne } from "./every-one.ts";
 import { isIptablesInUse } from "./iptables/in-use.ts";
 import type { Masquerade, MasqueradeBackend } from "./masquerade-backend.ts";
@@ -101,14 +96,7 @@ export async function collectMasquerade(
 	network: string,
 	validAttachments: readonly Omit<NetworkAttachment, "network">[],
 ): Promise<void> {
-	const valid = validAttachments.map(({ containerId, ifName }) => ({ network, containerId, ifName }));
-	const backends = await backendsInUse();
-	using _ = lockFirewallIfKept();
-	everyOne(backends, (backend) => {
-		const stale = backend.list(network).filter((entry) => !valid.some((attachment) => entry.isOf(attachment)));
-		everyOne(stale, (entry) => entry.remove());
-	});
-	collectRecords("masquerade", { network, valid: validAttachments });
+	collectStale(await backendsInUse(), { kind: "masquerade", network, validAttachments });
 }
 
 async function loadNftables(): Promise<MasqueradeBackend> {

@@ -5,7 +5,6 @@ import type { Rollback } from "../cni/plugin.ts";
 import type { IpAddress } from "../ip/address.ts";
 import { readGeneration } from "../netlink/nftables/batch.ts";
 import {
-	collectRecords,
 	keepsRecords,
 	lockFirewall,
 	lockFirewallIfKept,
@@ -15,6 +14,7 @@ import {
 	writeRecord,
 } from "../state/firewall-records.ts";
 import { isSandboxGone } from "../state/sandbox-identity.ts";
+import { collectStale } from "./collect-stale.ts";
 import { everyOne } from "./every-one.ts";
 import { isIptablesInUse } from "./iptables/in-use.ts";
 import { enableLocalhost, missingLocalhost } from "./localhost.ts";
@@ -134,14 +134,7 @@ export async function collectPortMaps(
 	network: string,
 	validAttachments: readonly Omit<NetworkAttachment, "network">[],
 ): Promise<void> {
-	const valid = validAttachments.map(({ containerId, ifName }) => ({ network, containerId, ifName }));
-	const backends = await backendsInUse();
-	using _ = lockFirewallIfKept();
-	everyOne(backends, (backend) => {
-		const stale = backend.list(network).filter((owner) => !valid.some((attachment) => owner.isOf(attachment)));
-		everyOne(stale, (owner) => owner.remove());
-	});
-	collectRecords("portmap", { network, valid: validAttachments });
+	collectStale(await backendsInUse(), { kind: "portmap", network, validAttachments });
 }
 
 /** Whether an ADD could map ports on this host; nothing is changed. @throws CniError */

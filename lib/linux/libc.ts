@@ -10,96 +10,13 @@
  */
 import { dlopen, FFIType, read as memory, ptr } from "bun:ffi";
 import { Errno, SystemError } from "./errno.ts";
+import { nr } from "./syscall-numbers.ts";
 
 const word = FFIType.i64_fast;
 const { symbols: libc } = dlopen("libc.so.6", {
 	__errno_location: { args: [], returns: "ptr" },
 	syscall: { args: [word, word, word, word, word, word, word], returns: word },
 });
-
-/** The numbers of the system calls: <asm/unistd.h>. */
-const nr =
-	process.arch === "arm64"
-		? {
-				bind: 200,
-				chdir: 49,
-				chroot: 51,
-				close: 57,
-				connect: 203,
-				execve: 221,
-				exit_group: 94,
-				faccessat: 48,
-				fcntl: 25,
-				flock: 32,
-				fstatfs: 44,
-				ftruncate: 46,
-				getdents64: 61,
-				getsockname: 204,
-				linkat: 37,
-				mkdirat: 34,
-				mount: 40,
-				openat: 56,
-				openat2: 437,
-				pwrite64: 68,
-				read: 63,
-				recvfrom: 207,
-				renameat2: 276,
-				rt_sigaction: 134,
-				sendmsg: 211,
-				sendto: 206,
-				sethostname: 161,
-				setns: 268,
-				setsid: 157,
-				setsockopt: 208,
-				socket: 198,
-				socketpair: 199,
-				statx: 291,
-				umount2: 39,
-				unlinkat: 35,
-				unshare: 97,
-				utimensat: 88,
-				write: 64,
-			}
-		: {
-				bind: 49,
-				chdir: 80,
-				chroot: 161,
-				close: 3,
-				connect: 42,
-				execve: 59,
-				exit_group: 231,
-				faccessat: 269,
-				fcntl: 72,
-				flock: 73,
-				fstatfs: 138,
-				ftruncate: 77,
-				getdents64: 217,
-				getsockname: 51,
-				linkat: 265,
-				mkdirat: 258,
-				mount: 165,
-				openat: 257,
-				openat2: 437,
-				pwrite64: 18,
-				read: 0,
-				recvfrom: 45,
-				renameat2: 316,
-				rt_sigaction: 13,
-				sendmsg: 46,
-				sendto: 44,
-				sethostname: 170,
-				setns: 308,
-				setsid: 112,
-				setsockopt: 54,
-				socket: 41,
-				socketpair: 53,
-				statx: 332,
-				umount2: 166,
-				unlinkat: 263,
-				unshare: 272,
-				utimensat: 280,
-				write: 1,
-			};
 
 type Argument = number | Uint8Array | Uint32Array | Int32Array | BigInt64Array | BigUint64Array;
 
