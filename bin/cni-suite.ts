@@ -4,6 +4,7 @@
 import { runPlugin } from "../lib/cni/frame.ts";
 import { exit } from "../lib/linux/libc.ts";
 import { readStdin, writeStderr, writeStdout } from "../lib/linux/stdio.ts";
+import { launcherCommand } from "../lib/mesos/task/launcher-command.ts";
 import { version as release } from "../package.json";
 import { plugins } from "../plugins/registry.ts";
 
@@ -12,6 +13,11 @@ const operatorCommand = "cnictl";
 async function main(): Promise<number> {
 	const name = process.argv0.slice(process.argv0.lastIndexOf("/") + 1);
 	if (name === operatorCommand) {
+		const [command, ...args] = process.argv.slice(2);
+		if (command === launcherCommand) {
+			const { launcher } = await import("../lib/mesos/task/launcher.ts");
+			return exit(await launcher(args));
+		}
 		const { cnictl } = await import("../lib/cli/main.ts");
 		return await cnictl(process.argv.slice(2), { plugins, release });
 	}

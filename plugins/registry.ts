@@ -9,8 +9,10 @@ import type { Plugin } from "../lib/cni/plugin.ts";
 const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	bandwidth: async () => erase((await import("./meta/bandwidth/bandwidth.ts")).bandwidth),
 	bridge: async () => erase((await import("./main/bridge/bridge.ts")).bridge),
+	firewall: async () => erase((await import("./meta/firewall/firewall.ts")).firewall),
 	"host-local": async () => erase((await import("./ipam/host-local/host-local.ts")).hostLocal),
 	chain: async () => erase((await import("./mesos/chain/chain.ts")).chain),
+	groups: async () => erase((await import("./mesos/groups/groups.ts")).groups),
 	loopback: async () => erase((await import("./main/loopback.ts")).loopback),
 	"mesos-cni-port-mapper": async () =>
 		erase((await import("./mesos/mesos-cni-port-mapper/mesos-cni-port-mapper.ts")).mesosCniPortMapper),

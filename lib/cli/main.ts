@@ -8,17 +8,20 @@ import { checkCommand } from "./commands/check.ts";
 import { delCommand } from "./commands/del.ts";
 import { firewallCommand } from "./commands/firewall.ts";
 import { gcCommand } from "./commands/gc.ts";
+import { groupsCommand } from "./commands/groups.ts";
 import { installCommand } from "./commands/install.ts";
 import { networksCommand } from "./commands/networks.ts";
 import { statusCommand } from "./commands/status.ts";
+import { taskCommand } from "./commands/task.ts";
 import { validateCommand } from "./commands/validate.ts";
 import { versionCommand } from "./commands/version.ts";
+import { ExitWith } from "./exit-with.ts";
 
 /**
  * The operator's command. Results go to stdout, errors to stderr.
  *
  * @param argv the arguments without the program's name
- * @returns the exit code: 0, or 1 for any failure
+ * @returns the exit code: 0, or 1 for any failure; of `task run` that of the task
  */
 export async function cnictl(
 	argv: readonly string[],
@@ -36,11 +39,13 @@ export async function cnictl(
 		gcCommand(),
 		statusCommand(),
 		firewallCommand(),
+		groupsCommand(),
 		versionCommand(),
 		networksCommand(plugins),
 		addressesCommand(),
 		validateCommand(plugins),
 		installCommand(plugins),
+		taskCommand(),
 	]) {
 		program.addCommand(command.exitOverride());
 	}
@@ -53,7 +58,7 @@ async function run(program: Command, argv: readonly string[]): Promise<number> {
 		return 0;
 	} catch (thrown) {
 		// commander has printed its own errors and the help already.
-		if (thrown instanceof CommanderError) return thrown.exitCode;
+		if (thrown instanceof CommanderError || thrown instanceof ExitWith) return thrown.exitCode;
 		writeStderr(`${errorText(thrown)}\n`);
 		return 1;
 	}

@@ -1,5 +1,6 @@
 import { type IpAddress, type IpPrefix, parseAddress, parsePrefix } from "../ip/address.ts";
 import { CniError, ErrorCode } from "./error.ts";
+import { given } from "./given.ts";
 import type { Dns, Result, ResultInterface, ResultIp, ResultRoute } from "./result.ts";
 import { emptyResult } from "./result.ts";
 import { describeValue } from "./schema.ts";
@@ -108,10 +109,6 @@ function decodeDns(value: unknown): Dns {
 }
 
 type JsonObject = Readonly<Record<string, unknown>>;
-
-function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-	return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
-}
 
 function optional<T>(value: unknown, path: string, decode: (value: unknown, path: string) => T): T | undefined {
 	return value === undefined || value === null ? undefined : decode(value, path);

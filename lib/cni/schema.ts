@@ -9,9 +9,17 @@
 
 /** The declared form of a value, for tools that explain a configuration. */
 export type Shape =
-	| { readonly kind: "boolean" | "integer" | "string" | "any" | "plugin" }
+	| { readonly kind: "boolean" | "integer" | "any" | "plugin" }
+	| { readonly kind: "string"; readonly words?: Words }
 	| { readonly kind: "list" | "record"; readonly of: Shape }
 	| { readonly kind: "object"; readonly fields: Readonly<Record<string, Shape>> };
+
+/** The words that have a meaning where any text is decoded, and what comes of others. */
+export interface Words {
+	readonly known: readonly string[];
+	/** `refused`: an error of the plugin; `ignored`: as if there were none. */
+	readonly others: "refused" | "ignored";
+}
 
 export interface Schema<T> {
 	readonly shape: Shape;
@@ -57,6 +65,12 @@ export function string(): Schema<string | undefined>;
 export function string(absent: string): Schema<string>;
 export function string(absent?: string): Schema<string | undefined> {
 	return scalar("string", absent, (value) => typeof value === "string" && !value.includes("\0"));
+}
+
+/** Text of which only some words have a meaning; the plugin says what it makes of others, and tools say it in advance. */
+export function word(words: Words): Schema<string> {
+	const text = string("");
+	return { ...text, shape: { kind: "string", words } };
 }
 
 export function integer(): Schema<number | undefined>;

@@ -1,7 +1,6 @@
 import type { Call } from "./call.ts";
 import type { CommonConfig } from "./common-keys.ts";
 import { decodeResult } from "./decode-result.ts";
-import { requireEncodable } from "./encode-result.ts";
 import { annotate, CniError, ErrorCode, errorText } from "./error.ts";
 import { ipamOf } from "./ipam.ts";
 import { type Document, validAttachmentsOf, versionTextOf } from "./network-config.ts";
@@ -48,9 +47,7 @@ async function add<Config extends CommonConfig>(
 ): Promise<Result> {
 	const rollback = createRollback();
 	try {
-		const result = await plugin.add({ ...request, rollback });
-		requireEncodable(result, request.cniVersion);
-		return result;
+		return await plugin.add({ ...request, rollback });
 	} catch (thrown) {
 		await rollback.undoAll(request.log);
 		throw thrown;

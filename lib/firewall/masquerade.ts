@@ -2,13 +2,8 @@ import { attachmentPrefix, type NetworkAttachment } from "../cni/attachment-tag.
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { formatPrefix, type IpPrefix } from "../ip/address.ts";
 import { readGeneration } from "../netlink/nftables/batch.ts";
-import {
-	collectRecords,
-	lockFirewall,
-	type RecordOwner,
-	removeRecord,
-	writeRecord,
-} from "../state/firewall-records.ts";
+import { lockFirewallIfKept, type RecordOwner, removeRecord, writeRecord } from "../state/firewall-records.ts";
+import { collectStale } from "./collect-stale.ts";
 import { everyOne } from "./every-one.ts";
 import { isIptablesInUse } from "./iptables/in-use.ts";
 import type { Masquerade, MasqueradeBackend } from "./masquerade-backend.ts";
@@ -71,7 +66,7 @@ export async function verifyMasquerade(
 	throw new CniError(
 		ErrorCode.internal,
 		`Cannot find the masquerading of ${addresses.map(formatPrefix).join(", ")} (interface "${attachment.ifName}" of container "${attachment.containerId}", network "${attachment.network}"): ${missing.join("; ")} missing`,
-		{ details: `Somebody changed the host's firewall rules: restore them, or start the container again` },
+		{ details: "Somebody changed the host's firewall rules: `cnictl firewall reload` puts them back" },
 	);
 }
 
@@ -87,7 +82,7 @@ export async function removeMasquerade(
 ): Promise<void> {
 	const backends = await backendsInUse();
 	// Rules and record go together: `cnictl firewall reload` in between would put back what nobody removes.
-	using _ = lockFirewall();
+	using _ = lockFirewallIfKept();
 	everyOne(backends, (backend) => backend.remove(attachment, addresses));
 	removeRecord("masquerade", attachmentPrefix(attachment));
 }
@@ -101,14 +96,7 @@ export async function collectMasquerade(
 	network: string,
 	validAttachments: readonly Omit<NetworkAttachment, "network">[],
 ): Promise<void> {
-	const valid = validAttachments.map(({ containerId, ifName }) => ({ network, containerId, ifName }));
-	const backends = await backendsInUse();
-	using _ = lockFirewall();
-	everyOne(backends, (backend) => {
-		const stale = backend.list(network).filter((entry) => !valid.some((attachment) => entry.isOf(attachment)));
-		everyOne(stale, (entry) => entry.remove());
-	});
-	collectRecords("masquerade", { network, valid: validAttachments });
+	collectStale(await backendsInUse(), { kind: "masquerade", network, validAttachments });
 }
 
 async function loadNftables(): Promise<MasqueradeBackend> {

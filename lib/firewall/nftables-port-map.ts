@@ -9,15 +9,7 @@ import {
 } from "../ip/address.ts";
 import { commit, retryDisturbed } from "../netlink/nftables/batch.ts";
 import { deleteChain, findChain, listChains } from "../netlink/nftables/chain.ts";
-import {
-	addElements,
-	deleteElements,
-	type ElementName,
-	findElements,
-	listElements,
-	type SetElement,
-} from "../netlink/nftables/element.ts";
-import { sameBytes } from "../netlink/nftables/expression.ts";
+import { type ElementName, findElements, listElements, type SetElement } from "../netlink/nftables/element.ts";
 import { flushChain } from "../netlink/nftables/rule.ts";
 import { listSets } from "../netlink/nftables/set.ts";
 import type { Message } from "../netlink/wire/message.ts";
@@ -29,15 +21,14 @@ import {
 	addressElements,
 	describeElement,
 	elementsOf,
-	isOwnedBy,
 	masqueradePlacesOf,
-	type PlacedElement,
 	placesOf,
 	readPort,
 	sizesOf,
 } from "./nftables-ports/elements.ts";
 import { addressSet, conditionsChain, conditionsChainPrefix, table } from "./nftables-ports/layout.ts";
 import { withNftables } from "./nftables-session.ts";
+import { additionsOf, deletionsOf, foundAt, isOwnedBy, isSameElement, type PlacedElement } from "./owned-elements.ts";
 import {
 	describePort,
 	type HostPort,
@@ -84,11 +75,11 @@ function apply(socket: NetlinkSocket, portMap: PortMap): void {
 	// container has it now.
 	const replaced = wanted.filter((element, index) => {
 		const found = present[index];
-		return found !== undefined && !isSame(element, found);
+		return found !== undefined && !isSameElement(element, found);
 	});
 	const added = wanted.filter((element, index) => {
 		const found = present[index];
-		return found === undefined || !isSame(element, found);
+		return found === undefined || !isSameElement(element, found);
 	});
 	commit(socket, [
 		...makeBase(socket, sizesOf(portMap)),
@@ -148,7 +139,7 @@ function verify(socket: NetlinkSocket, portMap: PortMap): readonly string[] {
 		...missing,
 		...wanted.flatMap((element, index) => {
 			const found = present[index];
-			if (found !== undefined && isSame(element, found)) return [];
+			if (found !== undefined && isSameElement(element, found)) return [];
 			const held =
 				found === undefined || isOwnedBy(found, portMap.attachment)
 					? ""
@@ -234,55 +225,14 @@ function allElements(socket: NetlinkSocket, sets: Iterable<string>): readonly Pl
 	});
 }
 
-function foundAt(socket: NetlinkSocket, places: readonly ElementName[]): readonly PlacedElement[] {
-	const found = findElements(socket, places);
-	return places.flatMap(({ set, key }, index) => {
-		const element = found[index];
-		return element === undefined ? [] : [{ ...element, set, key }];
-	});
-}
-
 /** Elements jump to the chain until the same transaction deletes them: it has to stand behind that. */
 function conditionsDeletion(socket: NetlinkSocket, chain: string): readonly Message[] {
 	const name = { ...table, chain };
 	return findChain(socket, name) === undefined ? [] : [flushChain(name), deleteChain(name)];
 }
 
-function additionsOf(elements: readonly PlacedElement[]): readonly Message[] {
-	return bySet(elements).flatMap(({ set, elements: some }) => addElements(set, some));
-}
-
-function deletionsOf(elements: readonly ElementName[]): readonly Message[] {
-	return bySet(elements).flatMap(({ set, elements: some }) =>
-		deleteElements(
-			set,
-			some.map(({ key }) => key),
-		),
-	);
-}
-
-function bySet<T extends ElementName>(elements: readonly T[]) {
-	const sets = new Map<string, { set: ElementName["set"]; elements: T[] }>();
-	for (const element of elements) {
-		const group = sets.get(element.set.set) ?? { set: element.set, elements: [] };
-		group.elements.push(element);
-		sets.set(element.set.set, group);
-	}
-	return [...sets.values()];
-}
-
 function unique(elements: readonly PlacedElement[]): readonly PlacedElement[] {
 	return [...new Map(elements.map((element) => [`${element.set.set} ${element.key}`, element])).values()];
-}
-
-function isSame(wanted: SetElement, found: SetElement): boolean {
-	return wanted.comment === found.comment && sameValue(wanted.value, found.value);
-}
-
-function sameValue(a: SetElement["value"], b: SetElement["value"]): boolean {
-	if (a instanceof Uint8Array && b instanceof Uint8Array) return sameBytes(a, b);
-	if (a === undefined || b === undefined || a instanceof Uint8Array || b instanceof Uint8Array) return a === b;
-	return a.verdict === b.verdict && ("chain" in a ? a.chain : "") === ("chain" in b ? b.chain : "");
 }
 
 /** The containers' addresses that ports lead to. */

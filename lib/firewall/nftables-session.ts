@@ -1,6 +1,6 @@
 import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
 import { Errno, errnoOf } from "../linux/errno.ts";
-import { BatchError } from "../netlink/nftables/batch.ts";
+import { BatchError, readGeneration } from "../netlink/nftables/batch.ts";
 import { NetlinkError } from "../netlink/wire/error.ts";
 import { NETLINK_NETFILTER, type NetlinkSocket, openNetlinkSocket } from "../netlink/wire/socket.ts";
 
@@ -33,8 +33,19 @@ function isUnavailable(thrown: unknown): boolean {
 	const errno = thrown instanceof NetlinkError ? thrown.errno : errnoOf(thrown);
 	if ([EPROTONOSUPPORT, EAFNOSUPPORT, Errno.EOPNOTSUPP].includes(errno)) return true;
 	if (thrown instanceof BatchError) return errno === Errno.ENOENT;
-	// Without nf_tables, nfnetlink knows no such subsystem, and says nothing more about it.
-	return thrown instanceof NetlinkError && errno === Errno.EINVAL && thrown.kernelText === "";
+	// Without nf_tables, nfnetlink knows no such subsystem, and says nothing more about it; but that may mean other things.
+	return thrown instanceof NetlinkError && errno === Errno.EINVAL && thrown.kernelText === "" && !answers();
+}
+
+/** Whether nf_tables answers the simplest question. */
+function answers(): boolean {
+	try {
+		using socket = openNetlinkSocket(NETLINK_NETFILTER);
+		readGeneration(socket);
+		return true;
+	} catch {
+		return false;
+	}
 }
 
 function explain(thrown: unknown): unknown {
@@ -50,7 +61,7 @@ function helpFor(thrown: unknown): string {
 	const errno = thrown instanceof NetlinkError ? thrown.errno : errnoOf(thrown);
 	if (errno === Errno.EPERM) return "Run the plugin as root, with CAP_NET_ADMIN in the namespace of the host";
 	if (isUnavailable(thrown)) {
-		return 'Load the kernel modules (modprobe -a nf_tables nft_chain_nat nft_masq); for "ipMasq" there is also "ipMasqBackend": "iptables"';
+		return 'Load the kernel modules (modprobe -a nf_tables nft_chain_nat nft_masq nft_nat nft_fib_inet); or choose iptables: "ipMasqBackend" of bridge, "backend" of portmap';
 	}
 	return "Look at the ruleset with: nft list ruleset";
 }

@@ -5,15 +5,16 @@ import type { Rollback } from "../cni/plugin.ts";
 import type { IpAddress } from "../ip/address.ts";
 import { readGeneration } from "../netlink/nftables/batch.ts";
 import {
-	collectRecords,
 	keepsRecords,
 	lockFirewall,
+	lockFirewallIfKept,
 	type RecordOwner,
 	recordOf,
 	removeRecord,
 	writeRecord,
 } from "../state/firewall-records.ts";
 import { isSandboxGone } from "../state/sandbox-identity.ts";
+import { collectStale } from "./collect-stale.ts";
 import { everyOne } from "./every-one.ts";
 import { isIptablesInUse } from "./iptables/in-use.ts";
 import { enableLocalhost, missingLocalhost } from "./localhost.ts";
@@ -113,9 +114,12 @@ export async function removePortMap(
 	const backends = await backendsInUse();
 	let known: KnownPorts | undefined;
 	{
-		using _ = lockFirewall();
+		using _ = lockFirewallIfKept();
 		known = knownOf(attachment, told);
-		everyOne([...backends, referencePortMap], (backend) => backend.remove(attachment, known));
+		everyOne([...backends, referencePortMap], (backend) =>
+			// Its rules do not say whose they are: without a record, what the call was told is better than nothing.
+			backend.remove(attachment, backend === referencePortMap ? (known ?? told) : known),
+		);
 		removeRecord("portmap", attachmentPrefix(attachment));
 	}
 	await forgetStale(portEntries(known ?? told), { log, because: "gone" });
@@ -130,14 +134,7 @@ export async function collectPortMaps(
 	network: string,
 	validAttachments: readonly Omit<NetworkAttachment, "network">[],
 ): Promise<void> {
-	const valid = validAttachments.map(({ containerId, ifName }) => ({ network, containerId, ifName }));
-	const backends = await backendsInUse();
-	using _ = lockFirewall();
-	everyOne(backends, (backend) => {
-		const stale = backend.list(network).filter((owner) => !valid.some((attachment) => owner.isOf(attachment)));
-		everyOne(stale, (owner) => owner.remove());
-	});
-	collectRecords("portmap", { network, valid: validAttachments });
+	collectStale(await backendsInUse(), { kind: "portmap", network, validAttachments });
 }
 
 /** Whether an ADD could map ports on this host; nothing is changed. @throws CniError */

@@ -1,5 +1,5 @@
 import type { NetworkAttachment } from "../cni/attachment-tag.ts";
-import { CniError, ErrorCode, errorText } from "../cni/error.ts";
+import { errorText } from "../cni/error.ts";
 import type { Log } from "../cni/log.ts";
 import {
 	type FirewallRecord,
@@ -11,6 +11,11 @@ import {
 	removeRecord,
 } from "../state/firewall-records.ts";
 import { isSandboxGone } from "../state/sandbox-identity.ts";
+import { isForwardThere, putForward } from "./forward.ts";
+import { forwardIn } from "./forward-record.ts";
+import { removeForward } from "./forward-removal.ts";
+import { recordedMember } from "./group-record.ts";
+import { missingGroups, putGroups, removeGroups } from "./groups.ts";
 import { putMasquerade, removeMasquerade, verifyMasquerade } from "./masquerade.ts";
 import { recordedMasquerade } from "./masquerade-record.ts";
 import { isPortMapThere, putPortMap, removePortMap } from "./port-map.ts";
@@ -38,7 +43,7 @@ interface Reloader {
 	remove(attachment: NetworkAttachment, log: Log): Promise<void>;
 }
 
-const reloaders: Readonly<Partial<Record<RecordKind, Reloader>>> = {
+const reloaders: Readonly<Record<RecordKind, Reloader>> = {
 	masquerade: {
 		read(record) {
 			const options = recordedMasquerade(record);
@@ -62,6 +67,28 @@ const reloaders: Readonly<Partial<Record<RecordKind, Reloader>>> = {
 			return { isThere: () => isPortMapThere(portMap, backend), put: () => putPortMap(portMap, backend) };
 		},
 		remove: (attachment, log) => removePortMap(attachment, { told: { mappings: [], addresses: [] }, log }),
+	},
+	forward: {
+		read(record) {
+			const forward = forwardIn(record);
+			if (forward === undefined) return undefined;
+			return {
+				isThere: () => isForwardThere(record.attachment, forward).catch(() => false),
+				put: () => putForward({ ...record.attachment, netns: record.sandbox.path }, forward),
+			};
+		},
+		remove: (attachment, log) => removeForward(attachment, { addresses: [], backend: "", zone: "", log }),
+	},
+	groups: {
+		read(record) {
+			const member = recordedMember(record);
+			if (member === undefined) return undefined;
+			return {
+				isThere: async () => missingGroups(member).length === 0,
+				put: async () => putGroups(member),
+			};
+		},
+		remove: async (attachment) => removeGroups(attachment),
 	},
 };
 
@@ -89,12 +116,6 @@ async function reload(name: string, { kind, log }: { kind: RecordKind; log: Log 
 
 async function bringBack(name: string, { kind, log }: { kind: RecordKind; log: Log }): Promise<Reloaded["outcome"]> {
 	const reloader = reloaders[kind];
-	if (reloader === undefined) {
-		throw new CniError(
-			ErrorCode.internal,
-			`Cannot put back rules of the kind "${kind}": this release does not know it`,
-		);
-	}
 	const gone = readRecord(kind, name);
 	if (gone !== undefined && isSandboxGone(gone.sandbox)) {
 		await reloader.remove(gone.attachment, log);

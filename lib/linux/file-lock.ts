@@ -1,4 +1,5 @@
-import { close, flock, LOCK_EX, O_CREAT, O_RDONLY, open } from "./libc.ts";
+import { Errno, errnoOf } from "./errno.ts";
+import { close, flock, LOCK_EX, LOCK_NB, O_CREAT, O_RDONLY, open } from "./libc.ts";
 
 /** An exclusive flock(2) on a file, held until disposed. The kernel drops it when the process ends, however it ends. */
 export interface FileLock extends Disposable {
@@ -7,9 +8,23 @@ export interface FileLock extends Disposable {
 
 /** Waits for the lock; creates the file (mode 0750, as the reference does) where it is missing. @throws SystemError */
 export function lockFile(path: string): FileLock {
+	return lock(path, LOCK_EX);
+}
+
+/** The same without waiting; undefined when somebody else holds it. @throws SystemError */
+export function tryLockFile(path: string): FileLock | undefined {
+	try {
+		return lock(path, LOCK_EX | LOCK_NB);
+	} catch (thrown) {
+		if (errnoOf(thrown) === Errno.EAGAIN) return undefined;
+		throw thrown;
+	}
+}
+
+function lock(path: string, operation: number): FileLock {
 	const fd = open(path, { flags: O_RDONLY | O_CREAT, mode: 0o750 });
 	try {
-		flock(fd, LOCK_EX);
+		flock(fd, operation);
 	} catch (thrown) {
 		close(fd);
 		throw thrown;

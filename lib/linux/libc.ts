@@ -10,6 +10,7 @@
  */
 import { dlopen, FFIType, read as memory, ptr } from "bun:ffi";
 import { Errno, SystemError } from "./errno.ts";
+import { nr } from "./syscall-numbers.ts";
 
 const word = FFIType.i64_fast;
 const { symbols: libc } = dlopen("libc.so.6", {
@@ -17,67 +18,7 @@ const { symbols: libc } = dlopen("libc.so.6", {
 	syscall: { args: [word, word, word, word, word, word, word], returns: word },
 });
 
-/** The numbers of the system calls: <asm/unistd.h>. */
-const nr =
-	process.arch === "arm64"
-		? {
-				bind: 200,
-				close: 57,
-				exit_group: 94,
-				faccessat: 48,
-				flock: 32,
-				fstatfs: 44,
-				ftruncate: 46,
-				getdents64: 61,
-				getsockname: 204,
-				linkat: 37,
-				mkdirat: 34,
-				openat: 56,
-				pwrite64: 68,
-				read: 63,
-				recvfrom: 207,
-				renameat2: 276,
-				sendmsg: 211,
-				sendto: 206,
-				setns: 268,
-				setsockopt: 208,
-				socket: 198,
-				socketpair: 199,
-				statx: 291,
-				unlinkat: 35,
-				utimensat: 88,
-				write: 64,
-			}
-		: {
-				bind: 49,
-				close: 3,
-				exit_group: 231,
-				faccessat: 269,
-				flock: 73,
-				fstatfs: 138,
-				ftruncate: 77,
-				getdents64: 217,
-				getsockname: 51,
-				linkat: 265,
-				mkdirat: 258,
-				openat: 257,
-				pwrite64: 18,
-				read: 0,
-				recvfrom: 45,
-				renameat2: 316,
-				sendmsg: 46,
-				sendto: 44,
-				setns: 308,
-				setsockopt: 54,
-				socket: 41,
-				socketpair: 53,
-				statx: 332,
-				unlinkat: 263,
-				utimensat: 280,
-				write: 1,
-			};
-
-type Argument = number | Uint8Array | Uint32Array | Int32Array | BigInt64Array;
+type Argument = number | Uint8Array | Uint32Array | Int32Array | BigInt64Array | BigUint64Array;
 
 /** Memory goes in as what holds it, which the loop keeps alive: the collector does not know what the kernel reads. */
 function call(
@@ -225,6 +166,7 @@ export function getdents(fd: number, buffer: Uint8Array): number {
 }
 
 export const LOCK_EX = 2;
+export const LOCK_NB = 4;
 
 export function flock(fd: number, operation: number): void {
 	call("flock", nr.flock, fd, operation);
@@ -245,8 +187,9 @@ export function setns(fd: number, kind: number): void {
 }
 
 export const AF_NETLINK = 16;
-export const SOCK_RAW = 3;
+export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = 0o2000000;
 
 export function socket(domain: number, { type, protocol }: { type: number; protocol: number }): number {
@@ -255,6 +198,11 @@ export function socket(domain: number, { type, protocol }: { type: number; proto
 
 export function bind(fd: number, address: Uint8Array): void {
 	call("bind", nr.bind, fd, address, address.byteLength);
+}
+
+/** Connects to the address (a sockaddr). connect(2) */
+export function connect(fd: number, address: Uint8Array): void {
+	call("connect", nr.connect, fd, address, address.byteLength);
 }
 
 /** Fills `address` (a sockaddr of the right size) with the name that the kernel gave the socket. */
@@ -270,6 +218,15 @@ export function setsockoptInt(
 	const bytes = new Int32Array([value]);
 	call("setsockopt", nr.setsockopt, fd, level, option, bytes, bytes.byteLength);
 }
+
+/** Lets receive() fail with EAGAIN when nothing has come for so long; SO_RCVTIMEO, socket(7). */
+export function setReceiveTimeout(fd: number, milliseconds: number): void {
+	const timeval = new BigInt64Array([BigInt(Math.trunc(milliseconds / 1000)), BigInt((milliseconds % 1000) * 1000)]);
+	call("setsockopt", nr.setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, timeval, timeval.byteLength);
+}
+
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
 
 /** Sends `data` whole, to `address` (a sockaddr) if given. */
 export function send(fd: number, { data, address }: { data: Uint8Array; address?: Uint8Array }): void {
@@ -320,4 +277,93 @@ export function sendDescriptors(socketFd: number, descriptors: readonly number[]
 export function exit(code: number): never {
 	libc.syscall(nr.exit_group, code, 0, 0, 0, 0, 0);
 	throw new Error("_exit(2) returned");
+}
+
+export const CLONE_NEWNS = 0x2_0000;
+export const CLONE_NEWUTS = 0x400_0000;
+
+/** Gives the calling thread namespaces of its own; unshare(2). */
+export function unshare(kinds: number): void {
+	call("unshare", nr.unshare, kinds);
+}
+
+export const MS_NOSUID = 0x2;
+export const MS_NODEV = 0x4;
+export const MS_NOEXEC = 0x8;
+export const MS_RDONLY = 0x1;
+export const MS_REMOUNT = 0x20;
+export const MS_BIND = 0x1000;
+export const MS_REC = 0x4000;
+export const MS_SLAVE = 0x8_0000;
+export const MS_SHARED = 0x10_0000;
+
+/** Bind mounts and changes of mounts, which need neither type nor data; mount(2). */
+export function mount(target: string, { source = "", flags }: { source?: string; flags: number }): void {
+	const attempt = source === "" ? `mount "${target}"` : `mount "${source}" on "${target}"`;
+	call(attempt, nr.mount, cString(source), cString(target), 0, flags);
+}
+
+const MNT_DETACH = 2;
+
+/** Takes the mount out of sight at once, and away when nothing uses it any more: `umount --lazy`. umount2(2) */
+export function unmount(target: string): void {
+	call(`unmount "${target}"`, nr.umount2, cString(target), MNT_DETACH);
+}
+
+export function setHostname(name: string): void {
+	const bytes = utf8.encode(name);
+	call(`set the hostname "${name}"`, nr.sethostname, bytes, bytes.byteLength);
+}
+
+/** Makes this process the leader of a session and a process group of its own; setsid(2). */
+export function newSession(): void {
+	call("setsid", nr.setsid);
+}
+
+/** Ignored signals stay ignored across execve(2): back to what a program expects to find. sigaction(2) */
+export function restoreSignal(signal: number): void {
+	// struct sigaction with SIG_DFL and nothing else; the set of signals in it has 8 bytes.
+	call("sigaction", nr.rt_sigaction, signal, new Uint8Array(32), 0, 8);
+}
+
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+
+export function closeOnExec(fd: number): void {
+	call("fcntl", nr.fcntl, fd, F_SETFD, FD_CLOEXEC);
+}
+
+const RESOLVE_IN_ROOT = 0x10;
+
+/**
+ * Opens a path as a process would whose root directory is that of `rootFd`: neither `..` nor a symbolic link leads out
+ * of it. openat2(2)
+ */
+export function openInRoot(
+	rootFd: number,
+	path: string,
+	{ flags, mode = 0 }: { flags: number; mode?: number },
+): number {
+	const how = new BigUint64Array([BigInt(flags | O_CLOEXEC), BigInt(mode), BigInt(RESOLVE_IN_ROOT)]);
+	return call(`open "${path}" in the root directory`, nr.openat2, rootFd, cString(path), how, how.byteLength);
+}
+
+/** Makes `path` the root and the working directory of this process. chroot(2) */
+export function changeRoot(path: string): void {
+	call(`change the root directory to "${path}"`, nr.chroot, cString(path));
+	call('change into the directory "/"', nr.chdir, cString("/"));
+}
+
+/** Becomes another program; returns only by throwing. `environment` has `NAME=value` each. execve(2) */
+export function execute(
+	path: string,
+	{ argv, environment }: { argv: readonly string[]; environment: readonly string[] },
+): never {
+	// Kept until the kernel has read what the pointers lead to.
+	const texts = [argv.map(cString), environment.map(cString)];
+	const [argvPointers = 0, environmentPointers = 0] = texts.map(
+		(list) => new BigUint64Array([...list.map((text) => BigInt(ptr(text))), 0n]),
+	);
+	call(`execute "${path}"`, nr.execve, cString(path), argvPointers, environmentPointers);
+	throw new Error(`execve(2) of ${texts.length} lists returned`);
 }

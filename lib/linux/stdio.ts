@@ -9,7 +9,7 @@ import { sleep } from "./sleep.ts";
  * @throws SystemError
  */
 export function readStdin(): Uint8Array {
-	return readAll(0, (fd, buffer) => retry(() => read(fd, buffer)));
+	return readAll(0, patientRead);
 }
 
 /** @throws SystemError */
@@ -26,7 +26,13 @@ export function writeStderr(text: string): void {
 	}
 }
 
-function patientWrite(fd: number, data: Uint8Array): number {
+/** read(2) that waits also where the descriptor does not. @throws SystemError */
+export function patientRead(fd: number, buffer: Uint8Array): number {
+	return retry(() => read(fd, buffer));
+}
+
+/** write(2) that waits also where the descriptor does not. @throws SystemError */
+export function patientWrite(fd: number, data: Uint8Array): number {
 	return retry(() => write(fd, data));
 }
 

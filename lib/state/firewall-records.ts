@@ -21,8 +21,11 @@ import { identifySandbox, type SandboxIdentity } from "./sandbox-identity.ts";
  *
  *     /run/cni-suite/firewall/
  *         4026531833/                      the host's network namespace, by its inode: rules are of one namespace, and a
- *                                          machine may have several that play the host (tests, nested runtimes)
+ *                                          machine may have several that play the host (tests, nested runtimes). A later
+ *                                          namespace may get the number again; what it then finds is of containers that
+ *                                          are gone, and dropped as such
  *             lock                         flock(2): see lockFirewall
+ *             chains.lock                  flock(2): see lockChains
  *             portmap/                     one folder for each kind
  *                 <hash>-<hash>            one file for each attachment, named by what its tag in the kernel begins with
  *                 <hash>-<hash>.new        the same while it is being written; of no meaning to readers
@@ -38,9 +41,9 @@ import { identifySandbox, type SandboxIdentity } from "./sandbox-identity.ts";
  */
 const root = "/run/cni-suite/firewall";
 
-export type RecordKind = "masquerade" | "portmap" | "forward";
+export type RecordKind = "masquerade" | "portmap" | "forward" | "groups";
 
-export const recordKinds: readonly RecordKind[] = ["masquerade", "portmap", "forward"];
+export const recordKinds: readonly RecordKind[] = ["masquerade", "portmap", "forward", "groups"];
 
 /** An attachment, and the path of its namespace. */
 export interface RecordOwner extends NetworkAttachment {
@@ -141,7 +144,21 @@ export function keepsRecords(kind: RecordKind): boolean {
  * @throws CniError code 5
  */
 export function lockFirewall(): FileLock {
-	const path = `${directoryOf()}/lock`;
+	return lockNamed("lock");
+}
+
+/**
+ * Serialises those who add to chains of iptables that all containers share: what has to be added depends on what is
+ * there, and two that look at once would both add it. It guards no file either, and may be taken under the other lock.
+ *
+ * @throws CniError code 5
+ */
+export function lockChains(): FileLock {
+	return lockNamed("chains.lock");
+}
+
+function lockNamed(name: string): FileLock {
+	const path = `${directoryOf()}/${name}`;
 	try {
 		return inDirectory(directoryOf(), () => lockFile(path));
 	} catch (thrown) {
@@ -149,6 +166,19 @@ export function lockFirewall(): FileLock {
 			details: `Let root write in "${root}"`,
 			cause: thrown,
 		});
+	}
+}
+
+/**
+ * The same for those who remove, which must not fail: where nothing was ever kept, nobody has to be kept out, and where
+ * the lock cannot be had, rules are removed without.
+ */
+export function lockFirewallIfKept(): Disposable {
+	try {
+		return lockFile(`${directoryOf()}/lock`);
+	} catch (thrown) {
+		if (errnoOf(thrown) === 0) throw thrown;
+		return { [Symbol.dispose]() {} };
 	}
 }
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { enter, type Namespace } from "../support/namespace.ts";
 import { systemPath } from "../support/paths.ts";
 
 /** A call of a plugin, with nothing between this process and it. */
@@ -10,6 +11,8 @@ export interface Call {
 	readonly config: object;
 	readonly netns?: string;
 	readonly containerId?: string;
+	/** The host namespace; by default the one that this runs in. */
+	readonly inside?: Namespace;
 }
 
 export interface Cost {
@@ -52,11 +55,16 @@ export function peakMegabytes(call: Call): number {
 	return Number(text.trim().split("\n").at(-1)) / 1024;
 }
 
-function prepare({ bin, type, command, config, netns, containerId }: Call) {
+function prepare({ bin, type, command, config, netns, containerId, inside }: Call) {
 	const env: Record<string, string> = { PATH: systemPath, CNI_COMMAND: command, CNI_PATH: bin };
 	if (netns !== undefined) Object.assign(env, { CNI_NETNS: netns, CNI_IFNAME: "eth0" });
 	if (containerId !== undefined) env.CNI_CONTAINERID = containerId;
-	return { cmd: [join(bin, type)], env, input: Buffer.from(JSON.stringify(config)) };
+	const program = [join(bin, type)];
+	return {
+		cmd: inside === undefined ? program : enter(inside, program),
+		env,
+		input: Buffer.from(JSON.stringify(config)),
+	};
 }
 
 function failure({ type, command, bin }: Call, output: string): Error {

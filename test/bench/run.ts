@@ -16,8 +16,11 @@ import { attachmentFigures } from "./attachment.ts";
 import { chainFigures } from "./chain.ts";
 import { concurrencyFigures } from "./concurrency.ts";
 import { type Bench, type Figure, table } from "./figure.ts";
+import { groupsFigures } from "./groups.ts";
 import { machine } from "./machine.ts";
+import { portFigures } from "./ports.ts";
 import { startupFigures } from "./startup.ts";
+import { taskFigures } from "./tasks.ts";
 
 const { values } = parseArgs({
 	options: {
@@ -47,7 +50,10 @@ async function measure(directory: string): Promise<number> {
 		chain: chainFigures,
 		concurrency: concurrencyFigures,
 		allocation: allocationFigures,
+		groups: groupsFigures,
+		ports: portFigures,
 		startup: startupFigures,
+		tasks: taskFigures,
 	};
 	const figures: Figure[] = [];
 	for (const [name, part] of Object.entries(parts))

@@ -131,7 +131,7 @@ test("version exits with 1 when a plugin is missing, and shows the others", () =
 
 test("every example in conf-examples is free of errors", () => {
 	const examples = readdirSync(join(root, "conf-examples"), { recursive: true, encoding: "utf8" })
-		.filter((name) => /\.(conflist|conf|json)$/.test(name))
+		.filter((name) => /\.(conflist|conf|json)$/.test(name) && !name.startsWith("mesos/tasks/"))
 		.map((name) => join(root, "conf-examples", name));
 	expect(examples).not.toEqual([]);
 	const { stdout } = run(["validate", ...examples]);

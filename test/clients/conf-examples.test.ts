@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { type ExampleCall, exampleDirectory, listExamples, runExample } from "../support/example.ts";
+import { groupsBase } from "../support/groups-base.ts";
 import { attempt, jsonIn, type Namespace, type Outcome, runIn } from "../support/namespace.ts";
 import { distribution, root } from "../support/paths.ts";
 import { ping } from "../support/traffic.ts";
@@ -25,6 +26,14 @@ const examples: Readonly<Record<string, Example>> = {
 		addresses: [],
 		verify: (container) => expect(ping(container, "127.0.0.1")).toBe(true),
 	},
+	"bridge-groups.conflist": {
+		addresses: ["10.45.0.2/16", "fd00:10:45::2/64"],
+		gateway: "10.45.0.1",
+		verify: (_container, _added, host) =>
+			expect(runIn(host, ["nft", "list", "map", "bridge", "cni_groups", "classes"])).toMatch(
+				/net: grouped, .*: jump class_/,
+			),
+	},
 	"bridge-bandwidth.conflist": {
 		addresses: ["10.31.0.2/16"],
 		gateway: "10.31.0.1",
@@ -36,6 +45,16 @@ const examples: Readonly<Record<string, Example>> = {
 	"bridge-l2.conf": {
 		addresses: [],
 		verify: (container) => expect(interfaceOf(container)).toMatchObject({ operstate: "UP", mtu: 1400 }),
+	},
+	"bridge-firewall.conflist": {
+		addresses: ["10.27.0.2/16", "fd00:10:27::2/64"],
+		gateway: "10.27.0.1",
+		verify(_container, _added, host) {
+			const list = (name: string) => runIn(host, ["nft", "list", "set", "inet", "cni_suite", name]);
+			expect(list("forward4")).toContain("10.27.0.2");
+			expect(list("forward6")).toContain("fd00:10:27::2");
+			expect(list("same_bridge")).toContain('"guarded0" . "guarded0"');
+		},
 	},
 	"bridge-ports.conflist": {
 		addresses: ["10.29.0.2/16", "fd00:10:29::2/64"],
@@ -78,6 +97,15 @@ const examples: Readonly<Record<string, Example>> = {
 		verify: (_, { stdout }) =>
 			expect(JSON.parse(stdout)).toMatchObject({ ip4: { ip: "10.25.0.2/16" }, ip6: { ip: "fd00:10:25::2/64" } }),
 	},
+	"mesos-groups.json": {
+		addresses: ["10.46.0.2/16", "fd00:10:46::2/64"],
+		gateway: "10.46.0.1",
+		checkError: 'configuration version "" does not support the CHECK command',
+		verify: (_container, _added, host) =>
+			expect(runIn(host, ["nft", "list", "map", "bridge", "cni_groups", "classes"])).toMatch(
+				/net: mesos-grouped, .*: jump class_/,
+			),
+	},
 	"mesos-port-mapper.json": {
 		addresses: ["10.26.0.2/16"],
 		gateway: "10.26.0.1",
@@ -97,7 +125,7 @@ const examples: Readonly<Record<string, Example>> = {
 const inUserModeLinux = ["bridge-vlan.conflist"];
 
 /** Also the table and base chain of the MAC spoof check, which others may use. */
-const kept = [...keptByContract, ...keptByPortMaps, /^\+ nft (table|chain) bridge nat (PREROUTING )?\{/];
+const kept = [...keptByContract, ...keptByPortMaps, ...groupsBase, /^\+ nft (table|chain) bridge nat (PREROUTING )?\{/];
 
 describe("conf-examples", () => {
 	it("has no file without a test", () => {

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { specVersions, versionAtLeast } from "../../lib/cni/version.ts";
+import { type SpecVersion, specVersions, versionAtLeast } from "../../lib/cni/version.ts";
 import { attemptIn, deleteNamespace, type Namespace } from "../support/namespace.ts";
 import { distribution } from "../support/paths.ts";
 import { type Command, type PluginCall, type PluginOutcome, runPlugin } from "../support/run-plugin.ts";
@@ -22,6 +22,8 @@ export interface PluginUnderContract {
 	prevResult?(world: World, container: Namespace): unknown;
 	/** Whether its result has an address, without which 0.1.0 and 0.2.0 have no form. */
 	readonly hasAddress: boolean;
+	/** The oldest version in which the configuration can work; by default the first. */
+	readonly minimumVersion?: SpecVersion;
 	/** Whether a second ADD of the same attachment succeeds; by default it fails. */
 	readonly repeatable?: boolean;
 	/** Changes to what ADD made, and how CHECK names each. */
@@ -157,7 +159,7 @@ export function pluginContract(plugin: PluginUnderContract): void {
 			});
 		});
 
-		test.each(specVersions)(
+		test.each(specVersions.filter((version) => versionAtLeast(version, plugin.minimumVersion ?? "0.1.0")))(
 			"ADD answers in the form of %s, CHECK agrees where it exists, DEL takes it back",
 			(version) => {
 				if (!plugin.hasAddress && !versionAtLeast(version, "0.3.0")) {

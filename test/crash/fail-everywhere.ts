@@ -35,7 +35,8 @@ export function failEverywhere({ call, prepare, recover, verify }: FailEverywher
 		prepare();
 		const outcome = runPlugin({ ...call, wrapper: failAt(cut) });
 		const lines: string[] = [];
-		if (outcome.exitCode !== 0) {
+		// Calls are counted, and the runtime makes one more or less of its own at times: then the error has met the answer.
+		if (outcome.exitCode !== 0 && !outcome.stderr.includes("Cannot write the answer to stdout")) {
 			failed++;
 			lines.push(...verify());
 			if (outcome.exitCode !== 1 || !isErrorObject(outcome.stdout)) {

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { attempt } from "../support/namespace.ts";
+import { attempt, type Outcome } from "../support/namespace.ts";
 import { type PluginCall, runPlugin } from "../support/run-plugin.ts";
+import type { World } from "../support/world.ts";
 
 /** A system call at whose entry, before the kernel has begun it, the plugin is killed. */
 export interface CutPoint {
@@ -12,9 +13,20 @@ export interface CutPoint {
 	readonly text: string;
 }
 
+/** Any program that changes something in a world. */
+export interface Program {
+	readonly world: World;
+	/** What errors call it. */
+	readonly command: string;
+	/** Runs it to its end, with `wrapper` put before its command line. */
+	readonly run: (wrapper: readonly string[]) => Outcome;
+	/** Whether recovery has to cope with what it has started and is still running; by default that is waited for. */
+	readonly leavesOrphans?: boolean;
+}
+
 export interface KillEverywhere {
-	/** The call that is killed. */
-	readonly call: PluginCall;
+	/** What is killed: the call of a plugin, or another program. */
+	readonly call: PluginCall | Program;
 	/** Makes the state in which the call is made; run before every kill. */
 	readonly prepare: () => void;
 	/** What the runtime does after the crash: DEL, or GC. */
@@ -52,9 +64,9 @@ export function killEverywhere({ call, prepare, recover, verify }: KillEverywher
 	let killed = 0;
 	for (const cut of cuts) {
 		prepare();
-		const { signal } = runPlugin({ ...call, wrapper: killAt(cut) });
+		const { signal } = run(call, killAt(cut));
 		if (signal === "SIGKILL") killed++;
-		if (startsProcesses) awaitOrphans(call);
+		if (startsProcesses && !("leavesOrphans" in call && call.leavesOrphans)) awaitOrphans(call.world);
 		const attempt = describeCut(cut);
 		try {
 			recover();
@@ -73,13 +85,15 @@ export interface Cuts {
 	readonly startsProcesses: boolean;
 }
 
+function run(call: PluginCall | Program, wrapper: readonly string[]): Outcome {
+	return "run" in call ? call.run(wrapper) : runPlugin({ ...call, wrapper });
+}
+
 /** Makes the call under strace; it must succeed. */
-export function findCuts(call: PluginCall): Cuts {
+export function findCuts(call: PluginCall | Program): Cuts {
 	const log = join(call.world.directory, "strace.log");
-	const { exitCode, stdout } = runPlugin({
-		...call,
-		wrapper: ["strace", "-f", "-qq", "-y", "-s", "64", "-e", `trace=${changing.join(",")}`, "-o", log],
-	});
+	const trace = ["strace", "-f", "-qq", "-y", "-s", "64", "-e", `trace=${changing.join(",")}`, "-o", log];
+	const { exitCode, stdout } = run(call, trace);
 	if (exitCode !== 0) throw new Error(`Cannot find where to kill ${call.command}: it fails under strace: ${stdout}`);
 	return cutsOf(readFileSync(log, "utf8"));
 }
@@ -107,7 +121,7 @@ export function cutsOf(log: string): Cuts {
 }
 
 /** Waits until nothing runs in the host namespace: a program that the killed plugin had started may still change it. */
-function awaitOrphans({ world }: PluginCall): void {
+function awaitOrphans(world: World): void {
 	const deadline = Date.now() + 10_000;
 	while (attempt(["ip", "netns", "pids", world.host.name]).stdout !== "") {
 		if (Date.now() > deadline) throw new Error("Cannot go on: what the killed plugin started does not end");

@@ -2,7 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { Namespace } from "../support/namespace.ts";
 import { type Command, type PluginOutcome, runPlugin } from "../support/run-plugin.ts";
-import { createWorld, keptByContract, leftovers, type World } from "../support/world.ts";
+import {
+	createWorld,
+	keptByContract,
+	keptByFirewall,
+	keptByPortMaps,
+	leftovers,
+	type World,
+} from "../support/world.ts";
 
 type Json = Record<string, unknown>;
 
@@ -63,6 +70,36 @@ const configs: Readonly<Record<string, (world: World) => Json>> = {
 		dns: { nameservers: ["10.0.0.1"], search: ["x"] },
 		args: { cni: { mac: "02:00:00:00:00:61" } },
 		prevResult: undefined,
+	}),
+	portmap: () => ({
+		backend: "nftables",
+		snat: true,
+		masqAll: false,
+		markMasqBit: 13,
+		capabilities: { portMappings: true },
+		runtimeConfig: {
+			portMappings: [
+				{ hostPort: 8080, containerPort: 80, protocol: "tcp", hostIP: "192.0.2.1" },
+				{ hostPort: 53, containerPort: 5353, protocol: "udp" },
+			],
+		},
+		prevResult: {
+			interfaces: [{ name: "eth0", sandbox: "/run/netns/x" }],
+			ips: [
+				{ address: "10.62.0.2/24", interface: 0 },
+				{ address: "fd62::2/64", interface: 0 },
+			],
+		},
+	}),
+	firewall: () => ({
+		backend: "nftables",
+		iptablesAdminChainName: "MY-RULES",
+		firewalldZone: "trusted",
+		ingressPolicy: "isolated",
+		prevResult: {
+			interfaces: [{ name: "br0" }, { name: "veth1" }, { name: "eth0", sandbox: "/run/netns/c" }],
+			ips: [{ interface: 2, address: "10.62.0.2/24" }, { address: "fd62::2/64" }],
+		},
 	}),
 };
 
@@ -163,6 +200,8 @@ describe.each(Object.keys(configs))("%s with a configuration that was tampered w
 
 const mayStay: readonly RegExp[] = [
 	...keptByContract,
+	...keptByPortMaps,
+	...keptByFirewall,
 	/^\+ nft (table bridge nat|chain bridge nat PREROUTING) /,
 	/^\+ file \.cni-suite\//,
 	// Bridges, also those of a name that the mutation chose.

@@ -75,7 +75,8 @@ describe.each(Object.entries(configs))(
 			running.must("DEL", stock);
 			fresh.must("CHECK", { cniPath: distribution });
 			fresh.must("DEL", stock);
-			expect(leftovers(world, { except: tables })).toEqual([]);
+			// The stock plugin does not know of our record; GC and `cnictl firewall reload` drop it.
+			expect(leftovers(world, { except: [...tables, /^\+ firewall record file masquerade\//] })).toEqual([]);
 		});
 	},
 );

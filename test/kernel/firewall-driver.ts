@@ -13,7 +13,9 @@ export interface DriverReply {
 	readonly details?: string;
 }
 
-interface DriverOptions {
+export interface DriverOptions {
+	/** The file in test/fixtures; by default that for masquerading and spoof checks. */
+	readonly driver?: string;
 	/** The PATH that the call sees. */
 	readonly path?: string;
 	/** Put before the command line: a tracer. */
@@ -24,18 +26,18 @@ interface DriverOptions {
 export function callFirewall(
 	world: World,
 	call: object,
-	{ path = systemPath, wrapper = [] }: DriverOptions = {},
+	{ driver, path = systemPath, wrapper = [] }: DriverOptions = {},
 ): DriverReply {
-	return replyOf(attemptIn(world.host, [...wrapper, ...commandLine(call)], { env: { PATH: path } }));
+	return replyOf(attemptIn(world.host, [...wrapper, ...commandLine(call, driver)], { env: { PATH: path } }));
 }
 
 /** The same without waiting. */
 export async function callFirewallAsync(
 	world: World,
 	call: object,
-	{ path = systemPath, wrapper = [] }: DriverOptions = {},
+	{ driver, path = systemPath, wrapper = [] }: DriverOptions = {},
 ): Promise<DriverReply> {
-	return replyOf(await attemptInAsync(world.host, [...wrapper, ...commandLine(call)], { env: { PATH: path } }));
+	return replyOf(await attemptInAsync(world.host, [...wrapper, ...commandLine(call, driver)], { env: { PATH: path } }));
 }
 
 /** A PATH on which iptables is the older implementation, whatever the machine's default. */
@@ -51,8 +53,8 @@ export function legacyPath(world: World): string {
 	return `${directory}:${systemPath}`;
 }
 
-function commandLine(call: object): string[] {
-	return [join(root, "node_modules/.bin/bun"), join(root, "test/fixtures/firewall-driver.ts"), JSON.stringify(call)];
+function commandLine(call: object, driver = "firewall-driver.ts"): string[] {
+	return [join(root, "node_modules/.bin/bun"), join(root, "test/fixtures", driver), JSON.stringify(call)];
 }
 
 function replyOf({ stdout, stderr, exitCode }: Outcome): DriverReply {

@@ -60,10 +60,12 @@ describe.each(backends)("with the reference's plugin, $name", (backend) => {
 		};
 
 		itWithStock(`what it added is whole for CHECK, and gone after DEL: ${JSON.stringify(extra)}`, () => {
-			mustRunPlugin({ ...call(), command: "ADD", cniPath: tools });
-			mustRunPlugin({ ...call(), command: "CHECK" });
-			const automatic = { ...call().config, backend: undefined };
-			mustRunPlugin({ ...call(), command: "CHECK", config: automatic });
+			// `ip6tables-legacy -C` finds a rule for any port once there is one: the reference then adds no other.
+			const some = backend.name === "iptables-legacy" ? mappings.slice(0, 1) : mappings;
+			const added = portmapCall(network.world, { container, mappings: some, backend, extra: config });
+			mustRunPlugin({ ...added, command: "ADD", cniPath: tools });
+			mustRunPlugin({ ...added, command: "CHECK" });
+			mustRunPlugin({ ...added, command: "CHECK", config: { ...added.config, backend: undefined } });
 			mustRunPlugin({ ...bare(), command: "DEL" });
 			expect(left()).toEqual([]);
 			expect(inReferenceTable()).toEqual([]);

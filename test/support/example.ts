@@ -7,9 +7,12 @@ import type { World } from "./world.ts";
 /** Configurations that work as they stand. */
 export const exampleDirectory = join(root, "conf-examples");
 
-/** File names of all examples. */
+/** File names of all examples, without those for `cnictl task` in their folder. */
 export function listExamples(): string[] {
-	return readdirSync(exampleDirectory).sort();
+	return readdirSync(exampleDirectory, { withFileTypes: true })
+		.filter((entry) => entry.isFile())
+		.map(({ name }) => name)
+		.sort();
 }
 
 /** The name of the network in the file. */
@@ -22,26 +25,38 @@ export interface ExampleCall {
 	readonly container: Namespace;
 	/** CAP_ARGS: what a runtime would pass for the capabilities of the network. */
 	readonly capabilities?: object;
+	/** By default `cnictl`. */
+	readonly executable?: string;
 }
 
-/**
- * Runs `cnictl VERB` for the example's network in the world's host namespace. The file is used as it is, its default
- * dataDir too: folders of the world are in the places of /var/lib, /run/cni and /run/cni-suite.
- */
-export function runExample(world: World, verb: string, { file, container, capabilities }: ExampleCall): Outcome {
-	const places = ["/var/lib", "/run/cni", "/run/cni-suite"];
-	const mounts = places.map((place) => {
-		const folder = join(world.directory, place === "/var/lib" ? "state" : place.slice(1));
-		for (const directory of [folder, place]) mkdirSync(directory, { recursive: true });
-		return `mount --bind "${folder}" ${place}`;
-	});
-	const env = {
-		PATH: systemPath,
+/** Runs `cnictl VERB` for the example's network in the world's host namespace, with the file as it is. */
+export function runExample(
+	world: World,
+	verb: string,
+	{ file, container, capabilities, executable = join(distribution, "cnictl") }: ExampleCall,
+): Outcome {
+	return runWithOwnState(world, [executable, verb, networkOf(file), container.path], {
 		CNI_PATH: distribution,
 		NETCONFPATH: exampleDirectory,
 		...(capabilities === undefined ? {} : { CAP_ARGS: JSON.stringify(capabilities) }),
-	};
-	const inState = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", `${mounts.join(" && ")} && exec "$0" "$@"`];
-	const command = [join(distribution, "cnictl"), verb, networkOf(file), container.path];
-	return attempt(enter(world.host, [...inState, ...command]), { env });
+	});
+}
+
+/**
+ * Runs a command in the world's host namespace where its default directories are the world's: folders of it are in their
+ * places.
+ */
+export function runWithOwnState(
+	world: World,
+	command: readonly string[],
+	env: Readonly<Record<string, string>> = {},
+): Outcome {
+	const places = { state: "/var/lib", run: "/run/cni-suite", "run-cni": "/run/cni" };
+	const mounts = Object.entries(places).map(([name, place]) => {
+		const folder = join(world.directory, name);
+		for (const directory of [folder, place]) mkdirSync(directory, { recursive: true });
+		return `mount --bind "${folder}" ${place}`;
+	});
+	const isolate = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", `${mounts.join(" && ")} && exec "$0" "$@"`];
+	return attempt(enter(world.host, [...isolate, ...command]), { env: { PATH: systemPath, ...env } });
 }

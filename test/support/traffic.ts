@@ -8,6 +8,13 @@ export function ping(from: Namespace, address: string, { timeoutSeconds = 2, cou
 	return attemptIn(from, command).exitCode === 0;
 }
 
+/** Which of the addresses answer an echo request within a second, all asked at once. */
+export function pingAll(from: Namespace, addresses: readonly string[]): readonly boolean[] {
+	const script = 'for a; do ping -n -q -c 1 -W 1 "$a" >/dev/null && echo "$a" & done; wait';
+	const answered = attemptIn(from, ["sh", "-c", script, "sh", ...addresses]).stdout.split("\n");
+	return addresses.map((address) => answered.includes(address));
+}
+
 export interface ServeOptions {
 	readonly protocol?: "http" | "udp";
 	/** By default every address of the namespace. */

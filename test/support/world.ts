@@ -1,7 +1,7 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createNamespace, deleteNamespace, type Namespace } from "./namespace.ts";
+import { attempt, createNamespace, deleteNamespace, type Namespace } from "./namespace.ts";
 import { differences, type Snapshot, takeSnapshot } from "./snapshot.ts";
 
 /** A machine of its own for one test: a namespace that plays the host, and containers. */
@@ -40,11 +40,13 @@ export function createWorld(): World {
 	const host = add();
 	const directory = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
 	const dataDir = join(directory, "networks");
-	const firewallRecords = recordsOf(host.path);
+	const firewallRecords = firewallRecordsOf(host);
+	// The kernel gives the inode numbers of namespaces again.
+	rmSync(firewallRecords, { recursive: true, force: true });
 	const dispose = () => {
 		rmSync(firewallRecords, { recursive: true, force: true });
 		for (const namespace of namespaces.splice(0).reverse()) deleteNamespace(namespace);
-		rmSync(directory, { recursive: true, force: true });
+		removeDirectory(directory);
 	};
 	return {
 		host,
@@ -98,25 +100,49 @@ export const keptByPortMaps: readonly RegExp[] = [
 	/^\+ iptables nat (\*nat|:(?!CNI-DN)|-A (PREROUTING|OUTPUT|POSTROUTING|CNI-HOSTPORT-(SETMARK|MASQ)) )/,
 ];
 
+/** Where plugins that run in a namespace keep what its firewall should hold. */
+export function firewallRecordsOf({ path }: Pick<Namespace, "path">): string {
+	return `/run/cni-suite/firewall/${statSync(path).ino}`;
+}
+/** What the plugin firewall leaves in both backends: empty sets, the chains that ask them, jumps that every packet takes. */
+export const keptByFirewall: readonly RegExp[] = [
+	/^\+ nft (table|chain) (inet|bridge) cni_suite /,
+	/^\+ nft rule (inet|bridge) cni_suite (forward|forward_ingress) /,
+	/^\+ nft set (inet|bridge) cni_suite (?!.*"elem")/,
+	/^\+ nft (table|chain) ip6? filter /,
+	/^\+ nft rule ip6? filter \S+ (?!.*"match":)/,
+	/^\+ iptables filter ([*:]|-A \S+ -m comment --comment "[^"]+" -j \S+$)/,
+];
+
 /** Removes namespaces and folders of worlds whose process is no more. */
 export function removeAbandonedWorlds(): void {
 	for (const name of entries("/run/netns")) {
 		if (!isAbandoned(name)) continue;
 		const path = `/run/netns/${name}`;
-		rmSync(recordsOf(path), { recursive: true, force: true });
+		rmSync(firewallRecordsOf({ path }), { recursive: true, force: true });
 		deleteNamespace({ name, path });
 	}
 	for (const name of entries(tmpdir())) {
-		if (isAbandoned(name)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
+		if (isAbandoned(name)) removeDirectory(join(tmpdir(), name));
 	}
+}
+
+/** With what is mounted in it. */
+function removeDirectory(directory: string): void {
+	for (const mountPoint of mountPointsBelow(directory).reverse()) attempt(["umount", "--lazy", mountPoint]);
+	rmSync(directory, { recursive: true, force: true });
+}
+
+/** In the order in which they were mounted. */
+export function mountPointsBelow(directory: string): string[] {
+	return readFileSync("/proc/self/mountinfo", "utf8")
+		.split("\n")
+		.map((line) => line.split(" ")[4] ?? "")
+		.filter((mountPoint) => mountPoint.startsWith(`${directory}/`));
 }
 
 const prefix = "cst-";
 const counter = { next: 0 };
-
-function recordsOf(hostPath: string): string {
-	return `/run/cni-suite/firewall/${statSync(hostPath).ino}`;
-}
 
 function uniqueName(): string {
 	return `${prefix}${process.pid}-${counter.next++}`;

@@ -9,6 +9,7 @@ import type { Finding } from "./finding.ts";
 import { memberPath } from "./json-path.ts";
 import { nestedPlugins } from "./nested-plugins.ts";
 import { unknownKeys } from "./unknown-keys.ts";
+import { unknownWords } from "./unknown-words.ts";
 
 export interface PluginContext {
 	readonly plugins: PluginRegistry;
@@ -35,6 +36,7 @@ export async function pluginFindings(node: JsonNode, value: unknown, context: Pl
 		...typeFindings(document, { own, path }),
 		...unknownKeys(node, ipamPlugin === undefined ? withFreeIpam(shape) : shape, { path, open: own === undefined }),
 		...wrongTypes(schemas, document, path),
+		...unknownWords(document, shape, path),
 		...ipamFindings({ ipam, ipamType, foreignIpam, path }),
 		...capabilityFindings(document, { own, ipamPlugin, path }),
 		...misplacedKeys(document, context),

@@ -2,6 +2,7 @@ import type { Family } from "../../ip/address.ts";
 import { readText } from "../../linux/files.ts";
 import { hasTable } from "../../netlink/nftables/table.ts";
 import { withNftables } from "../nftables-session.ts";
+import type { IptablesTable } from "./program.ts";
 
 /**
  * Whether the namespace has a nat table of iptables at all, of either kind and family. Asks the kernel, and starts no
@@ -18,11 +19,11 @@ export function isIptablesInUse(): boolean {
 	);
 }
 
-/** Whether iptables-legacy has a nat table in the namespace; it gets one when somebody first looks into it. */
-export function isLegacyInUse(family: Family): boolean {
+/** Whether iptables-legacy has the table in the namespace; it gets one when somebody first looks into it. */
+export function isLegacyInUse(family: Family, table: IptablesTable = "nat"): boolean {
 	try {
 		const names = readText(`/proc/thread-self/net/${family === 4 ? "ip" : "ip6"}_tables_names`);
-		return names.split("\n").includes("nat");
+		return names.split("\n").includes(table);
 	} catch {
 		// The kernel module is not loaded.
 		return false;

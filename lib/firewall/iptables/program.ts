@@ -13,20 +13,46 @@ export function defaultKind(family: Family): Kind | undefined {
 	return path === undefined ? undefined : kindOf(path);
 }
 
+/** The tables in which the suite has rules, and the keys of configurations that can do without. */
+const alternatives = {
+	nat: '"ipMasqBackend" of bridge, "backend" of portmap',
+	filter: '"backend" of firewall',
+} as const;
+export type IptablesTable = keyof typeof alternatives;
+
+interface Rules {
+	readonly table: IptablesTable;
+	readonly family: Family;
+	/** By default the one that the administrator chose. */
+	readonly kind?: Kind | undefined;
+}
+
 /** `iptables-save -t nat`, line by line. With a kind, of that implementation. @throws CniError */
 export function saveNat(family: Family, kind?: Kind): readonly string[] {
-	return run(locate({ family, verb: "save", kind }), ["-t", "nat"]).split("\n");
+	return saveTable({ table: "nat", family, kind });
+}
+
+/** {@link restoreTable} in table nat. @throws CniError */
+export function restoreNat(lines: readonly string[], { family, kind }: { family: Family; kind?: Kind }): void {
+	restoreTable(lines, { table: "nat", family, kind });
+}
+
+/** `iptables-save -t TABLE`, line by line. @throws CniError */
+export function saveTable(rules: Rules): readonly string[] {
+	const { table } = rules;
+	return runProgram(locate(rules, "save"), ["-t", table], { help: helpFor(table) }).split("\n");
 }
 
 /**
- * `iptables-restore --noflush -w` of lines in table nat: all of them take effect, or none.
+ * `iptables-restore --noflush -w` of lines in one table: all of them take effect, or none.
  *
  * @param lines what iptables-save would print, made of validated parts only
  * @throws CniError
  */
-export function restoreNat(lines: readonly string[], { family, kind }: { family: Family; kind?: Kind }): void {
-	const program = locate({ family, verb: "restore", kind });
-	run(program, ["--noflush", "-w"], `${["*nat", ...lines, "COMMIT"].join("\n")}\n`);
+export function restoreTable(lines: readonly string[], rules: Rules): void {
+	const { table } = rules;
+	const input = `${[`*${table}`, ...lines, "COMMIT"].join("\n")}\n`;
+	runProgram(locate(rules, "restore"), ["--noflush", "-w"], { input, help: helpFor(table) });
 }
 
 /** `iptables -t nat -C CHAIN WORDS…`: whether iptables finds the rule; false also where it cannot be asked. */
@@ -42,20 +68,28 @@ export function hasRule({
 	const program = findProgram(family === 4 ? "iptables" : "ip6tables");
 	if (program === undefined) return false;
 	try {
-		run(program, ["-w", "-t", "nat", "-C", chain, ...words]);
+		runProgram(program, ["-w", "-t", "nat", "-C", chain, ...words], { help: helpFor("nat") });
 		return true;
 	} catch {
 		return false;
 	}
 }
 
-interface Wanted {
-	readonly family: Family;
-	readonly verb: "save" | "restore";
-	readonly kind: Kind | undefined;
+/** @throws CniError when the host lacks the program that changes such rules */
+export function requireProgram(rules: Rules): void {
+	locate(rules, "restore");
 }
 
-function locate({ family, verb, kind }: Wanted): string {
+export function hasProgram(rules: Rules): boolean {
+	try {
+		requireProgram(rules);
+		return true;
+	} catch {
+		return false;
+	}
+}
+
+function locate({ table, family, kind }: Rules, verb: "save" | "restore"): string {
 	const common = findProgram(nameOf(family, verb));
 	if (kind === undefined || (common !== undefined && kindOf(common) === kind)) {
 		if (common !== undefined) return common;
@@ -67,7 +101,7 @@ function locate({ family, verb, kind }: Wanted): string {
 	}
 	const name = nameOf(family, kind === undefined ? verb : `${kind}-${verb}`);
 	throw new CniError(ErrorCode.internal, `failed to locate iptables: "${name}": executable file not found`, {
-		details: 'Install iptables, or choose nftables: "ipMasqBackend" of bridge, "backend" of portmap',
+		details: `Install iptables, or choose nftables: ${alternatives[table]}`,
 	});
 }
 
@@ -82,6 +116,6 @@ function kindOf(path: string): Kind | undefined {
 	return file.includes("legacy") ? "legacy" : undefined;
 }
 
-function run(program: string, args: readonly string[], input = ""): string {
-	return runProgram(program, args, { input, help: "Look at the rules with: iptables-save -t nat" });
+function helpFor(table: IptablesTable): string {
+	return `Look at the rules with: iptables-save -t ${table}`;
 }

@@ -1,8 +1,11 @@
 import { type IpPrefix, parseAddress, parsePrefix } from "../../ip/address.ts";
 
-/** One line `-A …` of iptables-save, as far as masquerading is concerned. */
+/** One line `-A …` of iptables-save, as far as our rules go. */
 export interface SavedRule {
 	readonly chain: string;
+	/** `-i` and `-o`; undefined: any. */
+	readonly input: NamedInterface | undefined;
+	readonly output: NamedInterface | undefined;
 	/** Undefined: any. */
 	readonly source: IpPrefix | undefined;
 	readonly destination: IpPrefix | undefined;
@@ -13,6 +16,16 @@ export interface SavedRule {
 	readonly target: string;
 	/** Behind the chain's name, as it was: the rule is deleted by it. */
 	readonly specification: string;
+	/** How many extensions it asks (`-m`), not counting a comment. */
+	readonly matches: number;
+	/** Whether it asks for a protocol. */
+	readonly qualified: boolean;
+}
+
+/** An interface that a rule compares with: `-i NAME`, `! -i NAME`. A name may end with `+`, for all that begin so. */
+export interface NamedInterface {
+	readonly name: string;
+	readonly negated: boolean;
 }
 
 /** The rules in the output of iptables-save. */
@@ -34,14 +47,22 @@ function parseLine(line: string): SavedRule | undefined {
 		const index = words.indexOf(option);
 		return index < 0 ? undefined : words[index + 1];
 	};
+	const interfaceAfter = (option: string): NamedInterface | undefined => {
+		const name = after(option);
+		return name === undefined ? undefined : { name, negated: words[words.indexOf(option) - 1] === "!" };
+	};
 	return {
 		chain,
+		input: interfaceAfter("-i"),
+		output: interfaceAfter("-o"),
 		source: prefixOf(after("-s")),
 		destination: prefixOf(after("-d")),
 		destinationNegated: words[words.indexOf("-d") - 1] === "!",
 		comment: after("--comment") ?? "",
 		target: after("-j") ?? after("-g") ?? "",
 		specification,
+		matches: words.filter((word, index) => word === "-m" && words[index + 1] !== "comment").length,
+		qualified: words.includes("-p"),
 	};
 }
 

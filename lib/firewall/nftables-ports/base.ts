@@ -1,4 +1,4 @@
-import { addChain, type Chain, findChain } from "../../netlink/nftables/chain.ts";
+import { addChain, type Chain, findChain, findChains } from "../../netlink/nftables/chain.ts";
 import { type Expression, sameExpressions } from "../../netlink/nftables/expression.ts";
 import { addRule, flushChain, listRules } from "../../netlink/nftables/rule.ts";
 import { addSet, listSets } from "../../netlink/nftables/set.ts";
@@ -21,24 +21,35 @@ import {
 
 /**
  * What has to be done so that table, sets and base chains are there, and networks of the given sizes have theirs;
- * nothing when all is well. Chains that somebody flushed are written anew, for everybody's elements.
+ * nothing when all is well. Chains that somebody flushed are written anew, for everybody's elements. Looked at is how
+ * many rules they have: what these say is for CHECK, which has the time.
  */
 export function makeBase(socket: NetlinkSocket, sizes: readonly NetworkSize[]): readonly Message[] {
 	const sets = listSets(socket, table);
 	const missingSets = wantedSets(sets, sizes).filter(({ set }) => !sets.has(set));
 	const chains = wantedChains(sets, sizes);
-	const wrong = chains.filter((chain) => !isRight(socket, chain));
+	const found = findChains(
+		socket,
+		chains.map(({ chain }) => ({ ...table, chain })),
+	);
+	const wrong = chains.filter((wanted, index) => found[index]?.uses !== usesOf(wanted, chains));
 	if (missingSets.length === 0 && wrong.length === 0) return [];
 	return [
 		addTable(table, { comment: tableComment }),
 		...missingSets.map(addSet),
 		// All before any rule: they jump to each other.
-		...wrong.map(({ chain, hook }) => addChain({ ...table, chain, ...(hook === undefined ? {} : { hook }) })),
-		...wrong.flatMap(({ chain, rules }) => [
+		...chains.map(({ chain, hook }) => addChain({ ...table, chain, ...(hook === undefined ? {} : { hook }) })),
+		...chains.flatMap(({ chain, rules }) => [
 			flushChain({ ...table, chain }),
 			...rules.map(({ expressions }) => addRule({ ...table, chain }, { expressions })),
 		]),
 	];
+}
+
+/** Rules in the chain, and jumps to it from the others. */
+function usesOf(wanted: BaseChain, chains: readonly BaseChain[]): number {
+	const jumps = chains.flatMap(({ rules }) => rules).filter(({ target }) => target === wanted.chain);
+	return wanted.rules.length + jumps.length;
 }
 
 /** What is missing of table, sets and base chains, in words. */
@@ -80,18 +91,6 @@ function allSizes(present: ReadonlySet<string>, sizes: readonly NetworkSize[]): 
 		.sort()
 		.map(parseMasqueradeSet)
 		.filter((size) => size !== undefined);
-}
-
-/** A chain with the right rules cannot be without its hook: chains keep that for life. */
-function isRight(socket: NetlinkSocket, wanted: BaseChain): boolean {
-	const rules = rulesOf(socket, wanted);
-	if (rules.length === 0 && wanted.rules.length === 0) {
-		return findChain(socket, { ...table, chain: wanted.chain }) !== undefined;
-	}
-	return (
-		rules.length === wanted.rules.length &&
-		wanted.rules.every(({ expressions }, index) => sameExpressions(rules[index] ?? [], expressions))
-	);
 }
 
 function hasHook(found: Chain, { hook }: BaseChain): boolean {

@@ -1,4 +1,4 @@
-import { attachmentPrefix, attachmentTag, type NetworkAttachment } from "../../cni/attachment-tag.ts";
+import { attachmentPrefix, attachmentTag } from "../../cni/attachment-tag.ts";
 import {
 	addressFromBytes,
 	addressToBytes,
@@ -11,7 +11,8 @@ import {
 	networkOf,
 } from "../../ip/address.ts";
 import { concatenate } from "../../netlink/nftables/data-type.ts";
-import type { ElementName, SetElement } from "../../netlink/nftables/element.ts";
+import type { ElementName } from "../../netlink/nftables/element.ts";
+import type { PlacedElement } from "../owned-elements.ts";
 import {
 	describePort,
 	type HostPort,
@@ -32,9 +33,6 @@ import {
 	portSet,
 	table,
 } from "./layout.ts";
-
-/** An element and the set that it is in. */
-export type PlacedElement = ElementName & SetElement;
 
 /** The elements of an attachment's port maps, all with its tag. */
 export function elementsOf(portMap: PortMap): readonly PlacedElement[] {
@@ -108,10 +106,6 @@ export function describeElement({ set: { set }, key }: ElementName): string {
 	}
 	const length = set.startsWith("masquerade4") ? 4 : 16;
 	return `for ${formatAddress(addressFromBytes(key.subarray(key.byteLength - length)))}`;
-}
-
-export function isOwnedBy({ comment }: SetElement, attachment: NetworkAttachment): boolean {
-	return comment?.startsWith(attachmentPrefix(attachment)) ?? false;
 }
 
 function portElement(portMap: PortMap, entry: PortEntry): PlacedElement {

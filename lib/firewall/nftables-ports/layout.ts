@@ -135,17 +135,26 @@ export function newMasqueradeSet(size: NetworkSize): NewSet {
 	return { ...table, set: masqueradeSet(size), key: length === 0 ? [address] : [address, address] };
 }
 
-/** A chain, and the rules in it, with what each is called in messages. */
+export interface BaseRule {
+	/** For messages. */
+	readonly name: string;
+	readonly expressions: readonly Expression[];
+	/** The base chain that it jumps to. */
+	readonly target?: string;
+}
+
+/** A chain, and the rules in it. */
 export interface BaseChain {
 	readonly chain: string;
 	readonly hook?: Hook;
-	readonly rules: readonly { readonly name: string; readonly expressions: readonly Expression[] }[];
+	readonly rules: readonly BaseRule[];
 }
 
 /** The chains that are there from the first port map on, those that are jumped to first. */
 export function baseChains(): readonly BaseChain[] {
 	const toMaps = families.map((family) => ({
 		name: `fib daddr type local jump port_maps${family}`,
+		target: `port_maps${family}`,
 		expressions: [
 			...matchFamily(family),
 			...matchLocalDestination,
@@ -171,6 +180,7 @@ export function baseChains(): readonly BaseChain[] {
 			rules: [
 				{
 					name: `ct status dnat jump ${masqueradeChain}`,
+					target: masqueradeChain,
 					expressions: [...matchDestinationNat, { kind: "verdict", verdict: "jump", chain: masqueradeChain }],
 				},
 			],
@@ -197,7 +207,7 @@ export const masqueradeChain = "port_masquerade";
 export const localhost4: IpPrefix = { address: { family: 4, value: 127n << 24n }, length: 8 };
 
 /** The rule that looks into a set of {@link masqueradeSet}. */
-export function masqueradeRule(size: NetworkSize): BaseChain["rules"][number] {
+export function masqueradeRule(size: NetworkSize): BaseRule {
 	const { family, length } = size;
 	const set = masqueradeSet(size);
 	const fields =
@@ -215,7 +225,7 @@ export function masqueradeRule(size: NetworkSize): BaseChain["rules"][number] {
 	};
 }
 
-function mapRules(family: Family): BaseChain["rules"] {
+function mapRules(family: Family): readonly BaseRule[] {
 	return [false, true].flatMap((any) =>
 		[true, false].map((conditional) => {
 			const set = portSet(family, { any, conditional });

@@ -2,13 +2,16 @@ import { Errno } from "../../linux/errno.ts";
 import { attribute, read } from "../wire/attributes.ts";
 import { type Message, NLM_F_CREATE, type ReceivedMessage } from "../wire/message.ts";
 import type { NetlinkSocket } from "../wire/socket.ts";
+import { findAll } from "./find-all.ts";
 import {
 	type ChainName,
+	familyOf,
 	NFT_MSG_DELCHAIN,
 	NFT_MSG_GETCHAIN,
 	NFT_MSG_NEWCHAIN,
 	nftAttributes,
 	nftMessage,
+	type TableFamily,
 	type TableName,
 } from "./message.ts";
 import { decodeComment, encodeComment } from "./user-data.ts";
@@ -17,6 +20,7 @@ const NFTA_CHAIN_TABLE = 1;
 const NFTA_CHAIN_NAME = 3;
 const NFTA_CHAIN_HOOK = 4;
 const NFTA_CHAIN_POLICY = 5;
+const NFTA_CHAIN_USE = 6;
 const NFTA_CHAIN_TYPE = 7;
 const NFTA_CHAIN_USERDATA = 12;
 const NFTA_HOOK_HOOKNUM = 1;
@@ -41,6 +45,8 @@ export interface Chain {
 	/** Undefined for a chain that is only jumped to. */
 	readonly hook: Hook | undefined;
 	readonly comment: string;
+	/** How many rules it has, and how many rules and elements jump to it, together. */
+	readonly uses: number;
 }
 
 export interface NewChain extends ChainName {
@@ -75,10 +81,24 @@ export function deleteChain({ family, table, chain }: ChainName): Message {
 }
 
 /** The chain, or undefined when it or its table does not exist. @throws NetlinkError */
-export function findChain(socket: NetlinkSocket, { family, table, chain }: ChainName): Chain | undefined {
-	const attributes = [attribute.string(NFTA_CHAIN_TABLE, table), attribute.string(NFTA_CHAIN_NAME, chain)];
-	const answer = socket.find(nftMessage(NFT_MSG_GETCHAIN, { family, attributes }), Errno.ENOENT);
+export function findChain(socket: NetlinkSocket, name: ChainName): Chain | undefined {
+	const answer = socket.find(chainRequest(name), Errno.ENOENT);
 	return answer === undefined ? undefined : decodeChain(answer);
+}
+
+/** The same for several, in one go. @throws NetlinkError */
+export function findChains(socket: NetlinkSocket, names: readonly ChainName[]): readonly (Chain | undefined)[] {
+	return findAll(socket, names.map(chainRequest)).map((answer) =>
+		answer === undefined ? undefined : decodeChain(answer),
+	);
+}
+
+/** Every chain of every table, with its table's family. `nft list chains` @throws NetlinkError */
+export function listAllChains(socket: NetlinkSocket): readonly (Chain & { readonly family: TableFamily })[] {
+	return socket.dump(nftMessage(NFT_MSG_GETCHAIN, {})).flatMap((message) => {
+		const family = familyOf(message);
+		return family === undefined ? [] : [{ ...decodeChain(message), family }];
+	});
 }
 
 /** The chains of the table; none when it does not exist. `nft list chains FAMILY`. @throws NetlinkError */
@@ -87,6 +107,11 @@ export function listChains(socket: NetlinkSocket, { family, table }: TableName):
 		.dump(nftMessage(NFT_MSG_GETCHAIN, { family }))
 		.map(decodeChain)
 		.filter((chain) => chain.table === table);
+}
+
+function chainRequest({ family, table, chain }: ChainName): Message {
+	const attributes = [attribute.string(NFTA_CHAIN_TABLE, table), attribute.string(NFTA_CHAIN_NAME, chain)];
+	return nftMessage(NFT_MSG_GETCHAIN, { family, attributes });
 }
 
 function hookAttributes({ type, hook, priority, policy }: Hook) {
@@ -107,6 +132,7 @@ function decodeChain(message: ReceivedMessage): Chain {
 		name: read.string(attributes.get(NFTA_CHAIN_NAME)) ?? "",
 		hook: decodeHook(attributes),
 		comment: decodeComment(attributes.get(NFTA_CHAIN_USERDATA)),
+		uses: read.u32be(attributes.get(NFTA_CHAIN_USE)) ?? 0,
 	};
 }
 

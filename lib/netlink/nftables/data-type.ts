@@ -1,9 +1,14 @@
-/** The types of keys and values of sets and maps: their numbers in `nft`, by which it prints them, and their bytes. */
+/**
+ * The types of keys and values of sets and maps: their numbers in `nft`, by which it prints them, and their bytes. `nft`
+ * notes the byte order of one that stands alone: 1 for the machine's, in which names count, 2 for that of the network.
+ */
 const dataTypes = {
-	ipv4_addr: { number: 7, length: 4 },
-	ipv6_addr: { number: 8, length: 16 },
-	inet_proto: { number: 12, length: 1 },
-	inet_service: { number: 13, length: 2 },
+	ipv4_addr: { number: 7, length: 4, byteOrder: 2 },
+	ipv6_addr: { number: 8, length: 16, byteOrder: 2 },
+	ether_addr: { number: 9, length: 6, byteOrder: 1 },
+	inet_proto: { number: 12, length: 1, byteOrder: 2 },
+	inet_service: { number: 13, length: 2, byteOrder: 2 },
+	ifname: { number: 41, length: 16, byteOrder: 1 },
 } as const;
 
 export type DataType = keyof typeof dataTypes;
@@ -14,6 +19,12 @@ export type DataTypes = readonly DataType[];
 /** The number of a concatenation: 6 bits for each of its types. */
 export function typeNumber(types: DataTypes): number {
 	return types.reduce((number, type) => (number << 6) | dataTypes[type].number, 0);
+}
+
+/** What `nft` notes of the order of bytes; 0 for a concatenation. */
+export function byteOrderOf(types: DataTypes): number {
+	const [type, ...others] = types;
+	return type === undefined || others.length > 0 ? 0 : dataTypes[type].byteOrder;
 }
 
 /** The bytes of each field; in a concatenation each fills whole registers of 4 bytes. */

@@ -2,7 +2,8 @@ import { decodeAttributeList, read } from "../wire/attributes.ts";
 import { offsetOf } from "./data-type.ts";
 import {
 	attributeTypes,
-	connectionStatus,
+	type ConnectionKey,
+	connectionKeys,
 	destinationNat,
 	type Expression,
 	fibAddressType,
@@ -65,7 +66,11 @@ function decodePayload(data: Attributes): Expression | undefined {
 function decodeConnection(data: Attributes): Expression | undefined {
 	const types = attributeTypes.ct;
 	if (!data.has(types.destination)) return undefined;
-	return read.u32be(data.get(types.key)) === connectionStatus ? { kind: "ct", key: "status" } : undefined;
+	const number = read.u32be(data.get(types.key));
+	for (const key in connectionKeys) {
+		if (connectionKeys[key as ConnectionKey] === number) return { kind: "ct", key: key as ConnectionKey };
+	}
+	return undefined;
 }
 
 function decodeFib(data: Attributes): Expression | undefined {

@@ -1,14 +1,9 @@
 import { Errno } from "../../linux/errno.ts";
 import { type Attribute, attribute, decodeAttributeList, read } from "../wire/attributes.ts";
 import { NetlinkError } from "../wire/error.ts";
-import {
-	decodeAcknowledgement,
-	type Message,
-	NLM_F_CREATE,
-	NLMSG_ERROR,
-	type ReceivedMessage,
-} from "../wire/message.ts";
+import { type Message, NLM_F_CREATE, type ReceivedMessage } from "../wire/message.ts";
 import type { NetlinkSocket } from "../wire/socket.ts";
+import { findAll } from "./find-all.ts";
 import {
 	NFT_MSG_DELSETELEM,
 	NFT_MSG_GETSETELEM,
@@ -41,9 +36,6 @@ export interface SetElement {
 /** A message has to stay below 64 KiB, as the attribute that its elements lie in. */
 const elementsInMessage = 100;
 
-/** Answers come as fast as requests are taken: so many fit into the smallest buffer that a socket has by default. */
-const lookupsAtOnce = 32;
-
 /** `nft add element FAMILY TABLE SET { KEY comment "…" : VALUE, … }`; the same once more is no change. */
 export function addElements(set: SetName, elements: readonly SetElement[]): readonly Message[] {
 	return inMessages(elements, (some) =>
@@ -75,11 +67,8 @@ export function findElements(
 	socket: NetlinkSocket,
 	names: readonly ElementName[],
 ): readonly (SetElement | undefined)[] {
-	const found: (SetElement | undefined)[] = [];
-	for (let start = 0; start < names.length; start += lookupsAtOnce) {
-		found.push(...findAtOnce(socket, names.slice(start, start + lookupsAtOnce)));
-	}
-	return found;
+	const requests = names.map(({ set, key }) => elementMessage(NFT_MSG_GETSETELEM, { set, elements: [{ key }] }));
+	return findAll(socket, requests).map((answer) => (answer === undefined ? undefined : decodeElements(answer)[0]));
 }
 
 /** All elements; none when the set does not exist. `nft list set FAMILY TABLE SET` @throws NetlinkError */
@@ -90,22 +79,6 @@ export function listElements(socket: NetlinkSocket, set: SetName): readonly SetE
 		if (thrown instanceof NetlinkError && thrown.errno === Errno.ENOENT) return [];
 		throw thrown;
 	}
-}
-
-function findAtOnce(socket: NetlinkSocket, names: readonly ElementName[]): readonly (SetElement | undefined)[] {
-	if (names.length === 0) return [];
-	const requests = names.map(({ set, key }) => elementMessage(NFT_MSG_GETSETELEM, { set, elements: [{ key }] }));
-	const found = new Array<SetElement | undefined>(names.length);
-	// Each request has one answer: the element or an error.
-	for (const { index, message } of socket.exchange(requests, (answer) => answer.index === names.length - 1)) {
-		if (message.type !== NLMSG_ERROR) {
-			found[index] = decodeElements(message)[0];
-			continue;
-		}
-		const { errno, text } = decodeAcknowledgement(message);
-		if (errno !== Errno.ENOENT) throw new NetlinkError(errno, text);
-	}
-	return found;
 }
 
 function inMessages<T>(items: readonly T[], message: (some: readonly T[]) => Message): readonly Message[] {

@@ -17,7 +17,7 @@ export type Expression =
 			readonly at?: number;
 	  }
 	/** Of the connection that the packet belongs to. */
-	| { readonly kind: "ct"; readonly key: "status" }
+	| { readonly kind: "ct"; readonly key: ConnectionKey }
 	/** `fib daddr type`: whether the destination is local, a broadcast address … */
 	| { readonly kind: "fib"; readonly key: "daddr type" }
 	/** Bytes as they are, such as the address of `dnat to`. */
@@ -36,8 +36,21 @@ export type Expression =
 	| { readonly kind: "other"; readonly name: string };
 
 /** Numbers of NFT_META_*. */
-export const metaKeys = { iifname: 6, nfproto: 15, l4proto: 16 } as const;
+export const metaKeys = {
+	protocol: 1,
+	iifname: 6,
+	oifname: 7,
+	nfproto: 15,
+	l4proto: 16,
+	pkttype: 19,
+	iifkind: 26,
+	oifkind: 27,
+} as const;
 export type MetaKey = keyof typeof metaKeys;
+
+/** Numbers of NFT_CT_*. */
+export const connectionKeys = { state: 0, status: 2 } as const;
+export type ConnectionKey = keyof typeof connectionKeys;
 
 /** NFT_PAYLOAD_*: the header that an offset counts from, in the order of their numbers. */
 export const payloadBases = ["link", "network", "transport"] as const;
@@ -58,7 +71,6 @@ export const attributeTypes = {
 	expression: { name: 1, data: 2 },
 } as const;
 
-export const connectionStatus = 2;
 export const fibAddressType = 3;
 export const fibDestination = 2;
 export const destinationNat = 1;
@@ -127,7 +139,8 @@ function encodeExpression(expression: Expression): { name: string; data: readonl
 		}
 		case "ct": {
 			const types = attributeTypes.ct;
-			return { name: "ct", data: [u32be(types.key, connectionStatus), u32be(types.destination, firstRegister)] };
+			const { [expression.key]: key } = connectionKeys;
+			return { name: "ct", data: [u32be(types.key, key), u32be(types.destination, firstRegister)] };
 		}
 		case "fib": {
 			const types = attributeTypes.fib;

@@ -65,6 +65,13 @@ export const matchDestinationNat: readonly Expression[] = [
 	{ kind: "compare", operator: "!=", bytes: new Uint8Array(4) },
 ];
 
+/** `ct state established,related` */
+export const matchAnswer: readonly Expression[] = [
+	{ kind: "ct", key: "state" },
+	{ kind: "mask", mask: new Uint8Array([2 | 4, 0, 0, 0]) },
+	{ kind: "compare", operator: "!=", bytes: new Uint8Array(4) },
+];
+
 /** One field of a concatenation. */
 export interface LoadedField {
 	/** Bytes. */
@@ -100,6 +107,16 @@ export const loadPort: LoadedField = {
 	length: 2,
 	load: (at) => [{ kind: "payload", base: "transport", offset: 2, length: 2, ...placed(at) }],
 };
+
+/** `iifname`, `oifname` */
+export function loadInterface(direction: "iifname" | "oifname"): LoadedField {
+	return { length: 16, load: (at) => [{ kind: "meta", key: direction, ...placed(at) }] };
+}
+
+/** `FIELD . FIELD @SET` */
+export function matchSet(fields: readonly LoadedField[], set: string): readonly Expression[] {
+	return [...concatenated(fields), { kind: "lookup", set, result: "none" }];
+}
 
 /** `FIELD . FIELD . FIELD`: loads them one behind the other, for a lookup in a set. */
 export function concatenated(fields: readonly LoadedField[]): readonly Expression[] {

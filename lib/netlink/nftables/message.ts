@@ -14,6 +14,7 @@ export const NFT_MSG_GETRULE = 7;
 export const NFT_MSG_DELRULE = 8;
 export const NFT_MSG_NEWSET = 9;
 export const NFT_MSG_GETSET = 10;
+export const NFT_MSG_DELSET = 11;
 export const NFT_MSG_NEWSETELEM = 12;
 export const NFT_MSG_GETSETELEM = 13;
 export const NFT_MSG_DELSETELEM = 14;
@@ -62,6 +63,14 @@ export function batchMessage(
 /** The attributes of an answer of nf_tables. */
 export function nftAttributes({ body }: ReceivedMessage): ReadonlyMap<number, Uint8Array> {
 	return decodeAttributes(body.subarray(4));
+}
+
+/** The family of what an answer tells; undefined for one that has no name here. */
+export function familyOf({ body }: ReceivedMessage): TableFamily | undefined {
+	for (const family in familyNumbers) {
+		if (familyNumbers[family as TableFamily] === body[0]) return family as TableFamily;
+	}
+	return undefined;
 }
 
 /** `struct nfgenmsg`: u8 family, u8 version 0, u16 resource, big-endian. */

@@ -60,17 +60,18 @@ export function flushChain(chain: ChainName): Message {
 
 /**
  * The rules of a chain in order; none when chain or table do not exist. `nft -a list chain FAMILY TABLE CHAIN`.
- * With `containing`, only rules in whose message that ASCII text occurs: a chain may have thousands, and decoding
+ * With `containing`, only rules in whose message that ASCII text, or those bytes, occur: a chain may have thousands, and decoding
  * those that cannot be meant would cost more than everything else.
  *
  * @throws NetlinkError
  */
 export function listRules(
 	socket: NetlinkSocket,
-	{ containing, ...chain }: ChainName & { containing?: string },
+	{ containing, ...chain }: ChainName & { containing?: string | Uint8Array },
 ): readonly Rule[] {
 	const answers = socket.dump(nftMessage(NFT_MSG_GETRULE, { family: chain.family, attributes: nameAttributes(chain) }));
-	const wanted = containing === undefined ? answers : answers.filter(({ body }) => asBuffer(body).includes(containing));
+	const text = containing instanceof Uint8Array ? asBuffer(containing) : containing;
+	const wanted = text === undefined ? answers : answers.filter(({ body }) => asBuffer(body).includes(text));
 	return wanted.map(decodeRule);
 }
 

@@ -1,8 +1,17 @@
+import { Errno } from "../../linux/errno.ts";
 import { attribute, read } from "../wire/attributes.ts";
 import { type Message, NLM_F_CREATE } from "../wire/message.ts";
 import type { NetlinkSocket } from "../wire/socket.ts";
-import { byteLength, type DataTypes, typeNumber } from "./data-type.ts";
-import { NFT_MSG_GETSET, NFT_MSG_NEWSET, nftAttributes, nftMessage, type SetName, type TableName } from "./message.ts";
+import { byteLength, byteOrderOf, type DataTypes, typeNumber } from "./data-type.ts";
+import {
+	NFT_MSG_DELSET,
+	NFT_MSG_GETSET,
+	NFT_MSG_NEWSET,
+	nftAttributes,
+	nftMessage,
+	type SetName,
+	type TableName,
+} from "./message.ts";
 
 const NFTA_SET_TABLE = 1;
 const NFTA_SET_NAME = 2;
@@ -46,6 +55,20 @@ export function addSet({ family, table, set, key, value }: NewSet): Message {
 	});
 }
 
+/** `nft delete set FAMILY TABLE SET` with its elements; refused (EBUSY) while a rule looks into it. */
+export function deleteSet({ family, table, set }: SetName): Message {
+	return nftMessage(NFT_MSG_DELSET, {
+		family,
+		attributes: [attribute.string(NFTA_SET_TABLE, table), attribute.string(NFTA_SET_NAME, set)],
+	});
+}
+
+/** Whether the set or map exists. @throws NetlinkError */
+export function hasSet(socket: NetlinkSocket, { family, table, set }: SetName): boolean {
+	const attributes = [attribute.string(NFTA_SET_TABLE, table), attribute.string(NFTA_SET_NAME, set)];
+	return socket.find(nftMessage(NFT_MSG_GETSET, { family, attributes }), Errno.ENOENT) !== undefined;
+}
+
 /** The names of the sets and maps of a table; none when it does not exist. `nft list sets` @throws NetlinkError */
 export function listSets(socket: NetlinkSocket, { family, table }: TableName): ReadonlySet<string> {
 	const answers = socket.dump(nftMessage(NFT_MSG_GETSET, { family }));
@@ -64,11 +87,9 @@ function valueAttributes(value: DataTypes | "verdict") {
 
 /** What `nft` notes for itself: `u8 type; u8 length; value`, numbers little-endian. */
 function userData(key: DataTypes, value: NewSet["value"]): Uint8Array {
-	const bigEndian = 2;
-	const order = (types: DataTypes) => (types.length === 1 ? bigEndian : 0);
 	return new Uint8Array([
-		...note(keyByteOrder, order(key)),
-		...(value === undefined ? [] : note(valueByteOrder, value === "verdict" ? 0 : order(value))),
+		...note(keyByteOrder, byteOrderOf(key)),
+		...(value === undefined ? [] : note(valueByteOrder, value === "verdict" ? 0 : byteOrderOf(value))),
 		...(key.length === 1 ? [] : concatenation(keyForm)),
 		...(value === undefined || value === "verdict" || value.length === 1 ? [] : concatenation(valueForm)),
 		...(value === undefined ? [] : note(valueIsInterval, 0)),

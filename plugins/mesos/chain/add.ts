@@ -1,3 +1,4 @@
+import { requireEncodable } from "../../../lib/cni/encode-result.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { AddRequest } from "../../../lib/cni/plugin.ts";
 import { emptyResult, type Result } from "../../../lib/cni/result.ts";
@@ -18,6 +19,8 @@ export async function add(request: AddRequest<ChainConfig>): Promise<Result> {
 	refuseSecond(request);
 
 	const result = await addMembers(members, { request, round: { verb: "ADD", network, version, capabilityArgs, log } });
+	// The members answer in a version that can carry it; what the chain cannot say shall not stay.
+	requireEncodable(result, request.cniVersion);
 	rollback.push("result of the chain", () => removeChainResult(placeOf(request), request));
 	log.step("result", () => writeChainResult(placeOf(request), { attachment: request, kept: { version, result } }));
 	return result;

@@ -5,7 +5,17 @@ import { validateNetwork } from "../../../lib/cli/validate/validate-network.ts";
 import type { PluginRegistry } from "../../../lib/cni/call.ts";
 import { placeOf } from "../../../lib/cni/json/place-of.ts";
 import type { Plugin } from "../../../lib/cni/plugin.ts";
-import { boolean, integer, list, object, plugin, required, type Schema, string } from "../../../lib/cni/schema.ts";
+import {
+	boolean,
+	integer,
+	list,
+	object,
+	plugin,
+	required,
+	type Schema,
+	string,
+	word,
+} from "../../../lib/cni/schema.ts";
 
 const bridge = required(
 	object({ bridge: string(), isGateway: boolean(), mtu: integer(), runtimeConfig: object({ mac: string() }) }),
@@ -17,9 +27,16 @@ const ranges = required(
 	}),
 );
 
+const firewall = required(
+	object({
+		backend: word({ known: ["iptables", "nftables"], others: "ignored" }),
+		ingressPolicy: word({ known: ["open", "isolated"], others: "refused" }),
+	}),
+);
+
 const chain = required(object({ plugins: list(plugin()) }));
 
-const schemas: Readonly<Record<string, Schema<unknown>>> = { bridge, chain, "host-local": ranges };
+const schemas: Readonly<Record<string, Schema<unknown>>> = { bridge, chain, firewall, "host-local": ranges };
 const plugins: PluginRegistry = {
 	types: Object.keys(schemas),
 	load: (type) => {
@@ -54,6 +71,16 @@ describe("validateNetwork", () => {
 			"an unknown key deep in ipam",
 			network({ ipam: { type: "host-local", ranges: [[{ subent: "x" }]] } }),
 			'error plugins[0].ipam.ranges[0][0].subent: unknown key. Did you mean "subnet"?',
+		],
+		[
+			"a word that means nothing",
+			network({}, { plugins: [{ type: "firewall", backend: "ipfw" }] }),
+			'warning plugins[0].backend: "ipfw" is the same as none. Known here: "iptables", "nftables"',
+		],
+		[
+			"a word that is refused",
+			network({}, { plugins: [{ type: "firewall", backend: "nftables", ingressPolicy: "Open" }] }),
+			'error plugins[0].ingressPolicy: "Open" is refused. Known here: "open", "isolated"',
 		],
 		[
 			"an unknown key in dns",

@@ -145,7 +145,7 @@ describe("rules are read as the kernel reports them", () => {
 
 	test("chains, of the wanted table only", () => {
 		const socket = answering(received.iptablesChain);
-		const chain = { table: "nat", name: "CNI-x", hook: undefined, comment: "" };
+		const chain = { table: "nat", name: "CNI-x", hook: undefined, comment: "", uses: 1 };
 		expect(listChains(socket, { family: "ip", table: "nat" })).toEqual([chain]);
 		expect(listChains(socket, { family: "ip", table: "filter" })).toEqual([]);
 	});

@@ -1,0 +1,109 @@
+import { attachmentPrefix, type NetworkAttachment } from "../cni/attachment-tag.ts";
+import { CniError, ErrorCode } from "../cni/error.ts";
+import type { Rollback } from "../cni/plugin.ts";
+import {
+	collectRecords,
+	lockFirewall,
+	lockFirewallIfKept,
+	type RecordOwner,
+	recordOf,
+	removeRecord,
+	writeRecord,
+} from "../state/firewall-records.ts";
+import { isSandboxGone } from "../state/sandbox-identity.ts";
+import { everyOne } from "./every-one.ts";
+import type { GroupHolder } from "./group-backend.ts";
+import type { GroupMember } from "./group-member.ts";
+import { recordedMember, recordMember } from "./group-record.ts";
+import { nftablesGroups } from "./nftables-groups.ts";
+
+/**
+ * Lets groups decide about the member's traffic; when it is so already, nothing changes. A port or an address that
+ * another attachment has is taken over when that one's container is surely gone, and refused otherwise.
+ *
+ * @throws CniError
+ */
+export function applyGroups(
+	owner: RecordOwner,
+	{ member, rollback }: { member: GroupMember; rollback: Rollback },
+): void {
+	using _ = lockFirewall();
+	takeOver(nftablesGroups.holders(member));
+	const record = recordOf("groups", owner);
+	const previous = record === undefined ? undefined : recordedMember(record);
+	rollback.push("groups", () => {
+		if (previous === undefined) return removeGroups(owner);
+		writeRecord("groups", { owner, rules: recordMember(previous) });
+		nftablesGroups.apply(previous, { previous: member });
+	});
+	writeRecord("groups", { owner, rules: recordMember(member) });
+	nftablesGroups.apply(member, { previous });
+}
+
+/** The same without asking who else has what, and without a record: for what is on record. @throws CniError */
+export function putGroups(member: GroupMember): void {
+	nftablesGroups.apply(member, { repair: true });
+}
+
+/** What is missing of what {@link applyGroups} made, in words. @throws CniError */
+export function missingGroups(member: GroupMember): readonly string[] {
+	return nftablesGroups.verify(member);
+}
+
+/** @throws CniError that names everything that is missing of what {@link applyGroups} made */
+export function verifyGroups(member: GroupMember): void {
+	const missing = nftablesGroups.verify(member);
+	if (missing.length === 0) return;
+	const { network, containerId, ifName } = member.attachment;
+	throw new CniError(
+		ErrorCode.internal,
+		`Cannot find the groups of interface "${ifName}" of container "${containerId}" on network "${network}": ${missing.join("; ")} missing`,
+		{ details: "Somebody changed the host's firewall rules: `cnictl firewall reload` puts them back" },
+	);
+}
+
+/** Removes what is there of the attachment; nothing there is success. @throws CniError */
+export function removeGroups(attachment: NetworkAttachment): void {
+	using _ = lockFirewallIfKept();
+	const record = recordOf("groups", attachment);
+	const known = record === undefined ? undefined : recordedMember(record);
+	nftablesGroups.remove(attachment, known);
+	removeRecord("groups", attachmentPrefix(attachment));
+}
+
+/** Removes what the network still has of attachments that are not among the valid ones. @throws CniError */
+export function collectGroups(network: string, validAttachments: readonly Omit<NetworkAttachment, "network">[]): void {
+	using _ = lockFirewallIfKept();
+	everyOne(
+		[
+			() => nftablesGroups.collect(network, validAttachments),
+			() => collectRecords("groups", { network, valid: validAttachments }),
+		],
+		(collect) => collect(),
+	);
+}
+
+/** Whether an ADD could succeed on this host; nothing is changed. @throws CniError */
+export function probeGroups(): void {
+	nftablesGroups.probe();
+}
+
+function takeOver(holders: readonly GroupHolder[]): void {
+	const gone = new Map<string, GroupMember>();
+	for (const holder of holders) {
+		const record = holder.record();
+		const member = record === undefined ? undefined : recordedMember(record);
+		if (record === undefined || member === undefined || !isSandboxGone(record.sandbox)) throw refusal(holder);
+		gone.set(attachmentPrefix(member.attachment), member);
+	}
+	for (const [name, member] of gone) {
+		nftablesGroups.remove(member.attachment, member);
+		removeRecord("groups", name);
+	}
+}
+
+function refusal({ what, description }: GroupHolder): CniError {
+	return new CniError(ErrorCode.internal, `Cannot let groups decide about ${what}: ${description} has it`, {
+		details: "Two networks of a host cannot give the same address. Delete that attachment if its container is gone",
+	});
+}

@@ -1,0 +1,212 @@
+import { attachmentPrefix, describeTag, type NetworkAttachment, networkPrefix } from "../cni/attachment-tag.ts";
+import { Errno } from "../linux/errno.ts";
+import { BatchError, commit, retryDisturbed } from "../netlink/nftables/batch.ts";
+import { deleteChain } from "../netlink/nftables/chain.ts";
+import { findElements, listElements, type SetElement } from "../netlink/nftables/element.ts";
+import type { SetName } from "../netlink/nftables/message.ts";
+import { listSets } from "../netlink/nftables/set.ts";
+import type { NetlinkSocket } from "../netlink/wire/socket.ts";
+import { readRecord } from "../state/firewall-records.ts";
+import { everyOne } from "./every-one.ts";
+import type { GroupBackend, GroupChange, GroupHolder } from "./group-backend.ts";
+import type { GroupMember } from "./group-member.ts";
+import { abandonedBy, allAbandoned } from "./nftables-groups/abandoned.ts";
+import { bridgeLayout } from "./nftables-groups/bridge-rules.ts";
+import { bridgeElements, elementsOf, identityOf } from "./nftables-groups/elements.ts";
+import { inetLayout } from "./nftables-groups/inet-rules.ts";
+import { layoutsFor } from "./nftables-groups/layouts.ts";
+import { memberClass } from "./nftables-groups/member-class.ts";
+import { bridgeSet, bridgeTable, inetSet, tables } from "./nftables-groups/tables.ts";
+import { isLayoutThere, makeLayout, missingOfLayout } from "./nftables-layout.ts";
+import { withNftables } from "./nftables-session.ts";
+import { additionsOf, deletionsOf, foundAt, isOwnedBy, isSameElement, type PlacedElement } from "./owned-elements.ts";
+
+/** Groups in nf_tables; `nftables-groups/` draws what they look like. */
+export const nftablesGroups: GroupBackend = {
+	holders: (member) =>
+		withNftables(
+			(socket) => holders(socket, member),
+			() => [],
+		),
+	apply: (member, change) => withNftables((socket) => retryDisturbed(() => apply(socket, { member, ...change }))),
+	verify: (member) =>
+		withNftables(
+			(socket) => verify(socket, member),
+			() => ["all of it (the kernel has no nf_tables)"],
+		),
+	remove: (attachment, known) =>
+		withNftables(
+			(socket) => retryDisturbed(() => remove(socket, { attachment, known })),
+			() => {},
+		),
+	collect: (network, valid) =>
+		withNftables(
+			(socket) => retryDisturbed(() => collect(socket, { network, valid })),
+			() => {},
+		),
+	probe: () => withNftables(probe),
+};
+
+function holders(socket: NetlinkSocket, member: GroupMember): readonly GroupHolder[] {
+	const identity = identityOf(member);
+	const found = findElements(socket, identity);
+	return identity.flatMap(({ name }, index) => {
+		const element = found[index];
+		if (element === undefined || isOwnedBy(element, member.attachment)) return [];
+		const comment = element.comment ?? "";
+		return { description: describeTag(comment), what: name, record: () => readRecord("groups", tagPrefix(comment)) };
+	});
+}
+
+/**
+ * Lets the kernel try all of it, in a transaction that cannot succeed: it may lack the bridge family, connection tracking,
+ * or one of the matches.
+ */
+function probe(socket: NetlinkSocket): void {
+	const layouts = [bridgeLayout(), inetLayout()].filter((layout) => !isLayoutThere(socket, layout));
+	if (layouts.length === 0) return;
+	const messages = [
+		...layouts.flatMap((layout) => makeLayout(socket, layout)),
+		deleteChain({ ...bridgeTable, chain: "that is not there" }),
+	];
+	try {
+		commit(socket, messages);
+	} catch (thrown) {
+		if (!(thrown instanceof BatchError) || thrown.index !== messages.length - 1) throw thrown;
+	}
+}
+
+interface Application extends GroupChange {
+	readonly member: GroupMember;
+}
+
+function apply(socket: NetlinkSocket, { member, previous, repair = false }: Application): void {
+	const wanted = elementsOf(member);
+	// All that there is of an attachment came in one transaction: without a port, it has nothing.
+	const isNew = previous === undefined && !repair && foundAt(socket, identityOf(member)).length === 0;
+	const present = isNew ? [] : findElements(socket, wanted);
+	const isThere = (element: PlacedElement, found: SetElement | undefined) =>
+		found !== undefined && isSameElement(element, found);
+	const added = wanted.filter((element, index) => !isThere(element, present[index]));
+	const replaced = added.filter((element) => present[wanted.indexOf(element)] !== undefined);
+	commit(socket, [
+		...layoutsFor(member)
+			.filter((layout) => repair || !isLayoutThere(socket, layout))
+			.flatMap((layout) => makeLayout(socket, layout)),
+		...deletionsOf([...replaced, ...outdated(socket, { member, previous })]),
+		...additionsOf([...added, ...bridgeElements(member)]),
+	]);
+	if (previous !== undefined && memberClass(previous).key !== memberClass(member).key) sweep(socket);
+}
+
+/** What the attachment has had, and has no more. */
+function outdated(
+	socket: NetlinkSocket,
+	{ member, previous }: Pick<Application, "member" | "previous">,
+): readonly PlacedElement[] {
+	if (previous === undefined) return [];
+	const wanted = new Set(elementsOf(member).map(nameOf));
+	const gone = elementsOf(previous).filter((element) => !wanted.has(nameOf(element)));
+	return foundAt(socket, gone).filter((element) => isOwnedBy(element, member.attachment));
+}
+
+function verify(socket: NetlinkSocket, member: GroupMember): readonly string[] {
+	const wanted = elementsOf(member);
+	const present = findElements(socket, wanted);
+	const shared = bridgeElements(member);
+	const missingShared = findElements(socket, shared).flatMap((found, index) =>
+		found === undefined ? [`bridge "${member.bridges[index]}" (element of ${describeSet(inetSet("bridges"))})`] : [],
+	);
+	return [
+		...layoutsFor(member).flatMap((layout) => missingOfLayout(socket, layout)),
+		...missingShared,
+		...wanted.flatMap((element, index) => {
+			const found = present[index];
+			if (found !== undefined && isSameElement(element, found)) return [];
+			const held =
+				found === undefined || isOwnedBy(found, member.attachment)
+					? ""
+					: `; it is of ${describeTag(found.comment ?? "")}`;
+			return [`${element.name} (element of ${describeSet(element.set)}${held})`];
+		}),
+	];
+}
+
+interface Removal {
+	readonly attachment: NetworkAttachment;
+	readonly known: GroupMember | undefined;
+}
+
+function remove(socket: NetlinkSocket, { attachment, known }: Removal): void {
+	if (known === undefined) {
+		// Double DELs are common, and looking at all elements is not cheap: every member has a port.
+		const ports = [bridgeSet("ports"), inetSet("ports")].flatMap((set) => listElements(socket, set));
+		const tag = attachmentPrefix(attachment);
+		if (ports.some((port) => isOwnedBy(port, attachment))) removeTagged(socket, (owner) => owner === tag);
+		return;
+	}
+	const own = foundAt(socket, elementsOf(known)).filter((element) => isOwnedBy(element, attachment));
+	if (own.length === 0) return;
+	try {
+		commit(socket, [...deletionsOf(own), ...abandonedBy(socket, { member: known, own })]);
+	} catch (thrown) {
+		if (!isBusy(thrown)) throw thrown;
+		// What somebody else still uses can stay; the member cannot.
+		commit(socket, deletionsOf(own));
+		sweep(socket);
+	}
+}
+
+interface Collection {
+	readonly network: string;
+	readonly valid: readonly Omit<NetworkAttachment, "network">[];
+}
+
+function collect(socket: NetlinkSocket, { network, valid }: Collection): void {
+	const keep = new Set(valid.map((attachment) => attachmentPrefix({ ...attachment, network })));
+	const prefix = networkPrefix(network);
+	removeTagged(socket, (owner) => owner.startsWith(prefix) && !keep.has(owner));
+}
+
+/** By looking at all elements of everybody. One transaction for each owner: there may be thousands. */
+function removeTagged(socket: NetlinkSocket, isMeant: (owner: string) => boolean): void {
+	const sets = tables.flatMap((table) => Array.from(listSets(socket, table), (set): SetName => ({ ...table, set })));
+	const owners = new Map<string, PlacedElement[]>();
+	for (const set of sets) {
+		for (const element of listElements(socket, set)) {
+			const owner = tagPrefix(element.comment ?? "");
+			if (!isMeant(owner)) continue;
+			const elements = owners.get(owner) ?? [];
+			elements.push({ ...element, set });
+			owners.set(owner, elements);
+		}
+	}
+	everyOne([...owners.values()], (elements) => commit(socket, deletionsOf(elements)));
+	sweep(socket);
+}
+
+/** Removes classes and groups that nobody is in. Somebody's own rule may look into a set: that is no harm. */
+function sweep(socket: NetlinkSocket): void {
+	try {
+		commit(socket, allAbandoned(socket));
+	} catch (thrown) {
+		if (!isBusy(thrown)) throw thrown;
+	}
+}
+
+function isBusy(thrown: unknown): boolean {
+	return thrown instanceof BatchError && thrown.errno === Errno.EBUSY;
+}
+
+/** The two hashes and the hyphen between them. */
+function tagPrefix(comment: string): string {
+	return comment.slice(0, 33);
+}
+
+function nameOf({ set, key }: PlacedElement): string {
+	return `${set.family} ${set.set} ${key}`;
+}
+
+function describeSet({ family, table, set }: SetName): string {
+	return `"${set}" in table "${family} ${table}"`;
+}

@@ -1,0 +1,69 @@
+import { CniError, ErrorCode, toCniError } from "../../../lib/cni/error.ts";
+import type { AddRequest, AttachmentRequest, Plugin } from "../../../lib/cni/plugin.ts";
+import type { Result } from "../../../lib/cni/result.ts";
+import { createTeardown } from "../../../lib/cni/teardown.ts";
+import { specVersions } from "../../../lib/cni/version.ts";
+import { type GroupsConfig, groupsSchema, parseSettings } from "./config.ts";
+import { describeMember } from "./describe-member.ts";
+
+/** Says which containers may talk to each other. docs/plugins/groups.md */
+export const groups: Plugin<GroupsConfig> = {
+	type: "groups",
+	versions: specVersions,
+	schema: groupsSchema,
+
+	async add(request: AddRequest<GroupsConfig>): Promise<Result> {
+		const settings = parseSettings(request.config);
+		const { prevResult, log, rollback } = request;
+		if (prevResult === undefined) {
+			throw new CniError(ErrorCode.invalidNetworkConfig, "must be called as chained plugin", {
+				details: 'Put groups behind the plugin that makes the interface, in "plugins" of a .conflist or of a chain',
+			});
+		}
+		const member = log.step("interface", () => describeMember(request, { settings, prevResult }));
+		const { applyGroups } = await loadGroups();
+		log.step("groups", () => applyGroups(request, { member, rollback }));
+		return prevResult;
+	},
+
+	async check(request: AttachmentRequest<GroupsConfig>): Promise<void> {
+		const settings = parseSettings(request.config);
+		const { prevResult } = request;
+		if (prevResult === undefined) {
+			throw new CniError(ErrorCode.internal, "Required prevResult missing", {
+				details: "CHECK takes the result of ADD as prevResult; runtimes cache it",
+			});
+		}
+		const member = describeMember(request, { settings, prevResult });
+		(await loadGroups()).verifyGroups(member);
+	},
+
+	/** By what is on record: neither configuration nor result is needed. */
+	async del(request) {
+		const teardown = createTeardown(request.log);
+		await teardown.step("groups", async () => (await loadGroups()).removeGroups(request));
+		teardown.finish();
+	},
+
+	async gc({ network, validAttachments, log }) {
+		const teardown = createTeardown(log);
+		await teardown.step("groups", async () => (await loadGroups()).collectGroups(network, validAttachments));
+		teardown.finish();
+	},
+
+	async status({ config }) {
+		parseSettings(config);
+		const { probeGroups } = await loadGroups();
+		try {
+			probeGroups();
+		} catch (thrown) {
+			const { message, details } = toCniError(thrown);
+			throw new CniError(ErrorCode.pluginNotAvailable, `Cannot keep groups: ${message}`, { details, cause: thrown });
+		}
+	},
+};
+
+/** A chain loads its members' modules one after the other; what only some calls need comes later. */
+function loadGroups() {
+	return import("../../../lib/firewall/groups.ts");
+}
