@@ -1,7 +1,7 @@
 import type { NetworkAttachment } from "../cni/attachment-tag.ts";
+import { everyOne } from "../cni/every-one.ts";
 import type { Attachment } from "../cni/plugin.ts";
 import { collectRecords, lockFirewallIfKept, type RecordKind } from "../state/firewall-records.ts";
-import { everyOne } from "./every-one.ts";
 
 /** A backend of any kind, as far as GC needs it. */
 interface Listing {

@@ -1,5 +1,6 @@
 import { attachmentPrefix, type NetworkAttachment } from "../cni/attachment-tag.ts";
 import { CniError, ErrorCode } from "../cni/error.ts";
+import { everyOne } from "../cni/every-one.ts";
 import type { Rollback } from "../cni/plugin.ts";
 import {
 	collectRecords,
@@ -11,7 +12,6 @@ import {
 	writeRecord,
 } from "../state/firewall-records.ts";
 import { isSandboxGone } from "../state/sandbox-identity.ts";
-import { everyOne } from "./every-one.ts";
 import type { GroupHolder } from "./group-backend.ts";
 import type { GroupMember } from "./group-member.ts";
 import { recordedMember, recordMember } from "./group-record.ts";

@@ -1,16 +1,15 @@
 import { attachmentPrefix, type NetworkAttachment } from "../cni/attachment-tag.ts";
 import { CniError, ErrorCode } from "../cni/error.ts";
+import { everyOne } from "../cni/every-one.ts";
 import { formatPrefix, type IpPrefix } from "../ip/address.ts";
-import { readGeneration } from "../netlink/nftables/batch.ts";
 import { lockFirewallIfKept, type RecordOwner, removeRecord, writeRecord } from "../state/firewall-records.ts";
 import { collectStale } from "./collect-stale.ts";
-import { everyOne } from "./every-one.ts";
 import { isIptablesInUse } from "./iptables/in-use.ts";
 import type { Masquerade, MasqueradeBackend } from "./masquerade-backend.ts";
 import type { MasqueradeBackendName } from "./masquerade-choice.ts";
 import { recordMasquerade } from "./masquerade-record.ts";
 import { nftablesMasquerade } from "./nftables-masquerade.ts";
-import { isWithoutNftables, withNftables } from "./nftables-session.ts";
+import { isWithoutNftables } from "./nftables-session.ts";
 
 export interface MasqueradeOptions {
 	readonly addresses: readonly IpPrefix[];
@@ -36,20 +35,6 @@ export async function putMasquerade(
 		if (backend !== "automatic" || !isWithoutNftables(thrown)) throw thrown;
 		(await loadIptables()).apply(masquerade);
 	}
-}
-
-/** Whether an ADD could masquerade on this host; nothing is changed. @throws CniError */
-export async function probeMasquerade(backend: MasqueradeBackendName): Promise<void> {
-	if (backend !== "iptables") {
-		try {
-			withNftables(readGeneration);
-			return;
-		} catch (thrown) {
-			if (backend === "nftables" || !isWithoutNftables(thrown)) throw thrown;
-		}
-	}
-	const { saveNat } = await import("./iptables/program.ts");
-	saveNat(4);
 }
 
 /** @throws CniError that names everything that is missing of what {@link applyMasquerade} made */

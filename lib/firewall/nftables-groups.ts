@@ -1,4 +1,5 @@
 import { attachmentPrefix, describeTag, type NetworkAttachment, networkPrefix } from "../cni/attachment-tag.ts";
+import { everyOne } from "../cni/every-one.ts";
 import { Errno } from "../linux/errno.ts";
 import { BatchError, commit, retryDisturbed } from "../netlink/nftables/batch.ts";
 import { deleteChain } from "../netlink/nftables/chain.ts";
@@ -7,7 +8,6 @@ import type { SetName } from "../netlink/nftables/message.ts";
 import { listSets } from "../netlink/nftables/set.ts";
 import type { NetlinkSocket } from "../netlink/wire/socket.ts";
 import { readRecord } from "../state/firewall-records.ts";
-import { everyOne } from "./every-one.ts";
 import type { GroupBackend, GroupChange, GroupHolder } from "./group-backend.ts";
 import type { GroupMember } from "./group-member.ts";
 import { abandonedBy, allAbandoned } from "./nftables-groups/abandoned.ts";

@@ -1,9 +1,9 @@
 import { attachmentPrefix, type NetworkAttachment } from "../cni/attachment-tag.ts";
 import { annotate, CniError, ErrorCode, messageOf } from "../cni/error.ts";
+import { everyOne } from "../cni/every-one.ts";
 import type { Log } from "../cni/log.ts";
 import type { Rollback } from "../cni/plugin.ts";
 import type { IpAddress } from "../ip/address.ts";
-import { readGeneration } from "../netlink/nftables/batch.ts";
 import {
 	keepsRecords,
 	lockFirewall,
@@ -15,11 +15,10 @@ import {
 } from "../state/firewall-records.ts";
 import { isSandboxGone } from "../state/sandbox-identity.ts";
 import { collectStale } from "./collect-stale.ts";
-import { everyOne } from "./every-one.ts";
 import { isIptablesInUse } from "./iptables/in-use.ts";
 import { enableLocalhost, missingLocalhost } from "./localhost.ts";
 import { nftablesPortMap } from "./nftables-port-map.ts";
-import { isWithoutNftables, withNftables } from "./nftables-session.ts";
+import { isWithoutNftables } from "./nftables-session.ts";
 import {
 	type KnownPorts,
 	type PortEntry,
@@ -135,20 +134,6 @@ export async function collectPortMaps(
 	validAttachments: readonly Omit<NetworkAttachment, "network">[],
 ): Promise<void> {
 	collectStale(await backendsInUse(), { kind: "portmap", network, validAttachments });
-}
-
-/** Whether an ADD could map ports on this host; nothing is changed. @throws CniError */
-export async function probePortMap(backend: PortMapBackendName): Promise<void> {
-	if (backend !== "iptables") {
-		try {
-			withNftables(readGeneration);
-			return;
-		} catch (thrown) {
-			if (backend === "nftables" || !isWithoutNftables(thrown)) throw thrown;
-		}
-	}
-	const { saveNat } = await import("./iptables/program.ts");
-	saveNat(4);
 }
 
 async function missingInFirewall(portMap: PortMap, backend: PortMapBackendName): Promise<readonly string[]> {

@@ -1,7 +1,8 @@
+import { everyOne } from "../cni/every-one.ts";
 import type { Attachment } from "../cni/plugin.ts";
 import { sha512Hex } from "../cni/sha512.ts";
-import { Errno, errnoOf } from "../linux/errno.ts";
-import { listDirectory, makeDirectories, readText, rename, unlink, writeFile } from "../linux/files.ts";
+import { inDirectoryOf, unlessAbsent } from "../linux/absent.ts";
+import { listDirectory, readText, rename, unlink, writeFile } from "../linux/files.ts";
 
 /**
  * A directory with one file for each attachment of a network:
@@ -41,12 +42,12 @@ export function attachmentFiles(directory: string): AttachmentFiles {
 		pathOf,
 		write(attachment, text) {
 			const incomplete = incompletePathOf(attachment);
-			inDirectory(directory, () => writeFile(incomplete, text));
+			inDirectoryOf(incomplete, () => writeFile(incomplete, text));
 			rename(incomplete, pathOf(attachment));
 		},
 		read: (attachment) => unlessAbsent(() => readText(pathOf(attachment))),
 		remove(attachment) {
-			removeAll([pathOf(attachment), incompletePathOf(attachment)]);
+			everyOne([pathOf(attachment), incompletePathOf(attachment)], removeFile);
 		},
 		readAll: () =>
 			names()
@@ -55,7 +56,10 @@ export function attachmentFiles(directory: string): AttachmentFiles {
 		retain(attachments) {
 			const kept = new Set(attachments.map(nameOf));
 			const stale = names().filter((name) => !kept.has(name.startsWith(".") ? name.slice(1) : name));
-			removeAll(stale.map((name) => `${directory}/${name}`));
+			everyOne(
+				stale.map((name) => `${directory}/${name}`),
+				removeFile,
+			);
 		},
 	};
 }
@@ -67,38 +71,6 @@ function nameOf({ containerId, ifName }: Attachment): string {
 	return `${containerId.length > longestContainerId ? sha512Hex(containerId) : containerId}:${ifName}`;
 }
 
-/** ENOTDIR: something else has the place of the directory. */
-const absent: readonly number[] = [Errno.ENOENT, Errno.ENOTDIR];
-
-function unlessAbsent<T>(action: () => T): T | undefined {
-	try {
-		return action();
-	} catch (thrown) {
-		if (absent.includes(errnoOf(thrown))) return undefined;
-		throw thrown;
-	}
-}
-
-/** Makes the directory only when it turns out to be missing: it is there for every call but the first. */
-function inDirectory(directory: string, action: () => void): void {
-	try {
-		action();
-	} catch (thrown) {
-		if (errnoOf(thrown) !== Errno.ENOENT) throw thrown;
-		makeDirectories(directory);
-		action();
-	}
-}
-
-/** Removes what it can, and then throws the first error. */
-function removeAll(paths: readonly string[]): void {
-	const errors: unknown[] = [];
-	for (const path of paths) {
-		try {
-			unlessAbsent(() => unlink(path));
-		} catch (thrown) {
-			errors.push(thrown);
-		}
-	}
-	if (errors.length > 0) throw errors[0];
+function removeFile(path: string): void {
+	unlessAbsent(() => unlink(path));
 }

@@ -1,18 +1,10 @@
 import { attachmentPrefix, type NetworkAttachment, networkPrefix } from "../cni/attachment-tag.ts";
 import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
 import { any, decodeDocument, object, required, SchemaError, string } from "../cni/schema.ts";
+import { inDirectoryOf, unless } from "../linux/absent.ts";
 import { Errno, errnoOf } from "../linux/errno.ts";
 import { type FileLock, lockFile } from "../linux/file-lock.ts";
-import {
-	isDirectory,
-	listDirectory,
-	makeDirectories,
-	readText,
-	rename,
-	stat,
-	unlink,
-	writeFile,
-} from "../linux/files.ts";
+import { isDirectory, listDirectory, readText, rename, stat, unlink, writeFile } from "../linux/files.ts";
 import { identifySandbox, type SandboxIdentity } from "./sandbox-identity.ts";
 
 /**
@@ -109,14 +101,18 @@ export function recordOf(kind: RecordKind, attachment: NetworkAttachment): Firew
 export function removeRecord(kind: RecordKind, name: string): void {
 	const path = pathOf(kind, name);
 	for (const file of [path, `${path}${temporary}`]) {
-		ifPresent(() => unlink(file));
+		unless([Errno.ENOENT], () => unlink(file));
 	}
 }
 
 /** The names of all that is kept of a kind, half-written ones too: {@link attachmentPrefix} of each attachment. */
 export function listRecords(kind: RecordKind): readonly string[] {
 	return Array.from(
-		new Set(ifPresent(() => listDirectory(`${directoryOf()}/${kind}`))?.map((name) => name.replace(/\.new$/, ""))),
+		new Set(
+			unless([Errno.ENOENT], () => listDirectory(`${directoryOf()}/${kind}`))?.map((name) =>
+				name.replace(/\.new$/, ""),
+			),
+		),
 	);
 }
 
@@ -160,7 +156,7 @@ export function lockChains(): FileLock {
 function lockNamed(name: string): FileLock {
 	const path = `${directoryOf()}/${name}`;
 	try {
-		return inDirectory(directoryOf(), () => lockFile(path));
+		return inDirectoryOf(path, () => lockFile(path));
 	} catch (thrown) {
 		throw new CniError(ErrorCode.ioFailure, `Cannot lock "${path}": ${messageOf(thrown)}`, {
 			details: `Let root write in "${root}"`,
@@ -192,30 +188,9 @@ function directoryOf(): string {
 	return `${root}/${stat("/proc/thread-self/ns/net").inode}`;
 }
 
-/** Runs the action; that something is not there is no error, but undefined. */
-function ifPresent<T>(action: () => T): T | undefined {
-	try {
-		return action();
-	} catch (thrown) {
-		if (errnoOf(thrown) === Errno.ENOENT) return undefined;
-		throw thrown;
-	}
-}
-
 function replaceFile(path: string, text: string): void {
-	inDirectory(path.slice(0, path.lastIndexOf("/")), () => writeFile(`${path}${temporary}`, text));
+	inDirectoryOf(path, () => writeFile(`${path}${temporary}`, text));
 	rename(`${path}${temporary}`, path);
-}
-
-/** Makes the folder only when it turns out to be missing: it is there in all calls but the first. */
-function inDirectory<T>(directory: string, action: () => T): T {
-	try {
-		return action();
-	} catch (thrown) {
-		if (errnoOf(thrown) !== Errno.ENOENT) throw thrown;
-	}
-	makeDirectories(directory);
-	return action();
 }
 
 const recordSchema = required(

@@ -1,7 +1,7 @@
 import type { NetworkAttachment } from "../cni/attachment-tag.ts";
 import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
 import type { Attachment } from "../cni/plugin.ts";
-import { Errno, errnoOf } from "../linux/errno.ts";
+import { unlessAbsent } from "../linux/absent.ts";
 import { makeDirectories, readText, rename, unlink, writeFile } from "../linux/files.ts";
 import { type AttachmentFiles, attachmentFiles } from "./attachment-files.ts";
 import type { SandboxIdentity } from "./sandbox-identity.ts";
@@ -159,16 +159,6 @@ function tryRead(path: string): string | undefined {
 
 function tryRemove(path: string): void {
 	unlessAbsent(() => unlink(path));
-}
-
-function unlessAbsent<T>(action: () => T): T | undefined {
-	try {
-		return action();
-	} catch (thrown) {
-		const errno = errnoOf(thrown);
-		if (errno === Errno.ENOENT || errno === Errno.ENOTDIR) return undefined;
-		throw thrown;
-	}
 }
 
 function accessing<T>(what: string, action: () => T): T {

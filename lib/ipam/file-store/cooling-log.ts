@@ -1,6 +1,7 @@
 import { formatAddress, type IpAddress, parseAddress } from "../../ip/address.ts";
+import { inDirectoryOf } from "../../linux/absent.ts";
 import { appendFile, rename } from "../../linux/files.ts";
-import { inDirectoryOf, readText, removeFile, writeBeside } from "./files.ts";
+import { readText, removeFile, writeBeside } from "./files.ts";
 import type { Layout } from "./layout.ts";
 
 /** An address that was released and rests. */

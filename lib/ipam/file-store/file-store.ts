@@ -1,3 +1,4 @@
+import { everyOne } from "../../cni/every-one.ts";
 import type { Attachment } from "../../cni/plugin.ts";
 import { formatAddress, type IpAddress, sameAddress } from "../../ip/address.ts";
 import { Errno, errnoOf } from "../../linux/errno.ts";
@@ -54,7 +55,10 @@ export function createFileStore(options: FileStoreOptions): IpamStore {
 			const chosen = (address: IpAddress) => only === undefined || only.some((other) => sameAddress(other, address));
 			const addresses = index.heldBy(trimmed(owner)).filter(chosen);
 			if (addresses.length === 0) return addresses;
-			removeAll(addresses.map((address) => pathOf(layout, address)));
+			everyOne(
+				addresses.map((address) => pathOf(layout, address)),
+				removeFile,
+			);
 			index.removed(trimmed(owner), { addresses, rests });
 			return addresses;
 		});
@@ -84,7 +88,10 @@ export function createFileStore(options: FileStoreOptions): IpamStore {
 			return locked([], () => {
 				const scanned = scanReservations(layout.directory);
 				const isStale = ({ owner }: ScannedReservation) => owner !== "unreadable" && !(owner && isValid(owner));
-				removeAll(scanned.filter(isStale).map(({ name }) => `${layout.directory}/${name}`));
+				everyOne(
+					scanned.filter(isStale).map(({ name }) => `${layout.directory}/${name}`),
+					removeFile,
+				);
 				tagFiles.retain(isValid);
 				const removed = scanned.filter(isStale).flatMap((reservation) => owned(reservation));
 				const kept = scanned.filter((reservation) => !isStale(reservation));
@@ -129,7 +136,10 @@ function reserveAll(context: ReserveContext): ReserveOutcome {
 	} finally {
 		if (!complete && hasTags(tags)) tagFiles.remove(owner);
 		if (!complete && made.length > 0) {
-			removeAll(made.map(({ address }) => pathOf(layout, address)));
+			everyOne(
+				made.map(({ address }) => pathOf(layout, address)),
+				removeFile,
+			);
 			index.unchanged();
 		}
 	}
@@ -170,19 +180,6 @@ function lockExisting({ lock: path }: Layout, lock: FileStoreOptions["lock"]): D
 
 function pathOf({ directory }: Layout, address: IpAddress): string {
 	return `${directory}/${formatAddress(address)}`;
-}
-
-/** Removes what it can, and then throws the first error. */
-function removeAll(paths: readonly string[]): void {
-	const errors: unknown[] = [];
-	for (const path of paths) {
-		try {
-			removeFile(path);
-		} catch (thrown) {
-			errors.push(thrown);
-		}
-	}
-	if (errors.length > 0) throw errors[0];
 }
 
 /** The reservation, where its owner is known. */

@@ -1,4 +1,5 @@
-import { Errno, errnoOf } from "../../linux/errno.ts";
+import { inDirectoryOf, unless } from "../../linux/absent.ts";
+import { Errno } from "../../linux/errno.ts";
 import * as files from "../../linux/files.ts";
 
 /** The text of a file, or undefined when there is none: ENOENT, or a directory of that name. */
@@ -23,25 +24,4 @@ export function removeFile(path: string): boolean {
 /** Writes in place, mode 0600, and makes the directory where it is missing. */
 export function writeBeside(path: string, data: string | Uint8Array): void {
 	inDirectoryOf(path, () => files.writeFile(path, data));
-}
-
-/** Runs `action`, once more after making the directory of `path` when that was missing: one system call on the way. */
-export function inDirectoryOf<T>(path: string, action: () => T): T {
-	try {
-		return action();
-	} catch (thrown) {
-		if (errnoOf(thrown) !== Errno.ENOENT) throw thrown;
-		files.makeDirectories(path.slice(0, path.lastIndexOf("/")));
-		return action();
-	}
-}
-
-/** What `action` returns, or undefined when it fails with one of these. */
-export function unless<T>(errnos: readonly number[], action: () => T): T | undefined {
-	try {
-		return action();
-	} catch (thrown) {
-		if (errnos.includes(errnoOf(thrown))) return undefined;
-		throw thrown;
-	}
 }

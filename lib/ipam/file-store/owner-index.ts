@@ -1,7 +1,8 @@
 import type { Attachment } from "../../cni/plugin.ts";
 import { type IpAddress, parseAddress } from "../../ip/address.ts";
+import { inDirectoryOf } from "../../linux/absent.ts";
 import { appendFile } from "../../linux/files.ts";
-import { inDirectoryOf, namesIn, readText, removeFile, writeBeside } from "./files.ts";
+import { namesIn, readText, removeFile, writeBeside } from "./files.ts";
 import type { ScannedReservation } from "./reservation.ts";
 
 /**

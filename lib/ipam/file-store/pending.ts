@@ -1,7 +1,8 @@
+import { inDirectoryOf } from "../../linux/absent.ts";
 import { Errno, errnoOf } from "../../linux/errno.ts";
 import { createFile, link as linkFile } from "../../linux/files.ts";
 import { isProcessAlive } from "../../linux/process.ts";
-import { inDirectoryOf, namesIn, removeFile } from "./files.ts";
+import { namesIn, removeFile } from "./files.ts";
 
 /** A reservation that is written and has no address yet. */
 export interface PendingReservation extends Disposable {

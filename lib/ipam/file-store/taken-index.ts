@@ -1,7 +1,8 @@
 import type { Family, IpAddress } from "../../ip/address.ts";
+import { inDirectoryOf } from "../../linux/absent.ts";
 import { isRegularFile, readFile, updateFile } from "../../linux/files.ts";
 import { pwrite } from "../../linux/libc.ts";
-import { inDirectoryOf, namesIn, removeFile, writeBeside } from "./files.ts";
+import { namesIn, removeFile, writeBeside } from "./files.ts";
 
 /**
  * A hint which addresses are taken, to find a free one without trying each: a bitmap of 8 KiB for every 65,536

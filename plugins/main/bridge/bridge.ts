@@ -1,5 +1,5 @@
 import { collectHostLinks } from "../../../lib/attachment/host-links.ts";
-import { CniError, ErrorCode, toCniError } from "../../../lib/cni/error.ts";
+import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { Plugin } from "../../../lib/cni/plugin.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
@@ -61,11 +61,8 @@ export const bridge: Plugin<BridgeConfig> = {
 			});
 		}
 		if (settings.masquerade !== undefined) {
-			const { probeMasquerade } = await loadMasquerade();
-			await probeMasquerade(settings.masquerade).catch((thrown) => {
-				const { message, details } = toCniError(thrown);
-				throw new CniError(ErrorCode.pluginNotAvailable, `Cannot masquerade: ${message}`, { details, cause: thrown });
-			});
+			const { probeNat } = await import("../../../lib/firewall/probe-nat.ts");
+			await probeNat(settings.masquerade, "masquerade");
 		}
 		await ipam?.status();
 	},

@@ -1,5 +1,5 @@
 import { containerAddresses } from "../../../lib/cni/container-addresses.ts";
-import { CniError, ErrorCode, toCniError } from "../../../lib/cni/error.ts";
+import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { AddRequest, AttachmentRequest, GcRequest } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import type { PortMap } from "../../../lib/firewall/port-map-backend.ts";
@@ -59,11 +59,8 @@ export async function removeOldRules(chain: string, isStale: (containerId: strin
 
 /** Whether an ADD could map ports now. @throws CniError code 50 */
 export async function probePorts({ backend }: MapperSettings): Promise<void> {
-	const { probePortMap } = await loadPortMap();
-	await probePortMap(backend).catch((thrown) => {
-		const { message, details } = toCniError(thrown);
-		throw new CniError(ErrorCode.pluginNotAvailable, `Cannot map ports: ${message}`, { details, cause: thrown });
-	});
+	const { probeNat } = await import("../../../lib/firewall/probe-nat.ts");
+	await probeNat(backend, "map ports");
 }
 
 /** What ADD makes and CHECK looks for. @throws CniError code 102 when the delegate gave no address */

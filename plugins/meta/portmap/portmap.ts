@@ -1,5 +1,5 @@
 import { containerAddresses } from "../../../lib/cni/container-addresses.ts";
-import { CniError, ErrorCode, toCniError } from "../../../lib/cni/error.ts";
+import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { AddRequest, AttachmentRequest, Plugin } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
@@ -59,11 +59,8 @@ export const portmap: Plugin<PortmapConfig> = {
 
 	async status({ config }) {
 		const { backend } = parseSettings(config);
-		const { probePortMap } = await loadPortMap();
-		await probePortMap(backend).catch((thrown) => {
-			const { message, details } = toCniError(thrown);
-			throw new CniError(ErrorCode.pluginNotAvailable, `Cannot map ports: ${message}`, { details, cause: thrown });
-		});
+		const { probeNat } = await import("../../../lib/firewall/probe-nat.ts");
+		await probeNat(backend, "map ports");
 	},
 };
 

@@ -1,0 +1,34 @@
+import { CniError, ErrorCode, toCniError } from "../cni/error.ts";
+import { readGeneration } from "../netlink/nftables/batch.ts";
+import { isWithoutNftables, withNftables } from "./nftables-session.ts";
+
+/** `automatic`: nftables, and iptables on a kernel that lacks it. */
+type NatBackendName = "nftables" | "iptables" | "automatic";
+
+/**
+ * Whether an ADD could translate addresses on this host; nothing is changed.
+ *
+ * @param purpose what for, in messages: `map ports`
+ * @throws CniError code 50
+ */
+export async function probeNat(backend: NatBackendName, purpose: string): Promise<void> {
+	try {
+		await probe(backend);
+	} catch (thrown) {
+		const { message, details } = toCniError(thrown);
+		throw new CniError(ErrorCode.pluginNotAvailable, `Cannot ${purpose}: ${message}`, { details, cause: thrown });
+	}
+}
+
+async function probe(backend: NatBackendName): Promise<void> {
+	if (backend !== "iptables") {
+		try {
+			withNftables(readGeneration);
+			return;
+		} catch (thrown) {
+			if (backend === "nftables" || !isWithoutNftables(thrown)) throw thrown;
+		}
+	}
+	const { saveNat } = await import("./iptables/program.ts");
+	saveNat(4);
+}
