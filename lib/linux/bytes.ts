@@ -21,3 +21,17 @@ const encoder = new TextEncoder();
 export function utf8Length(text: string): number {
 	return encoder.encode(text).byteLength;
 }
+
+/** Two lower-case digits for each byte. */
+export function toHex(bytes: Uint8Array): string {
+	let text = "";
+	for (let i = 0; i < bytes.byteLength; i++) text += (bytes[i] ?? 0).toString(16).padStart(2, "0");
+	return text;
+}
+
+/** The inverse of {@link toHex}; what is no digit counts as 0. */
+export function fromHex(text: string): Uint8Array {
+	const bytes = new Uint8Array(text.length >> 1);
+	for (let i = 0; i < bytes.byteLength; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+	return bytes;
+}

@@ -21,6 +21,14 @@ export function tryLockFile(path: string): FileLock | undefined {
 	}
 }
 
+/**
+ * Waits for the lock on a file that is open already; it is held until the file is closed. Nothing is created where a path
+ * leads nowhere. @throws SystemError
+ */
+export function lockOpenFile(fd: number): void {
+	flock(fd, LOCK_EX);
+}
+
 function lock(path: string, operation: number): FileLock {
 	const fd = open(path, { flags: O_RDONLY | O_CREAT, mode: 0o750 });
 	try {

@@ -64,7 +64,12 @@ const RTAX_ADVMSS = 8;
  * The kernel answers EEXIST for an exact duplicate; another gateway makes a second route or a next hop.
  */
 export function addRoute(route: Route): Message {
-	return { type: RTM_NEWROUTE, flags: NLM_F_CREATE, header: rtmsg(route), attributes: routeAttributes(route) };
+	return { ...routeMessage(route), flags: NLM_F_CREATE };
+}
+
+/** A request for the route, of which the flags say what is to be done. */
+export function routeMessage(route: Route): Message {
+	return { type: RTM_NEWROUTE, header: rtmsg(route), attributes: routeAttributes(route) };
 }
 
 /** `ip route show table TABLE`, both families; unicast routes only. @throws NetlinkError */
@@ -110,7 +115,7 @@ function dumpTable(socket: NetlinkSocket, request: Message): readonly ReceivedMe
 	}
 }
 
-export function decodeRoute({ body }: ReceivedMessage): InstalledRoute {
+export function decodeRoute({ body }: Pick<ReceivedMessage, "body">): InstalledRoute {
 	const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
 	const attributes = decodeAttributes(body.subarray(12));
 	const family = view.getUint8(0) === AF_INET ? 4 : 6;

@@ -65,6 +65,14 @@ const examples: Readonly<Record<string, Example>> = {
 			expect(mapped).toMatch(/tcp \. 8080 .*: 10\.29\.0\.2 \. 80/);
 		},
 	},
+	"bridge-sbr.conflist": {
+		addresses: ["10.71.0.2/16"],
+		gateway: "10.71.0.1",
+		verify: (container) => {
+			expect(runIn(container, ["ip", "rule", "show"])).toContain("from 10.71.0.2 lookup 100");
+			expect(runIn(container, ["ip", "route", "show", "table", "100"])).toContain("default via 10.71.0.1 dev eth0");
+		},
+	},
 	"bridge-static-address.conflist": {
 		addresses: ["10.21.0.77/16"],
 		gateway: "10.21.0.1",

@@ -16,6 +16,8 @@ import { decodeNeighbour, replaceNeighbour } from "../../../lib/netlink/neighbou
 import { addIngress, decodeQdisc, deleteQdisc, replaceTokenBucket } from "../../../lib/netlink/qdisc.ts";
 import { addRedirect, decodeIngressFilter, deleteFilters } from "../../../lib/netlink/redirect-filter.ts";
 import { addRoute, decodeRoute } from "../../../lib/netlink/route.ts";
+import { appendRoute, copyToTable, parseRouteCopy } from "../../../lib/netlink/route-copy.ts";
+import { addRule, decodeRule, deleteRule } from "../../../lib/netlink/rule.ts";
 import { ingressParent, rootParent } from "../../../lib/netlink/traffic-control.ts";
 import { addVeth } from "../../../lib/netlink/veth.ts";
 import { decodeAttributeList } from "../../../lib/netlink/wire/attributes.ts";
@@ -59,6 +61,12 @@ describe("requests are what iproute2 sends, byte for byte", () => {
 		[
 			"ip neigh replace 10.1.2.9 lladdr 02:00:00:00:00:09 dev v1 nud stale",
 			replaceNeighbour({ linkIndex: 3, address: address("10.1.2.9"), mac: "02:00:00:00:00:09" }),
+		],
+		["ip rule add from 10.0.0.2 lookup 100", addRule({ source: address("10.0.0.2"), table: 100 })],
+		["ip -6 rule add from fd00::2 lookup 5000", addRule({ source: address("fd00::2"), table: 5000 })],
+		[
+			"ip rule del from 10.0.0.2 lookup 100 priority 32765",
+			deleteRule({ source: address("10.0.0.2"), table: 100, priority: 32765 }),
 		],
 		["tc qdisc add dev v0 handle ffff: ingress", addIngress({ index: 4 })],
 		[
@@ -340,5 +348,26 @@ describe("what the kernel answers", () => {
 		expect(decodeAcknowledgement(only(received.refusal))).toEqual({ errno: 95, text: "" });
 		const done = only(received.done);
 		expect([done.type, decodeAcknowledgement(done)]).toEqual([NLMSG_DONE, { errno: 0, text: "" }]);
+	});
+});
+
+describe("rules and routes come back as they were", () => {
+	test("a rule, its source and table", () => {
+		const rules = decodeMessages(bytes(received.rules6)).map(decodeRule);
+		expect(rules).toEqual([
+			{ source: undefined, table: 255, priority: 0 },
+			{ source: prefix("fd00::2/128"), table: 5000, priority: 32765 },
+		]);
+	});
+
+	test("a route, in another table, with all that it had", () => {
+		const { body } = only(received.routes6);
+		const original = parseRouteCopy(body);
+		const copy = copyToTable(original, 100);
+		expect(copy).toEqual({ ...original, table: 100, body: copy.body });
+		expect(decodeRoute({ body: appendRoute(copyToTable(copy, 300)).header })).toEqual(decodeRoute({ body }));
+		// No state of the kernel's is sent back: flags, and the cache's entry.
+		expect(hexOf(copy.body.subarray(8, 12))).toBe("00000000");
+		expect(decodeAttributeList(copy.body.subarray(12)).map(({ type }) => type)).not.toContain(12);
 	});
 });
