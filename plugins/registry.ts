@@ -10,6 +10,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	bandwidth: async () => erase((await import("./meta/bandwidth/bandwidth.ts")).bandwidth),
 	bridge: async () => erase((await import("./main/bridge/bridge.ts")).bridge),
 	firewall: async () => erase((await import("./meta/firewall/firewall.ts")).firewall),
+	"host-device": async () => erase((await import("./main/host-device/host-device.ts")).hostDevice),
 	"host-local": async () => erase((await import("./ipam/host-local/host-local.ts")).hostLocal),
 	chain: async () => erase((await import("./mesos/chain/chain.ts")).chain),
 	groups: async () => erase((await import("./mesos/groups/groups.ts")).groups),

@@ -7,8 +7,8 @@ import { addressPlus, type Family, type IpAddress, type IpPrefix } from "../ip/a
  */
 export interface InterfaceDescription {
 	readonly name: string;
-	/** The kernel's kind: `veth`, `macvlan`, … */
-	readonly kind: string;
+	/** The kernel's kind: `veth`, `macvlan`, …; absent for whatever the host has. */
+	readonly kind?: string | undefined;
 	/** Absent for one that the kernel chooses. */
 	readonly mac?: string | undefined;
 	/** Bytes; absent for one that the kernel chooses. */

@@ -29,7 +29,7 @@ export function verifyInterface(sandbox: Sandbox, description: InterfaceDescript
 	const { name, kind, mac, mtu, up } = description;
 	const link = findLink(sandbox.socket, { name });
 	if (link === undefined) throw fault(`Cannot find container link ${name}`);
-	if (link.kind !== kind) {
+	if (kind !== undefined && link.kind !== kind) {
 		throw fault(`Error: Container interface ${name} not of type ${kind}`, `Its type is "${link.kind}"`);
 	}
 	if (mac !== undefined && link.mac !== mac) {

@@ -22,7 +22,7 @@ import {
  * work of a plugin. Every function throws a SystemError.
  */
 
-export { type FileStatus, link, rename, stat, unlink, utimes } from "./libc.ts";
+export { type FileStatus, link, readlink, rename, stat, unlink, utimes } from "./libc.ts";
 
 /** Runs `action` with the file open, and closes it. */
 export function withFile<T>(
@@ -133,6 +133,11 @@ export function listDirectory(path: string): readonly string[] {
 		}
 		return names;
 	});
+}
+
+/** Whether the path leads to anything. */
+export function exists(path: string): boolean {
+	return kindOf(path) !== undefined;
 }
 
 const S_IFMT = 0o170000;

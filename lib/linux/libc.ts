@@ -109,6 +109,13 @@ export function unlink(path: string): void {
 	call(`unlink "${path}"`, nr.unlinkat, AT_FDCWD, cString(path));
 }
 
+/** Where a symbolic link leads, as it says itself. readlink(2) */
+export function readlink(path: string): string {
+	const buffer = new Uint8Array(4096);
+	const length = call(`read the link "${path}"`, nr.readlinkat, AT_FDCWD, cString(path), buffer, buffer.byteLength);
+	return new TextDecoder().decode(buffer.subarray(0, length));
+}
+
 export function mkdir(path: string, mode: number): void {
 	call(`mkdir "${path}"`, nr.mkdirat, AT_FDCWD, cString(path), mode);
 }

@@ -1,3 +1,4 @@
+import { utf8Length } from "../linux/bytes.ts";
 import { parseMac } from "./mac.ts";
 import { AF_UNSPEC } from "./rtnetlink.ts";
 import { type Attribute, attribute } from "./wire/attributes.ts";
@@ -13,6 +14,7 @@ export const IFLA_MTU = 4;
 export const IFLA_MASTER = 10;
 export const IFLA_TXQLEN = 13;
 export const IFLA_LINKINFO = 18;
+export const IFLA_NET_NS_FD = 28;
 export const IFLA_INFO_KIND = 1;
 export const IFLA_INFO_DATA = 2;
 
@@ -32,9 +34,14 @@ export function ifinfomsg(
 	return header;
 }
 
+/** A longer name can only be one of the further names that a link may have. */
+const maxNameBytes = 15;
+const IFLA_ALT_IFNAME = 53;
+
 export function nameOf(link: LinkReference): readonly Attribute[] {
 	// Beside an index a name means to rename, which Linux 6.1 refuses (EBUSY) for an interface that is up.
-	return "index" in link ? [] : [attribute.string(IFLA_IFNAME, link.name)];
+	if ("index" in link) return [];
+	return [attribute.string(utf8Length(link.name) > maxNameBytes ? IFLA_ALT_IFNAME : IFLA_IFNAME, link.name)];
 }
 
 export function macOf(mac: string | undefined): readonly Attribute[] {

@@ -9,6 +9,7 @@ import {
 	IFLA_LINKINFO,
 	IFLA_MASTER,
 	IFLA_MTU,
+	IFLA_NET_NS_FD,
 	IFLA_TXQLEN,
 	ifinfomsg,
 	type LinkReference,
@@ -93,11 +94,18 @@ export interface LinkChange {
 	readonly alias?: string;
 	/** Index of the new master; 0 to leave it. */
 	readonly master?: number;
+	/** The new name, of a link that is named by its index. */
+	readonly name?: string;
+	/** The namespace that it moves to. There it gets the new name and all other changes. */
+	readonly namespaceFd?: number;
 }
 
-/** `ip link set LINK up promisc on allmulticast on address MAC mtu MTU txqueuelen N alias ALIAS master BRIDGE`. */
+/**
+ * `ip link set LINK netns NS name NAME up promisc on allmulticast on address MAC mtu MTU txqueuelen N alias ALIAS master
+ * BRIDGE`.
+ */
 export function setLink(link: LinkReference, changes: LinkChange): Message {
-	const { up, promiscuous, allMulticast, mac, mtu, txQueueLength, alias, master } = changes;
+	const { up, promiscuous, allMulticast, mac, mtu, txQueueLength, alias, master, name, namespaceFd } = changes;
 	let flags = 0;
 	let change = 0;
 	for (const [flag, wanted] of [
@@ -119,6 +127,8 @@ export function setLink(link: LinkReference, changes: LinkChange): Message {
 			...(txQueueLength === undefined ? [] : [attribute.u32(IFLA_TXQLEN, txQueueLength)]),
 			...(alias === undefined ? [] : [attribute.string(IFLA_IFALIAS, alias)]),
 			...(master === undefined ? [] : [attribute.u32(IFLA_MASTER, master)]),
+			...(name === undefined ? [] : [attribute.string(IFLA_IFNAME, name)]),
+			...(namespaceFd === undefined ? [] : [attribute.u32(IFLA_NET_NS_FD, namespaceFd)]),
 		],
 	};
 }

@@ -6,7 +6,7 @@ import { groupsBase } from "../support/groups-base.ts";
 import { attempt, jsonIn, type Namespace, type Outcome, runIn } from "../support/namespace.ts";
 import { distribution, root } from "../support/paths.ts";
 import { ping } from "../support/traffic.ts";
-import { createWorld, keptByContract, keptByPortMaps, leftovers, type World } from "../support/world.ts";
+import { createWorld, keptByContract, keptByPortMaps, leftovers, snapshotOf, type World } from "../support/world.ts";
 
 interface Example {
 	/** What the first container gets. */
@@ -14,6 +14,8 @@ interface Example {
 	/** A gateway that answers it. */
 	readonly gateway?: string;
 	readonly capabilities?: object;
+	/** Makes what the configuration expects of the host. */
+	readonly prepare?: (world: World) => void;
 	/** What else shows that the configuration has its effect. */
 	readonly verify?: (container: Namespace, added: Outcome, host: Namespace) => void;
 	/** Where CHECK does not exist, the error. */
@@ -90,6 +92,16 @@ const examples: Readonly<Record<string, Example>> = {
 			);
 		},
 	},
+	"host-device.conflist": {
+		addresses: ["10.72.0.2/16", "fd00:10:72::2/64"],
+		gateway: "10.72.0.1",
+		prepare({ host }) {
+			// Link-local addresses would come some time after the device.
+			const quiet = "sysctl -qw net.ipv6.conf.default.addr_gen_mode=1";
+			const neighbour = [quiet, "ip link add ens5f0 type veth peer name wire", "ip address add 10.72.0.1/16 dev wire"];
+			runIn(host, ["sh", "-ec", [...neighbour, "ip link set wire up"].join("\n")]);
+		},
+	},
 	"host-local-dual-stack.conf": { addresses: ["10.23.0.2/17", "fd00:10:23::2/64"], gateway: "10.23.0.1" },
 	"host-local.conf": { addresses: ["10.22.1.0/16"], gateway: "10.22.0.1" },
 	"static.conflist": {
@@ -159,6 +171,8 @@ describe("conf-examples", () => {
 		using world = createWorld();
 		const container = world.container();
 		const call: ExampleCall = { file, container, ...pick(example) };
+		example.prepare?.(world);
+		const since = snapshotOf(world);
 		const added = succeed(runExample(world, "add", call));
 		expect(addressesOf(container)).toEqual(example.addresses);
 		if (example.gateway !== undefined) expect(ping(container, example.gateway)).toBe(true);
@@ -171,7 +185,7 @@ describe("conf-examples", () => {
 
 		for (const _ of [1, 2]) succeed(runExample(world, "del", call));
 		expect(addressesOf(container)).toEqual([]);
-		expect(leftovers(world, { except: kept })).toEqual([]);
+		expect(leftovers(world, { since, except: kept })).toEqual([]);
 		expect(reservationsIn(world)).toEqual([]);
 	});
 });

@@ -1,0 +1,48 @@
+import { type Attachment, type Plugin, sameAttachment } from "../../../lib/cni/plugin.ts";
+import { createTeardown } from "../../../lib/cni/teardown.ts";
+import { specVersions } from "../../../lib/cni/version.ts";
+import { attach } from "./attach.ts";
+import { type HostDeviceConfig, hostDeviceSchema, validateConfig } from "./config.ts";
+import { bringHome, detach } from "./detach.ts";
+import { recordsOf } from "./records.ts";
+import { verifyAttachment } from "./verify.ts";
+
+/** Gives a container an interface that the host has. docs/plugins/host-device.md */
+export const hostDevice: Plugin<HostDeviceConfig> = {
+	type: "host-device",
+	versions: specVersions,
+	schema: hostDeviceSchema,
+	add: attach,
+	check: verifyAttachment,
+
+	async del(request) {
+		const teardown = createTeardown(request.log);
+		await teardown.step("device", () => detach(request));
+		// Last: nobody else may get the address while its old owner could still use it.
+		await teardown.step("ipam", () => request.ipam?.del());
+		teardown.finish();
+	},
+
+	async gc({ config, network, validAttachments, ipam, log }) {
+		const teardown = createTeardown(log);
+		const records = recordsOf({ config, network });
+		const kept: Attachment[] = [...validAttachments];
+		for (const record of records.readAll()) {
+			if (validAttachments.some((valid) => sameAttachment(valid, record))) continue;
+			kept.push(record);
+			await teardown.step("device", () => {
+				bringHome(record, log);
+				kept.pop();
+			});
+		}
+		// Of what could not be brought home, the record stays. What a killed ADD had begun to write has moved nothing yet.
+		await teardown.step("records", () => records.retain(kept));
+		await teardown.step("ipam", () => ipam?.gc());
+		teardown.finish();
+	},
+
+	async status({ config, ipam }) {
+		validateConfig(config);
+		await ipam?.status();
+	},
+};
