@@ -58,7 +58,7 @@ static uint8_t *compile(JSContext *ctx, const char *path, size_t *size)
 		fprintf(stderr, "%s: %s\n%s", path, JS_ToCString(ctx, thrown), JS_ToCString(ctx, stack));
 		exit(1);
 	}
-	return JS_WriteObject(ctx, size, module, JS_WRITE_OBJ_BYTECODE | JS_WRITE_OBJ_STRIP_SOURCE);
+	return JS_WriteObject(ctx, size, module, JS_WRITE_OBJ_BYTECODE | JS_WRITE_OBJ_STRIP_DEBUG);
 }
 
 int main(int argc, char **argv)

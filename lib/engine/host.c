@@ -102,6 +102,17 @@ static JSValue random_fraction(JSContext *ctx, JSValueConst this, int argc, JSVa
 	return JS_NewFloat64(ctx, (bits >> 11) * 0x1p-53);
 }
 
+/* load(name): a promise of the module, as import() makes; that needs the names of files, which the bytecode lacks. */
+static JSValue load(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv)
+{
+	const char *name = JS_ToCString(ctx, argv[0]);
+	if (!name)
+		return JS_EXCEPTION;
+	JSValue module = JS_LoadModule(ctx, "", name);
+	JS_FreeCString(ctx, name);
+	return module;
+}
+
 static void define(JSContext *ctx, JSValue object, const char *name, JSCFunction *function, int length)
 {
 	JS_SetPropertyStr(ctx, object, name, JS_NewCFunction(ctx, function, name, length));
@@ -131,6 +142,7 @@ static void define_globals(JSContext *ctx, int argc, char **argv)
 	define(ctx, host, "addressOf", address_of, 1);
 	define(ctx, host, "encodeUtf8", encode_utf8, 1);
 	define(ctx, host, "decodeUtf8", decode_utf8, 1);
+	define(ctx, host, "load", load, 1);
 	JS_SetPropertyStr(ctx, global, "host", host);
 
 	JS_SetPropertyStr(ctx, process, "argv0", JS_NewString(ctx, argc > 0 ? argv[0] : ""));
