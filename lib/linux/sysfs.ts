@@ -1,5 +1,5 @@
 import { unlessAbsent } from "./absent.ts";
-import { exists, listDirectory, readlink } from "./files.ts";
+import { exists, listDirectory, realPath } from "./files.ts";
 
 /*
  * What sysfs says of devices, by path. It shows the interfaces of the namespace in which it was mounted: on a host, those
@@ -21,7 +21,7 @@ export function hasAuxiliaryDevice(id: string): boolean {
 
 /** The name of the driver that has a PCI device, such as `vfio-pci`. @throws SystemError ENOENT when none has */
 export function pciDriver(address: string): string {
-	const target = readlink(sysfs(`bus/pci/devices/${address}/driver`));
+	const target = realPath(sysfs(`bus/pci/devices/${address}/driver`));
 	return target.slice(target.lastIndexOf("/") + 1);
 }
 
