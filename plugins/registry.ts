@@ -20,6 +20,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	portmap: async () => erase((await import("./meta/portmap/portmap.ts")).portmap),
 	sbr: async () => erase((await import("./meta/sbr/sbr.ts")).sbr),
 	static: async () => erase((await import("./ipam/static/static.ts")).staticIpam),
+	vrf: async () => erase((await import("./meta/vrf/vrf.ts")).vrf),
 	tuning: async () => erase((await import("./meta/tuning/tuning.ts")).tuning),
 };
 

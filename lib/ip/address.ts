@@ -132,6 +132,11 @@ export function isLoopback({ family, value }: IpAddress): boolean {
 	return family === 4 ? value >> 24n === 127n : value === 1n;
 }
 
+/** fe80::/10; IPv4 has none that the kernel would make by itself. */
+export function isLinkLocal({ family, value }: IpAddress): boolean {
+	return family === 6 && value >> 118n === 0x3fan;
+}
+
 /** `0.0.0.0/0` or `::/0`. */
 export function isDefaultPrefix({ address, length }: IpPrefix): boolean {
 	return length === 0 && address.value === 0n;

@@ -19,6 +19,7 @@ import {
 } from "./link-message.ts";
 import { formatMac } from "./mac.ts";
 import { RTM_DELLINK, RTM_GETLINK, RTM_SETLINK } from "./rtnetlink.ts";
+import { decodeVrf } from "./vrf.ts";
 import { attribute, decodeAttributes, read } from "./wire/attributes.ts";
 import type { Message, ReceivedMessage } from "./wire/message.ts";
 import type { NetlinkSocket } from "./wire/socket.ts";
@@ -49,6 +50,8 @@ export interface Link {
 	readonly port: BridgePort | undefined;
 	/** What it is as a bridge. */
 	readonly bridge: { readonly vlanFiltering: boolean } | undefined;
+	/** What it is as a VRF. */
+	readonly vrf: { readonly table: number } | undefined;
 }
 
 const operStates = ["unknown", "not-present", "down", "lower-layer-down", "testing", "dormant", "up"] as const;
@@ -167,5 +170,6 @@ export function decodeLink({ body }: ReceivedMessage): Link {
 		txQueueLength: read.u32(attributes.get(IFLA_TXQLEN)) ?? 0,
 		port: portOf === "bridge" ? decodeBridgePort(info.get(IFLA_INFO_SLAVE_DATA)) : undefined,
 		bridge: kind === "bridge" ? decodeBridge(info.get(IFLA_INFO_DATA)) : undefined,
+		vrf: kind === "vrf" ? decodeVrf(info.get(IFLA_INFO_DATA)) : undefined,
 	};
 }

@@ -52,6 +52,16 @@ export function parseRouteCopy(body: Uint8Array): RouteCopy {
 	return { ...decodeRoute({ body }), body };
 }
 
+/** Whether it names no gateway. */
+export function isOnLink({ hops }: RouteCopy): boolean {
+	return hops.every(({ gateway }) => gateway === undefined);
+}
+
+/** In an order in which they can be added: a gateway can be named once there is a route to it. */
+export function onLinkFirst(routes: readonly RouteCopy[]): readonly RouteCopy[] {
+	return [...routes.filter(isOnLink), ...routes.filter((route) => !isOnLink(route))];
+}
+
 /** `ip route append …`: behind others to the same destination; EEXIST for an exact duplicate. */
 export function appendRoute({ body }: RouteCopy): Message {
 	return { type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_APPEND, header: body };

@@ -24,6 +24,11 @@ export function isSandboxGone({ path, namespace }: SandboxIdentity): boolean {
 	return typeof now === "string" ? now !== namespace : now === Errno.ENOENT || now === Errno.ENOTDIR;
 }
 
+/** The path where the namespace surely has not gone; else empty, as CNI_NETNS is for none. */
+export function pathUnlessGone(sandbox: SandboxIdentity | undefined): string {
+	return sandbox === undefined || isSandboxGone(sandbox) ? "" : sandbox.path;
+}
+
 /** Device and inode, or the errno. */
 function tryStat(path: string): string | number {
 	try {

@@ -141,8 +141,8 @@ const examples: Readonly<Record<string, Example>> = {
 	},
 };
 
-/** These need VLAN filtering on bridges, and are attached in User-Mode Linux (test/uml/conf-examples.uml-test.ts). */
-const inUserModeLinux = ["bridge-vlan.conflist"];
+/** These need VLAN filtering on bridges or VRF, and are attached in User-Mode Linux (test/uml/conf-examples.uml-test.ts). */
+const inUserModeLinux = ["bridge-vlan.conflist", "bridge-vrf.conflist"];
 
 /** Also the table and base chain of the MAC spoof check, which others may use. */
 const kept = [...keptByContract, ...keptByPortMaps, ...groupsBase, /^\+ nft (table|chain) bridge nat (PREROUTING )?\{/];

@@ -26,6 +26,8 @@ export interface PluginUnderContract {
 	readonly minimumVersion?: SpecVersion;
 	/** Whether a second ADD of the same attachment succeeds; by default it fails. */
 	readonly repeatable?: boolean;
+	/** Of forms and malformed input that the frame handles, a few alone: for kernels on which every call takes long. */
+	readonly brief?: boolean;
 	/** Changes to what ADD made, and how CHECK names each. */
 	readonly mutations?: readonly Mutation[];
 	/** Circumstances, beside the general ones, in which ADD fails. */
@@ -159,7 +161,11 @@ export function pluginContract(plugin: PluginUnderContract): void {
 			});
 		});
 
-		test.each(specVersions.filter((version) => versionAtLeast(version, plugin.minimumVersion ?? "0.1.0")))(
+		/** All cases, or the first ones. */
+		const some = <T>(cases: readonly T[], enough = 1): readonly T[] => (plugin.brief ? cases.slice(0, enough) : cases);
+
+		const versions = specVersions.filter((version) => versionAtLeast(version, plugin.minimumVersion ?? "0.1.0"));
+		test.each(some(versions))(
 			"ADD answers in the form of %s, CHECK agrees where it exists, DEL takes it back",
 			(version) => {
 				if (!plugin.hasAddress && !versionAtLeast(version, "0.3.0")) {
@@ -202,7 +208,7 @@ export function pluginContract(plugin: PluginUnderContract): void {
 		});
 
 		test("DEL without prevResult, or with one that cannot be read, leaves nothing", () => {
-			for (const prevResult of [undefined, null, "x", {}, { cniVersion: "7.7" }, { ips: [{ address: "x" }] }]) {
+			for (const prevResult of some([undefined, null, "x", {}, { cniVersion: "7.7" }, { ips: [{ address: "x" }] }])) {
 				succeed("ADD");
 				succeed("DEL", { with: { prevResult } });
 				expect([prevResult, left()]).toEqual([prevResult, []]);
@@ -317,7 +323,7 @@ export function pluginContract(plugin: PluginUnderContract): void {
 				);
 			});
 
-			test.each([
+			const malformed: [string, unknown][] = [
 				["is no list", { containerID: "one", ifname: "eth0" }],
 				["is text", "one"],
 				["lacks an interface", [{ containerID: "one" }, { containerID: "two", ifname: "eth0" }]],
@@ -325,7 +331,8 @@ export function pluginContract(plugin: PluginUnderContract): void {
 				["has a number", [{ containerID: 1, ifname: "eth0" }]],
 				["has null", [null]],
 				["has an impossible interface", [{ containerID: "one", ifname: "a/b" }]],
-			])("with a list that %s removes nothing and says so", (_, list) => {
+			];
+			test.each(some(malformed))("with a list that %s removes nothing and says so", (_, list) => {
 				expectNothingRemoved(() => {
 					fail("GC", { netns: undefined, with: { "cni.dev/valid-attachments": list } });
 				});

@@ -6,7 +6,7 @@ import { tools } from "../support/paths.ts";
 import { type Command, mustRunPlugin, type PluginCall, runPlugin } from "../support/run-plugin.ts";
 import { itUnless } from "../support/skip.ts";
 import { takeSnapshot } from "../support/snapshot.ts";
-import { pingAll } from "../support/traffic.ts";
+import { ping, pingAll } from "../support/traffic.ts";
 import { createWorld, type World } from "../support/world.ts";
 import type { Config } from "./bridge-network.ts";
 
@@ -358,6 +358,10 @@ describe("packets", () => {
 			"ip address add 192.168.1.2/24 dev net1; ip address add fd0b::2/64 dev net1 nodad; ip link set net1 up",
 			"ip route add default via 10.0.0.1; ip route add default via fd0a::1",
 		]);
+		// Each interface takes up to a second to notice that its wire leads somewhere.
+		for (const to of ["10.0.0.2", "192.168.1.2", "fd0a::2", "fd0b::2"]) {
+			expect([to, ping(world.host, to, { count: 20 })]).toEqual([to, true]);
+		}
 		const reached = () => pingAll(far, ["10.0.0.2", "192.168.1.2", "fd0a::2", "fd0b::2"]);
 		const { must, config } = caller(world, container);
 		const settings = config({ cniVersion: "0.4.0" }, [

@@ -6,7 +6,7 @@ import { validateIfName } from "../../../lib/cni/validate.ts";
 import { findLink, type Link } from "../../../lib/netlink/link.ts";
 import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import type { HostDeviceRecord } from "../../../lib/state/host-device-record.ts";
-import { isSandboxGone } from "../../../lib/state/sandbox-identity.ts";
+import { pathUnlessGone } from "../../../lib/state/sandbox-identity.ts";
 import type { HostDeviceConfig } from "./config.ts";
 import { type Home, moveOut, restoreAtHome } from "./move.ts";
 import { recordsOf } from "./records.ts";
@@ -32,8 +32,7 @@ export function detach(request: AttachmentRequest<HostDeviceConfig>): void {
 
 /** Brings the device of a record back; what is home already, or gone with its namespace, is success. @throws CniError */
 export function bringHome(record: HostDeviceRecord, log: Pick<Log, "warn">): void {
-	const path = isSandboxGone(record.sandbox) ? "" : record.sandbox.path;
-	using sandbox = openSandboxIfPresent(path, log);
+	using sandbox = openSandboxIfPresent(pathUnlessGone(record.sandbox), log);
 	using host = openRouteSocket();
 	const link = sandbox === undefined ? undefined : findGiven(sandbox, record);
 	if (sandbox !== undefined && link !== undefined) moveOut(host, { sandbox, link, home: record });

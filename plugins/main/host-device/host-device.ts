@@ -1,6 +1,7 @@
-import { type Attachment, type Plugin, sameAttachment } from "../../../lib/cni/plugin.ts";
+import type { Plugin } from "../../../lib/cni/plugin.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
+import { collectRecords } from "../../../lib/state/collect-records.ts";
 import { attach } from "./attach.ts";
 import { type HostDeviceConfig, hostDeviceSchema, validateConfig } from "./config.ts";
 import { bringHome, detach } from "./detach.ts";
@@ -25,18 +26,12 @@ export const hostDevice: Plugin<HostDeviceConfig> = {
 
 	async gc({ config, network, validAttachments, ipam, log }) {
 		const teardown = createTeardown(log);
-		const records = recordsOf({ config, network });
-		const kept: Attachment[] = [...validAttachments];
-		for (const record of records.readAll()) {
-			if (validAttachments.some((valid) => sameAttachment(valid, record))) continue;
-			kept.push(record);
-			await teardown.step("device", () => {
-				bringHome(record, log);
-				kept.pop();
-			});
-		}
-		// Of what could not be brought home, the record stays. What a killed ADD had begun to write has moved nothing yet.
-		await teardown.step("records", () => records.retain(kept));
+		await collectRecords(teardown, {
+			records: recordsOf({ config, network }),
+			validAttachments,
+			what: "device",
+			undo: (record) => bringHome(record, log),
+		});
 		await teardown.step("ipam", () => ipam?.gc());
 		teardown.finish();
 	},

@@ -4,13 +4,14 @@ import {
 	type IpAddress,
 	type IpPrefix,
 	isDefaultPrefix,
+	isLinkLocal,
 	networkOf,
 	prefixContains,
 	sameAddress,
 	samePrefix,
 } from "../../../lib/ip/address.ts";
 import { mainTable } from "../../../lib/netlink/route.ts";
-import { copyOf, copyToTable, type RouteCopy } from "../../../lib/netlink/route-copy.ts";
+import { copyOf, copyToTable, isOnLink, onLinkFirst, type RouteCopy } from "../../../lib/netlink/route-copy.ts";
 import type { SourceRule } from "../../../lib/netlink/rule.ts";
 import { firstFreeTable } from "../../../lib/netlink/used-tables.ts";
 import type { SbrSettings } from "./config.ts";
@@ -66,7 +67,9 @@ export function describeRouting(settings: SbrSettings, surroundings: Surrounding
 		rules: tables.map(({ ip, table }) => ({ source: ip.address.address, table })),
 		tableRoutes: tables.flatMap((own) => routesOfTable(own, { settings, surroundings, routes })),
 		movedRoutes: routes.filter(
-			(route) => !isLinkLocal(route.destination) && !(settings.sourceHints && stays(route, hints)),
+			(route) =>
+				// Every interface needs its own, also for packets that no rule leads elsewhere.
+				!isLinkLocal(route.destination.address) && !(settings.sourceHints && stays(route, hints)),
 		),
 		hints,
 	};
@@ -109,11 +112,6 @@ function routesOfTable(
 	return [...onLinkFirst([...others, ...wanted]).map((route) => copyToTable(route, table)), ...missing];
 }
 
-/** A gateway can be named once there is a route to it. */
-export function onLinkFirst(routes: readonly RouteCopy[]): readonly RouteCopy[] {
-	return [...routes.filter(isOnLink), ...routes.filter((route) => !isOnLink(route))];
-}
-
 /**
  * Whether a route has to do with any of the addresses. Those of another family stay where they are, and those from an
  * address that is none of these.
@@ -152,15 +150,6 @@ function hasGatewayIn({ hops }: RouteCopy, address: IpPrefix): boolean {
 
 function leadsTo({ hops }: RouteCopy, gateway: IpAddress): boolean {
 	return hops.some((hop) => sameAddress(hop.gateway, gateway));
-}
-
-function isOnLink({ hops }: RouteCopy): boolean {
-	return hops.every(({ gateway }) => gateway === undefined);
-}
-
-/** fe80::/10: every interface needs its own, also for packets that no rule leads elsewhere. */
-function isLinkLocal({ address }: IpPrefix): boolean {
-	return address.family === 6 && address.value >> 118n === 0x3fan;
 }
 
 const scopeLink = 253;

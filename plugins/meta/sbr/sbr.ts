@@ -1,6 +1,6 @@
 import { openSandbox, openSandboxIfPresent, type Sandbox } from "../../../lib/attachment/sandbox.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
-import { type AddRequest, type AttachmentRequest, type Plugin, sameAttachment } from "../../../lib/cni/plugin.ts";
+import type { AddRequest, AttachmentRequest, Plugin } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
@@ -8,8 +8,9 @@ import { lockOpenFile } from "../../../lib/linux/file-lock.ts";
 import { findLink, type Link } from "../../../lib/netlink/link.ts";
 import { listLinkRoutes } from "../../../lib/netlink/route-copy.ts";
 import { usedTables } from "../../../lib/netlink/used-tables.ts";
-import { isSandboxGone } from "../../../lib/state/sandbox-identity.ts";
-import { type SourceRoutingRecord, sourceRoutingRecords } from "../../../lib/state/source-routing-record.ts";
+import { collectRecords } from "../../../lib/state/collect-records.ts";
+import { isSandboxGone, pathUnlessGone } from "../../../lib/state/sandbox-identity.ts";
+import { sourceRoutingRecords } from "../../../lib/state/source-routing-record.ts";
 import { applyRouting } from "./apply.ts";
 import { parseSettings, recordDirectory, type SbrConfig, sbrSchema } from "./config.ts";
 import { describeRouting, ownIps } from "./describe.ts";
@@ -69,7 +70,7 @@ export const sbr: Plugin<SbrConfig> = {
 		const teardown = createTeardown(log);
 		await teardown.step("source routing", () => {
 			const record = recordsOf(request).read(request);
-			using sandbox = openSandboxIfPresent(netns || pathOf(record), log);
+			using sandbox = openSandboxIfPresent(netns || pathUnlessGone(record?.sandbox), log);
 			if (sandbox !== undefined) {
 				lockOpenFile(sandbox.namespace.fd);
 				if (record === undefined) {
@@ -85,22 +86,17 @@ export const sbr: Plugin<SbrConfig> = {
 
 	async gc({ config, network, validAttachments, log }) {
 		const teardown = createTeardown(log);
-		const records = recordsOf({ config, network });
-		const stale = records
-			.readAll()
-			.filter((record) => !validAttachments.some((valid) => sameAttachment(valid, record)));
-		for (const record of stale) {
-			await teardown.step("source routing", () => {
-				using sandbox = openSandboxIfPresent(pathOf(record), log);
-				if (sandbox !== undefined) {
-					lockOpenFile(sandbox.namespace.fd);
-					for (const complaint of takeBack(sandbox, record)) log.warn(complaint);
-				}
-				records.remove(record);
-			});
-		}
-		// What a killed ADD had begun to write has changed nothing yet.
-		await teardown.step("records", () => records.retain(validAttachments));
+		await collectRecords(teardown, {
+			records: recordsOf({ config, network }),
+			validAttachments,
+			what: "source routing",
+			undo(record) {
+				using sandbox = openSandboxIfPresent(pathUnlessGone(record.sandbox), log);
+				if (sandbox === undefined) return;
+				lockOpenFile(sandbox.namespace.fd);
+				for (const complaint of takeBack(sandbox, record)) log.warn(complaint);
+			},
+		});
 		teardown.finish();
 	},
 
@@ -111,11 +107,6 @@ export const sbr: Plugin<SbrConfig> = {
 
 function recordsOf({ config, network }: { config: SbrConfig; network: string }) {
 	return sourceRoutingRecords({ dataDir: recordDirectory(config), network });
-}
-
-/** Where the namespace is, if it is surely the same; else nowhere. */
-function pathOf(record: SourceRoutingRecord | undefined): string {
-	return record === undefined || isSandboxGone(record.sandbox) ? "" : record.sandbox.path;
 }
 
 function requirePrevResult({ prevResult, ifName }: AttachmentRequest<SbrConfig>): Result {

@@ -3,13 +3,12 @@ import type { IpAddress } from "../../../lib/ip/address.ts";
 import { Errno } from "../../../lib/linux/errno.ts";
 import { listAddresses } from "../../../lib/netlink/address.ts";
 import { findLink } from "../../../lib/netlink/link.ts";
-import { appendRoute, deleteRoute, listLinkRoutes } from "../../../lib/netlink/route-copy.ts";
+import { appendRoute, deleteRoute, listLinkRoutes, onLinkFirst } from "../../../lib/netlink/route-copy.ts";
 import { deleteRule, type InstalledRule, listRules, rulesFrom, type SourceRule } from "../../../lib/netlink/rule.ts";
 import type { NetlinkError } from "../../../lib/netlink/wire/error.ts";
 import type { Message } from "../../../lib/netlink/wire/message.ts";
 import type { SourceRoutingRecord } from "../../../lib/state/source-routing-record.ts";
 import { routeTextOf } from "./apply.ts";
-import { onLinkFirst } from "./describe.ts";
 import { routingOf } from "./kept-routing.ts";
 
 /**
