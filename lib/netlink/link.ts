@@ -19,7 +19,6 @@ import {
 } from "./link-message.ts";
 import { formatMac } from "./mac.ts";
 import { RTM_DELLINK, RTM_GETLINK, RTM_SETLINK } from "./rtnetlink.ts";
-import { decodeVrf } from "./vrf.ts";
 import { attribute, decodeAttributes, read } from "./wire/attributes.ts";
 import type { Message, ReceivedMessage } from "./wire/message.ts";
 import type { NetlinkSocket } from "./wire/socket.ts";
@@ -50,8 +49,8 @@ export interface Link {
 	readonly port: BridgePort | undefined;
 	/** What it is as a bridge. */
 	readonly bridge: { readonly vlanFiltering: boolean } | undefined;
-	/** What it is as a VRF. */
-	readonly vrf: { readonly table: number } | undefined;
+	/** IFLA_INFO_DATA, which the file of the kind can read (`macvlan.ts`, …). */
+	readonly kindData: Uint8Array | undefined;
 }
 
 const operStates = ["unknown", "not-present", "down", "lower-layer-down", "testing", "dormant", "up"] as const;
@@ -88,6 +87,8 @@ export function listLinks(socket: NetlinkSocket): readonly Link[] {
 }
 
 export interface LinkChange {
+	/** The new name of a link that is referred to by its index. */
+	readonly name?: string;
 	readonly up?: boolean;
 	readonly promiscuous?: boolean;
 	readonly allMulticast?: boolean;
@@ -97,8 +98,6 @@ export interface LinkChange {
 	readonly alias?: string;
 	/** Index of the new master; 0 to leave it. */
 	readonly master?: number;
-	/** The new name, of a link that is named by its index. */
-	readonly name?: string;
 	/** The namespace that it moves to. There it gets the new name and all other changes. */
 	readonly namespaceFd?: number;
 }
@@ -108,7 +107,7 @@ export interface LinkChange {
  * BRIDGE`.
  */
 export function setLink(link: LinkReference, changes: LinkChange): Message {
-	const { up, promiscuous, allMulticast, mac, mtu, txQueueLength, alias, master, name, namespaceFd } = changes;
+	const { name, up, promiscuous, allMulticast, mac, mtu, txQueueLength, alias, master, namespaceFd } = changes;
 	let flags = 0;
 	let change = 0;
 	for (const [flag, wanted] of [
@@ -125,12 +124,12 @@ export function setLink(link: LinkReference, changes: LinkChange): Message {
 		header: ifinfomsg({ ...link, flags, change }),
 		attributes: [
 			...nameOf(link),
+			...(name === undefined ? [] : [attribute.string(IFLA_IFNAME, name)]),
 			...macOf(mac),
 			...mtuOf(mtu),
 			...(txQueueLength === undefined ? [] : [attribute.u32(IFLA_TXQLEN, txQueueLength)]),
 			...(alias === undefined ? [] : [attribute.string(IFLA_IFALIAS, alias)]),
 			...(master === undefined ? [] : [attribute.u32(IFLA_MASTER, master)]),
-			...(name === undefined ? [] : [attribute.string(IFLA_IFNAME, name)]),
 			...(namespaceFd === undefined ? [] : [attribute.u32(IFLA_NET_NS_FD, namespaceFd)]),
 		],
 	};
@@ -170,6 +169,6 @@ export function decodeLink({ body }: ReceivedMessage): Link {
 		txQueueLength: read.u32(attributes.get(IFLA_TXQLEN)) ?? 0,
 		port: portOf === "bridge" ? decodeBridgePort(info.get(IFLA_INFO_SLAVE_DATA)) : undefined,
 		bridge: kind === "bridge" ? decodeBridge(info.get(IFLA_INFO_DATA)) : undefined,
-		vrf: kind === "vrf" ? decodeVrf(info.get(IFLA_INFO_DATA)) : undefined,
+		kindData: info.get(IFLA_INFO_DATA),
 	};
 }

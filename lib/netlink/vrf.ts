@@ -1,3 +1,4 @@
+import type { Link } from "./link.ts";
 import { IFF_UP, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINKINFO, ifinfomsg } from "./link-message.ts";
 import { RTM_NEWLINK } from "./rtnetlink.ts";
 import { type Attribute, attribute, read } from "./wire/attributes.ts";
@@ -32,7 +33,7 @@ export function probeVrf(): Message {
 	return { type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, header: ifinfomsg(), attributes: [infoOf([])] };
 }
 
-/** IFLA_INFO_DATA of a VRF. */
-export function decodeVrf(data: Uint8Array | undefined): { table: number } {
-	return { table: read.u32(read.nested(data).get(IFLA_VRF_TABLE)) ?? 0 };
+/** The routing table of a VRF; undefined for a link of another kind. */
+export function vrfTableOf({ kind, kindData }: Pick<Link, "kind" | "kindData">): number | undefined {
+	return kind === "vrf" ? read.u32(read.nested(kindData).get(IFLA_VRF_TABLE)) : undefined;
 }

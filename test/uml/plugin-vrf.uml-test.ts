@@ -73,7 +73,7 @@ pluginContract({
 	config: (world) => ({ vrfname: "blue", dataDir: join(world.dataDir, "vrf") }),
 	prevResult,
 	hasAddress: true,
-	brief: true,
+	lean: true,
 	mutations,
 	failures,
 });

@@ -1,7 +1,7 @@
 import { CniError, ErrorCode, messageOf } from "../../../lib/cni/error.ts";
 import { deleteLink, findLink, isNoSuchLink, type Link, listLinks } from "../../../lib/netlink/link.ts";
 import { firstFreeTable, usedTables } from "../../../lib/netlink/used-tables.ts";
-import { addVrf } from "../../../lib/netlink/vrf.ts";
+import { addVrf, vrfTableOf } from "../../../lib/netlink/vrf.ts";
 import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
 import type { VrfSettings } from "./config.ts";
 
@@ -14,22 +14,20 @@ export interface VrfDevice {
 export function findVrf(socket: NetlinkSocket, { name, table }: VrfSettings): VrfDevice | undefined {
 	const link = findLink(socket, { name });
 	if (link === undefined) return undefined;
-	if (link.vrf === undefined) {
+	const own = vrfTableOf(link);
+	if (own === undefined) {
 		throw failed(`Netlink ${name} is not a VRF`, `It is of type "${link.kind}". Choose another "vrfname"`);
 	}
-	if (table !== undefined && link.vrf.table !== table) {
-		throw failed(
-			`VRF ${name} already exist with different routing table ${link.vrf.table}`,
-			`The configuration says ${table}`,
-		);
+	if (table !== undefined && own !== table) {
+		throw failed(`VRF ${name} already exist with different routing table ${own}`, `The configuration says ${table}`);
 	}
-	return { link, table: link.vrf.table };
+	return { link, table: own };
 }
 
 /** The table for a new VRF: the configuration's, or the first that no VRF, rule or route uses. */
 export function chooseTable(socket: NetlinkSocket, { table }: VrfSettings): number {
 	if (table !== undefined) return table;
-	const used = new Set([...usedTables(socket), ...listLinks(socket).flatMap(({ vrf }) => vrf?.table ?? [])]);
+	const used = new Set([...usedTables(socket), ...listLinks(socket).flatMap((link) => vrfTableOf(link) ?? [])]);
 	return firstFreeTable(used, 1);
 }
 
@@ -51,7 +49,12 @@ export function createVrf(socket: NetlinkSocket, { name, table }: { name: string
 /** Removes a VRF that is the master of nothing. */
 export function removeIfUnused(socket: NetlinkSocket, name: string): void {
 	const link = findLink(socket, { name });
-	if (link?.vrf === undefined || listLinks(socket).some(({ master }) => master === link.index)) return;
+	if (
+		link === undefined ||
+		vrfTableOf(link) === undefined ||
+		listLinks(socket).some(({ master }) => master === link.index)
+	)
+		return;
 	try {
 		socket.request(deleteLink(link));
 	} catch (thrown) {

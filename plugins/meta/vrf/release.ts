@@ -1,6 +1,7 @@
 import type { Sandbox } from "../../../lib/attachment/sandbox.ts";
 import { findLink, setLink } from "../../../lib/netlink/link.ts";
 import { mainTable } from "../../../lib/netlink/route.ts";
+import { vrfTableOf } from "../../../lib/netlink/vrf.ts";
 import type { VrfRecord } from "../../../lib/state/vrf-record.ts";
 import { belongingsOf, fromTexts, giveBack, inOtherTable } from "./belongings.ts";
 
@@ -18,12 +19,13 @@ export function release(
 	// Of another interface that has got the name since, nothing is known.
 	const own = record?.linkIndex === link?.index ? record : undefined;
 	const device = findLink(socket, { name: vrf });
+	const table = device === undefined ? undefined : vrfTableOf(device);
 	if (link === undefined) return [];
-	const isIn = device?.vrf !== undefined && link.master === device.index;
+	const isIn = table !== undefined && link.master === device?.index;
 	if (!isIn && own === undefined) return [];
 	const present = belongingsOf(socket, link.index);
 	if (isIn) socket.request(setLink(link, { master: 0 }));
-	const former = { from: device?.vrf?.table ?? mainTable, to: mainTable };
+	const former = { from: table ?? mainTable, to: mainTable };
 	const belongings = own === undefined ? inOtherTable(present, former) : fromTexts(own);
 	return giveBack(socket, { linkIndex: link.index, belongings });
 }

@@ -3,6 +3,7 @@ import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import { formatPrefix, samePrefix } from "../../../lib/ip/address.ts";
 import { findLink } from "../../../lib/netlink/link.ts";
 import { mainTable } from "../../../lib/netlink/route.ts";
+import { vrfTableOf } from "../../../lib/netlink/vrf.ts";
 import type { VrfRecord } from "../../../lib/state/vrf-record.ts";
 import { belongingsOf, fromTexts, inOtherTable, isSameRoute } from "./belongings.ts";
 import type { VrfSettings } from "./config.ts";
@@ -14,8 +15,8 @@ export function verifyVrf(
 ): void {
 	const { name } = settings;
 	const device = findLink(socket, { name });
-	if (device?.vrf === undefined) throw fault(`VRF ${name} not found`, "DEL and ADD make it again");
-	const { table } = device.vrf;
+	const table = device === undefined ? undefined : vrfTableOf(device);
+	if (device === undefined || table === undefined) throw fault(`VRF ${name} not found`, "DEL and ADD make it again");
 	const wanted = settings.table ?? record?.table ?? table;
 	if (table !== wanted) throw fault(`VRF ${name} has routing table ${table}, and ADD made it with ${wanted}`);
 	if (!device.up) throw fault(`VRF ${name} is down`, `Bring it up with: ip link set ${name} up`);
