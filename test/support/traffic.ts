@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { attemptIn, enter, type Namespace } from "./namespace.ts";
+import { attemptIn, attemptInAsync, enter, type Namespace, type Outcome } from "./namespace.ts";
 import { systemPath } from "./paths.ts";
 
 /** Whether an echo request is answered within `timeoutSeconds`. `ping -c 1 ADDRESS` */
@@ -10,8 +10,21 @@ export function ping(from: Namespace, address: string, { timeoutSeconds = 2, cou
 
 /** Which of the addresses answer an echo request within a second, all asked at once. */
 export function pingAll(from: Namespace, addresses: readonly string[]): readonly boolean[] {
+	return answering(addresses, attemptIn(from, pingEach(addresses)));
+}
+
+/** {@link pingAll}, without keeping others from asking at the same time. */
+export async function pingAllAsync(from: Namespace, addresses: readonly string[]): Promise<readonly boolean[]> {
+	return answering(addresses, await attemptInAsync(from, pingEach(addresses)));
+}
+
+function pingEach(addresses: readonly string[]): readonly string[] {
 	const script = 'for a; do ping -n -q -c 1 -W 1 "$a" >/dev/null && echo "$a" & done; wait';
-	const answered = attemptIn(from, ["sh", "-c", script, "sh", ...addresses]).stdout.split("\n");
+	return ["sh", "-c", script, "sh", ...addresses];
+}
+
+function answering(addresses: readonly string[], { stdout }: Outcome): readonly boolean[] {
+	const answered = stdout.split("\n");
 	return addresses.map((address) => answered.includes(address));
 }
 
