@@ -29,7 +29,8 @@ function answering(addresses: readonly string[], { stdout }: Outcome): readonly 
 }
 
 export interface ServeOptions {
-	readonly protocol?: "http" | "udp";
+	/** `dns` answers every question for an IPv4 address with that in `body`, and all others with none. */
+	readonly protocol?: "http" | "udp" | "dns";
 	/** By default every address of the namespace. */
 	readonly address?: string;
 	readonly port: number;
@@ -95,7 +96,14 @@ if (protocol === "http") {
 } else {
 	const type = address === undefined || address.includes(":") ? "udp6" : "udp4";
 	const socket = require("node:dgram").createSocket({ type });
-	socket.on("message", (_, from) => socket.send(plain(from.address), from.port, from.address));
+	const resolve = (query) => {
+		const question = query.subarray(12, query.indexOf(0, 12) + 5);
+		const address = question.readUInt16BE(question.length - 4) === 1 ? [[192, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4], body.split(".")] : [];
+		const header = [...query.subarray(0, 2), 0x81, 0x80, 0, 1, 0, address.length / 2, 0, 0, 0, 0];
+		return Buffer.concat([Buffer.from(header), question, Buffer.from(address.flat())]);
+	};
+	const answer = (query, { address }) => (protocol === "dns" ? resolve(query) : plain(address));
+	socket.on("message", (query, from) => socket.send(answer(query, from), from.port, from.address));
 	socket.bind(port, address, ready);
 }
 `;
