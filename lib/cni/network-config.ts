@@ -1,3 +1,4 @@
+import { decodeStrictUtf8 } from "../linux/utf8.ts";
 import { CniError, ErrorCode, messageOf } from "./error.ts";
 import type { Attachment } from "./plugin.ts";
 import { decodeDocument, describeValue, list, object, required, type Schema, SchemaError, string } from "./schema.ts";
@@ -16,7 +17,7 @@ export function parseDocument(bytes: Uint8Array): Document {
 	}
 	let text: string;
 	try {
-		text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+		text = decodeStrictUtf8(bytes);
 	} catch {
 		throw undecodable("it is not valid UTF-8", "Save the configuration file in UTF-8");
 	}

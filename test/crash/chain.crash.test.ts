@@ -71,7 +71,7 @@ describe.each<Type>(["chain", "mesos-cni-port-mapper"])("%s over bridge, host-lo
 			});
 			expect(report.wrong).toEqual([]);
 			expect(report.killed).toBeGreaterThan(10);
-			expect(report.survived).toBeLessThanOrEqual(report.killed / 10);
+			expect(report.survived.slice(report.killed / 10)).toEqual([]);
 		},
 		5 * minutes,
 	);

@@ -11,7 +11,7 @@ describe("killing a plugin everywhere", () => {
 		const report = killEverywhere({ ...scenario(world), recover: () => remove(world, ["one", "two"]) });
 		expect(report.wrong).toEqual([]);
 		expect(report.killed).toBeGreaterThanOrEqual(2);
-		expect(report.survived).toBe(0);
+		expect(report.survived).toEqual([]);
 	});
 
 	it("names the cuts after which recovery leaves something", () => {
@@ -27,10 +27,11 @@ describe("killing a plugin everywhere", () => {
 			remove(world, ["one", "two"]);
 			throw new Error("no DEL today");
 		};
+		const dryRuns = 2;
 		let calls = 0;
 		const { wrong } = killEverywhere({
 			...scenario(world),
-			recover: () => (calls++ === 0 ? remove(world, ["one", "two"]) : recover()),
+			recover: () => (calls++ < dryRuns ? remove(world, ["one", "two"]) : recover()),
 		});
 		expect(wrong.flatMap(({ lines }) => lines)).toContain("Error: no DEL today");
 	});
@@ -65,7 +66,7 @@ describe("the cuts of a run", () => {
 function scenario(world: World) {
 	mkdirSync(world.dataDir);
 	const folders = JSON.stringify(["one", "two"].map((name) => join(world.dataDir, name)));
-	const source = `#!${process.execPath}\nfor (const path of ${folders}) require("node:fs").mkdirSync(path);\n`;
+	const source = `#!${process.execPath}\nfor (const path of ${folders}) require("node:fs").mkdirSync(path, { recursive: true });\n`;
 	writeFileSync(join(world.directory, "two-folders"), source, { mode: 0o755 });
 	const call: PluginCall = { world, type: "two-folders", cniPath: world.directory, command: "ADD", config: {} };
 	return { call, prepare() {}, verify: () => leftovers(world, { except: [/^\+ directory \//] }) };

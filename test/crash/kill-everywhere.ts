@@ -38,34 +38,39 @@ export interface KillEverywhere {
 export interface KillReport {
 	/** How many kills found their call. */
 	readonly killed: number;
-	/** How many did not, because the run took another way: it ended by itself. */
-	readonly survived: number;
+	/** The cuts that did not, because the run took another way: it ended by itself. */
+	readonly survived: readonly string[];
 	/** For each cut after which something was wrong: the cut, and what. */
 	readonly wrong: readonly { readonly cut: string; readonly lines: readonly string[] }[];
 }
 
 /**
  * Kills a plugin (SIGKILL, by strace's injection) at each system call that could change something, and lets the runtime
- * recover after each. A dry run finds the calls. Between two of them the state is the same wherever the process dies,
+ * recover after each. Dry runs find the calls. Between two of them the state is the same wherever the process dies,
  * so that these are all the states that a crash can leave.
  *
- * Only the main thread is traced; the dry run makes sure that no other one changes anything.
+ * Only the main thread is traced; the dry runs make sure that no other one changes anything.
  */
 export function killEverywhere({ call, prepare, recover, verify }: KillEverywhere): KillReport {
-	prepare();
-	const { cuts, startsProcesses } = findCuts(call);
-	recover();
+	const dryRun = () => {
+		prepare();
+		const found = findCuts(call);
+		recover();
+		return found;
+	};
+	// What disturbs a run makes it longer (a change to the rules is repeated), and is not there when the kills are made.
+	const { cuts, startsProcesses } = shorter(dryRun(), dryRun());
 	const wrong: { cut: string; lines: string[] }[] = [];
 	const check = (cut: string) => {
 		const lines = verify();
 		if (lines.length > 0) wrong.push({ cut, lines });
 	};
 	check("no kill");
-	let killed = 0;
+	const survived: string[] = [];
 	for (const cut of cuts) {
 		prepare();
 		const { signal } = run(call, killAt(cut));
-		if (signal === "SIGKILL") killed++;
+		if (signal !== "SIGKILL") survived.push(describeCut(cut));
 		if (startsProcesses && !("leavesOrphans" in call && call.leavesOrphans)) awaitOrphans(call.world);
 		const attempt = describeCut(cut);
 		try {
@@ -75,7 +80,11 @@ export function killEverywhere({ call, prepare, recover, verify }: KillEverywher
 		}
 		check(attempt);
 	}
-	return { killed, survived: cuts.length - killed, wrong };
+	return { killed: cuts.length - survived.length, survived, wrong };
+}
+
+function shorter(one: Cuts, other: Cuts): Cuts {
+	return one.cuts.length <= other.cuts.length ? one : other;
 }
 
 export interface Cuts {

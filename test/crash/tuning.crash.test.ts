@@ -71,7 +71,7 @@ describe("tuning", () => {
 		expect(report.wrong).toEqual([]);
 		// A kill that hits nothing proves nothing.
 		expect(report.killed).toBeGreaterThan(5);
-		expect(report.survived).toBeLessThanOrEqual(report.killed / 10);
+		expect(report.survived.slice(report.killed / 10)).toEqual([]);
 	});
 
 	it("ADD that fails anywhere leaves nothing", () => {
