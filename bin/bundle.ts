@@ -28,4 +28,5 @@ const { outputs } = await Bun.build({
 	],
 });
 // The bytecode has no names of files, which import() would need.
-for (const { path } of outputs) await Bun.write(path, (await Bun.file(path).text()).replaceAll("import(", "host.load("));
+for (const { path } of outputs)
+	await Bun.write(path, (await Bun.file(path).text()).replaceAll("import(", "host.load("));

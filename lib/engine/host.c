@@ -205,12 +205,12 @@ static JSContext *new_context(JSRuntime *runtime)
 	return ctx;
 }
 
-/* A descriptor that we open must not become 0, 1 or 2 because the caller closed that. */
+/* What we open must not become 0, 1 or 2 because the caller closed that. Using those is the error that it was before. */
 static void hold_standard_descriptors(void)
 {
 	for (int fd = 0; fd <= 2; fd++) {
 		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
-			open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);
+			open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 	}
 }
 
