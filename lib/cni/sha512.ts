@@ -8,6 +8,15 @@ import { encodeUtf8 } from "../linux/utf8.ts";
  * interprets.
  */
 export function sha512Hex(text: string): string {
+	const kept = known.get(text) ?? hash(text);
+	known.set(text, kept);
+	return kept;
+}
+
+/** A call asks for the hashes of the same few names over and over. */
+const known = new Map<string, string>();
+
+function hash(text: string): string {
 	const blocks = padded(encodeUtf8(text));
 	const state = Int32Array.from(initialState);
 	for (let offset = 0; offset < blocks.byteLength; offset += blockBytes) {
