@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { type Agent, createAgent, type RunningTask } from "../kernel/agent.ts";
@@ -65,10 +65,8 @@ it.each(readdirSync(networks))("cnictl validate finds no fault with %s", (file) 
 
 it.each(Object.entries(examples))("%s runs as it stands, and leaves nothing", (file, { networkInfos, shows }) => {
 	using world = createWorld();
-	const { exitCode, stdout, stderr } = runExample(world, file);
+	const { exitCode, stdout, stderr, statuses } = runExample(world, file);
 	expect([exitCode, stderr]).toEqual([0, ""]);
-	const lines = stdout.split("\n");
-	const statuses = lines.filter((line) => line.startsWith('{"task_id"')).map((line) => JSON.parse(line));
 	expect(statuses.map(({ state }) => state)).toEqual(["TASK_STARTING", "TASK_RUNNING", "TASK_FINISHED"]);
 	for (const { container_status } of statuses) expect(container_status.network_infos).toEqual(networkInfos);
 	for (const line of shows) expect(stdout).toMatch(line);
@@ -202,16 +200,11 @@ function runExample(world: World, file: string) {
 		'mount --bind "$0" /var/lib && mount -t tmpfs none /run && exec "$@"',
 		state,
 	];
-	const command = [
-		join(distribution, "cnictl"),
-		"task",
-		"run",
-		"--config-dir",
-		networks,
-		"--plugins-dir",
-		distribution,
-	];
-	return attempt(enter(world.host, [...inState, ...command, "--task", join(tasks, file)]), {
-		env: { PATH: systemPath },
-	});
+	// In a file: on stdout, TASK_RUNNING may come in the middle of a line of the command's.
+	const statusFile = join(world.directory, "statuses");
+	const agent = ["--config-dir", networks, "--plugins-dir", distribution, "--status", statusFile];
+	const command = [join(distribution, "cnictl"), "task", "run", ...agent, "--task", join(tasks, file)];
+	const outcome = attempt(enter(world.host, [...inState, ...command]), { env: { PATH: systemPath } });
+	const lines = existsSync(statusFile) ? readFileSync(statusFile, "utf8").trimEnd().split("\n") : [];
+	return { ...outcome, statuses: lines.map((line) => JSON.parse(line)) };
 }
