@@ -17,6 +17,7 @@ import { chainFigures } from "./chain.ts";
 import { concurrencyFigures } from "./concurrency.ts";
 import { type Bench, type Figure, table } from "./figure.ts";
 import { groupsFigures } from "./groups.ts";
+import { isolateFigures } from "./isolate.ts";
 import { machine } from "./machine.ts";
 import { portFigures } from "./ports.ts";
 import { startupFigures } from "./startup.ts";
@@ -51,6 +52,7 @@ async function measure(directory: string): Promise<number> {
 		concurrency: concurrencyFigures,
 		allocation: allocationFigures,
 		groups: groupsFigures,
+		isolate: isolateFigures,
 		ports: portFigures,
 		startup: startupFigures,
 		tasks: taskFigures,
