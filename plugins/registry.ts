@@ -17,6 +17,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	"mesos-cni-port-mapper": async () =>
 		erase((await import("./mesos/mesos-cni-port-mapper/mesos-cni-port-mapper.ts")).mesosCniPortMapper),
 	portmap: async () => erase((await import("./meta/portmap/portmap.ts")).portmap),
+	ptp: async () => erase((await import("./main/ptp/ptp.ts")).ptp),
 	static: async () => erase((await import("./ipam/static/static.ts")).staticIpam),
 	tuning: async () => erase((await import("./meta/tuning/tuning.ts")).tuning),
 };

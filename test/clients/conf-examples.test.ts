@@ -84,6 +84,11 @@ const examples: Readonly<Record<string, Example>> = {
 	},
 	"host-local-dual-stack.conf": { addresses: ["10.23.0.2/17", "fd00:10:23::2/64"], gateway: "10.23.0.1" },
 	"host-local.conf": { addresses: ["10.22.1.0/16"], gateway: "10.22.0.1" },
+	"ptp.conflist": {
+		addresses: ["10.37.0.2/24", "fd00:10:37::2/64"],
+		gateway: "10.37.0.1",
+		verify: (container) => expect(ping(container, "fd00:10:37::1")).toBe(true),
+	},
 	"static.conflist": {
 		addresses: ["10.32.0.10/16", "fd00:10:32::10/64"],
 		gateway: "10.32.0.1",

@@ -1,14 +1,15 @@
 import { collectHostLinks } from "../../../lib/attachment/host-links.ts";
+import { removePair } from "../../../lib/attachment/remove-interface.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { Plugin } from "../../../lib/cni/plugin.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
+import { loadMasquerade } from "../../../lib/firewall/load-masquerade.ts";
 import { findLink } from "../../../lib/netlink/link.ts";
 import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import { attach } from "./attach.ts";
 import { type BridgeConfig, bridgeSchema, parseSettings } from "./config.ts";
-import { detach } from "./detach.ts";
-import { loadMasquerade, loadSpoofCheck } from "./firewall.ts";
+import { loadSpoofCheck } from "./load-spoof-check.ts";
 import { verifyAttachment } from "./verify.ts";
 
 /** Connects containers of a host to a Linux bridge, each through a veth pair. docs/plugins/bridge.md */
@@ -22,7 +23,7 @@ export const bridge: Plugin<BridgeConfig> = {
 	async del(request) {
 		const { config, ipam, log } = request;
 		const teardown = createTeardown(log);
-		await teardown.step("links", () => detach(request));
+		await teardown.step("links", () => removePair(request));
 		if (config.macspoofchk) {
 			await teardown.step("spoof check", async () => (await loadSpoofCheck()).removeSpoofCheck(request));
 		}
