@@ -160,6 +160,8 @@ describe("ptp", () => {
 		ours.must("CHECK", { cniPath: tools });
 		theirs.must("DEL", { cniPath: distribution });
 		ours.must("DEL", { cniPath: tools });
-		expect(leftovers(world, { except: kept })).toEqual([]);
+		// Tables of iptables, and our record of the masquerading, are unknown to the other suite.
+		const others = [/^\+ nft table ip6? nat /, /^\+ iptables nat [*:]/, /^\+ firewall record /];
+		expect(leftovers(world, { except: [...kept, ...others] })).toEqual([]);
 	});
 });
