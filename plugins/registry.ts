@@ -20,6 +20,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	portmap: async () => erase((await import("./meta/portmap/portmap.ts")).portmap),
 	ptp: async () => erase((await import("./main/ptp/ptp.ts")).ptp),
 	static: async () => erase((await import("./ipam/static/static.ts")).staticIpam),
+	tap: async () => erase((await import("./main/tap/tap.ts")).tap),
 	tuning: async () => erase((await import("./meta/tuning/tuning.ts")).tuning),
 };
 

@@ -63,15 +63,12 @@ export const dummy: Plugin<Infer<typeof schema>> = {
 };
 
 async function attach(request: AddRequest<Infer<typeof schema>>): Promise<Result> {
-	const { ifName, netns, rollback, log } = request;
+	const { ifName, netns, log } = request;
 	requireIpam(request);
 	using sandbox = openSandbox(netns);
 	if (findLink(sandbox.socket, { name: ifName }) !== undefined) throw alreadyExists(ifName);
 	const allocated = await allocate(request);
-	const link = log.step("link", () => create(sandbox, ifName));
-	rollback.push(`interface "${ifName}"`, () => {
-		removeInterface(request);
-	});
+	const link = log.step("link", () => create(request, sandbox));
 	log.step("interface", () => applyInterface(sandbox, { link, description: describe(ifName, allocated) }));
 	return {
 		interfaces: [{ name: ifName, mac: link.mac, sandbox: netns }],
@@ -93,7 +90,8 @@ function requireIpam({ ipam }: { ipam: Ipam | undefined }): Ipam {
 	});
 }
 
-function create({ socket }: Sandbox, ifName: string): Link {
+function create(request: AddRequest<unknown>, { socket }: Sandbox): Link {
+	const { ifName, rollback } = request;
 	try {
 		socket.request(addDummy({ name: ifName }));
 	} catch (thrown) {
@@ -102,6 +100,9 @@ function create({ socket }: Sandbox, ifName: string): Link {
 		const message = `failed to create dummy: ${messageOf(thrown)}`;
 		throw new CniError(ErrorCode.internal, message, { details, cause: thrown });
 	}
+	rollback.push(`dummy "${ifName}"`, () => {
+		removeInterface(request);
+	});
 	const link = findLink(socket, { name: ifName });
 	if (link !== undefined) return link;
 	throw new CniError(ErrorCode.internal, `failed to fetch dummy "${ifName}": Link not found`);

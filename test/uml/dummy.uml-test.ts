@@ -9,6 +9,7 @@ pluginContract({
 	type: "dummy",
 	config: (world) => ({ ipam: hostLocal(world, ["10.38.0.0/24", "fd38::/64"], { routes: [{ dst: "10.39.0.0/16" }] }) }),
 	hasAddress: true,
+	lean: true,
 	mutations: [
 		{
 			what: "the interface is gone",
