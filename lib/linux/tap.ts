@@ -1,4 +1,5 @@
 import { close, type DeviceRequest, ioctl, O_RDWR, open } from "./libc.ts";
+import { encodeUtf8 } from "./utf8.ts";
 
 /** Who may open a tap device, and how often at once. */
 export interface NewTap {
@@ -61,7 +62,7 @@ function withTunDevice(action: (fd: number) => void): void {
 /** `struct ifreq`: name in 16 bytes, u16 flags; 40 bytes in all. */
 function ifreq({ name, flags }: { name: string; flags: number }): Uint8Array {
 	const bytes = new Uint8Array(40);
-	bytes.set(new TextEncoder().encode(name).subarray(0, 15));
+	bytes.set(encodeUtf8(name).subarray(0, 15));
 	new DataView(bytes.buffer).setUint16(16, flags, true);
 	return bytes;
 }

@@ -2,7 +2,7 @@ import { ignoreRouterAdvertisements } from "../../../lib/attachment/veth-pair.ts
 import { CniError, ErrorCode, messageOf } from "../../../lib/cni/error.ts";
 import { formatPrefix, type IpPrefix, prefixesOverlap, samePrefix } from "../../../lib/ip/address.ts";
 import { Errno, errnoOf } from "../../../lib/linux/errno.ts";
-import { sleep } from "../../../lib/linux/sleep.ts";
+import { sleep } from "../../../lib/linux/libc.ts";
 import { addAddress, deleteAddress, listAddresses } from "../../../lib/netlink/address.ts";
 import { addBridge, enableVlanFiltering } from "../../../lib/netlink/bridge.ts";
 import { findLink, type Link, setLink } from "../../../lib/netlink/link.ts";

@@ -1,26 +1,24 @@
-import { collectHostLinks } from "../../../lib/attachment/host-links.ts";
-import { removePair } from "../../../lib/attachment/remove-interface.ts";
 import type { Plugin } from "../../../lib/cni/plugin.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
 import { loadMasquerade } from "../../../lib/firewall/load-masquerade.ts";
 import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
-import { attach } from "./attach.ts";
 import { type PtpConfig, parseSettings, ptpSchema } from "./config.ts";
-import { verifyAttachment } from "./verify.ts";
 
 /** Connects each container to its host by a veth pair and routes of its own. docs/plugins/ptp.md */
 export const ptp: Plugin<PtpConfig> = {
 	type: "ptp",
 	versions: specVersions,
 	schema: ptpSchema,
-	add: attach,
-	check: verifyAttachment,
+	add: async (request) => (await import("./attach.ts")).attach(request),
+	check: async (request) => (await import("./verify.ts")).verifyAttachment(request),
 
 	async del(request) {
 		const { config, ipam, log, prevResult } = request;
 		const teardown = createTeardown(log);
-		await teardown.step("link", () => removePair(request));
+		await teardown.step("link", async () =>
+			(await import("../../../lib/attachment/remove-interface.ts")).removePair(request),
+		);
 		if (config.ipMasq) {
 			// In iptables, a second interface of the container is told by its addresses only.
 			const addresses = prevResult?.ips.map(({ address }) => address) ?? [];
@@ -34,8 +32,11 @@ export const ptp: Plugin<PtpConfig> = {
 	/** By their owners, whatever the configuration says now. */
 	async gc({ network, validAttachments, ipam, log }) {
 		const teardown = createTeardown(log);
-		using host = openRouteSocket();
-		await teardown.step("links", () => collectHostLinks(host, { network, validAttachments }));
+		await teardown.step("links", async () => {
+			const { collectHostLinks } = await import("../../../lib/attachment/host-links.ts");
+			using host = openRouteSocket();
+			collectHostLinks(host, { network, validAttachments });
+		});
 		await teardown.step("masquerade", async () =>
 			(await loadMasquerade()).collectMasquerade(network, validAttachments),
 		);

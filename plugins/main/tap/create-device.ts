@@ -6,6 +6,7 @@ import { Errno, errnoOf } from "../../../lib/linux/errno.ts";
 import { createTap } from "../../../lib/linux/tap.ts";
 import { findLink, type Link } from "../../../lib/netlink/link.ts";
 import type { TapSettings } from "./config.ts";
+import { driverHelp } from "./driver-help.ts";
 
 /** Creates the tap device in the sandbox, down and without reader. @throws CniError */
 export async function createDevice(
@@ -37,9 +38,6 @@ export async function createDevice(
 	if (link !== undefined) return link;
 	throw new CniError(ErrorCode.internal, `failed to refetch tap "${name}": Link not found`);
 }
-
-/** Where /dev/net/tun is missing or leads nowhere. */
-export const driverHelp = "The plugin needs /dev/net/tun and its driver: modprobe tun";
 
 /** Refused before anything is done for the attachment. @throws CniError */
 export function refuseExistingInterface({ socket }: Sandbox, name: string): void {
