@@ -18,6 +18,7 @@ import { concurrencyFigures } from "./concurrency.ts";
 import { type Bench, type Figure, table } from "./figure.ts";
 import { groupsFigures } from "./groups.ts";
 import { machine } from "./machine.ts";
+import { mainFigures } from "./mains.ts";
 import { portFigures } from "./ports.ts";
 import { startupFigures } from "./startup.ts";
 import { taskFigures } from "./tasks.ts";
@@ -51,6 +52,7 @@ async function measure(directory: string): Promise<number> {
 		concurrency: concurrencyFigures,
 		allocation: allocationFigures,
 		groups: groupsFigures,
+		mains: mainFigures,
 		ports: portFigures,
 		startup: startupFigures,
 		tasks: taskFigures,

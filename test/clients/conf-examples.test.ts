@@ -95,6 +95,11 @@ const examples: Readonly<Record<string, Example>> = {
 		verify: (_, { stdout }) =>
 			expect(JSON.parse(stdout).dns).toEqual({ nameservers: ["10.32.0.1"], search: ["example.org"] }),
 	},
+	"tap.conflist": {
+		addresses: ["10.44.0.2/24"],
+		capabilities: { mac: "02:00:00:00:00:44" },
+		verify: (container) => expect(interfaceOf(container)).toMatchObject({ address: "02:00:00:00:00:44", mtu: 1400 }),
+	},
 	"mesos-chain.json": {
 		addresses: ["10.25.0.2/16", "fd00:10:25::2/64"],
 		gateway: "10.25.0.1",
