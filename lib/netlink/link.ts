@@ -48,6 +48,8 @@ export interface Link {
 	readonly port: BridgePort | undefined;
 	/** What it is as a bridge. */
 	readonly bridge: { readonly vlanFiltering: boolean } | undefined;
+	/** IFLA_INFO_DATA, which the file of the kind can read (`macvlan.ts`, …). */
+	readonly kindData: Uint8Array | undefined;
 }
 
 const operStates = ["unknown", "not-present", "down", "lower-layer-down", "testing", "dormant", "up"] as const;
@@ -157,5 +159,6 @@ export function decodeLink({ body }: ReceivedMessage): Link {
 		txQueueLength: read.u32(attributes.get(IFLA_TXQLEN)) ?? 0,
 		port: portOf === "bridge" ? decodeBridgePort(info.get(IFLA_INFO_SLAVE_DATA)) : undefined,
 		bridge: kind === "bridge" ? decodeBridge(info.get(IFLA_INFO_DATA)) : undefined,
+		kindData: info.get(IFLA_INFO_DATA),
 	};
 }

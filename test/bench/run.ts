@@ -19,6 +19,7 @@ import { type Bench, type Figure, table } from "./figure.ts";
 import { groupsFigures } from "./groups.ts";
 import { isolateFigures } from "./isolate.ts";
 import { machine } from "./machine.ts";
+import { mainFigures } from "./mains.ts";
 import { portFigures } from "./ports.ts";
 import { startupFigures } from "./startup.ts";
 import { taskFigures } from "./tasks.ts";
@@ -53,6 +54,7 @@ async function measure(directory: string): Promise<number> {
 		allocation: allocationFigures,
 		groups: groupsFigures,
 		isolate: isolateFigures,
+		mains: mainFigures,
 		ports: portFigures,
 		startup: startupFigures,
 		tasks: taskFigures,
