@@ -9,6 +9,7 @@ import type { Plugin } from "../lib/cni/plugin.ts";
 const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	bandwidth: async () => erase((await import("./meta/bandwidth/bandwidth.ts")).bandwidth),
 	bridge: async () => erase((await import("./main/bridge/bridge.ts")).bridge),
+	dummy: async () => erase((await import("./main/dummy.ts")).dummy),
 	firewall: async () => erase((await import("./meta/firewall/firewall.ts")).firewall),
 	"host-device": async () => erase((await import("./main/host-device/host-device.ts")).hostDevice),
 	"host-local": async () => erase((await import("./ipam/host-local/host-local.ts")).hostLocal),
@@ -18,10 +19,12 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	"mesos-cni-port-mapper": async () =>
 		erase((await import("./mesos/mesos-cni-port-mapper/mesos-cni-port-mapper.ts")).mesosCniPortMapper),
 	portmap: async () => erase((await import("./meta/portmap/portmap.ts")).portmap),
+	ptp: async () => erase((await import("./main/ptp/ptp.ts")).ptp),
 	sbr: async () => erase((await import("./meta/sbr/sbr.ts")).sbr),
 	static: async () => erase((await import("./ipam/static/static.ts")).staticIpam),
-	vrf: async () => erase((await import("./meta/vrf/vrf.ts")).vrf),
+	tap: async () => erase((await import("./main/tap/tap.ts")).tap),
 	tuning: async () => erase((await import("./meta/tuning/tuning.ts")).tuning),
+	vrf: async () => erase((await import("./meta/vrf/vrf.ts")).vrf),
 };
 
 export const plugins: PluginRegistry = {

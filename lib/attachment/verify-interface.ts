@@ -15,6 +15,7 @@ import { findLink, type Link } from "../netlink/link.ts";
 import { type InstalledRoute, listRoutes, mainTable, tableOrMain } from "../netlink/route.ts";
 import { listLinkRoutes } from "../netlink/route-copy.ts";
 import { routeText } from "./apply-interface.ts";
+import { type SourceRoute, sourceRouteText } from "./gateway-routes.ts";
 import type { InterfaceDescription } from "./interface.ts";
 import type { Sandbox } from "./sandbox.ts";
 
@@ -84,18 +85,28 @@ function verifyAddresses({ socket }: Sandbox, { link, description }: Subject): v
 }
 
 function verifyRoutes({ socket }: Sandbox, { link, description }: Subject): void {
-	const { addresses, routes } = description;
+	const { addresses, routes, gatewayRoutes } = description;
 	const tables = new Map<number, readonly InstalledRoute[]>();
 	const routesOf = (table: number) => {
 		const known = tables.get(table) ?? listRoutes(socket, table);
 		tables.set(table, known);
 		return known;
 	};
-	// A later plugin of the chain (sbr, vrf) may have moved what goes through the interface to a table of its own.
-	const moved = () => listLinkRoutes(socket, link.index);
-	for (const address of addresses) {
-		const subject = { address, link };
-		if (!hasConnectedRoute(routesOf(mainTable), subject) && !hasConnectedRoute(moved(), subject)) {
+	/** Also in another table: a later plugin of the chain (sbr, vrf) may have moved there what goes through the interface. */
+	const has = (isWanted: (installed: InstalledRoute) => boolean, table = mainTable) =>
+		routesOf(table).some(isWanted) || (table === mainTable && listLinkRoutes(socket, link.index).some(isWanted));
+	for (const route of gatewayRoutes === undefined ? [] : [...gatewayRoutes.gateways, ...gatewayRoutes.networks]) {
+		if (has((installed) => isSourceRoute(installed, { route, link }))) continue;
+		const text = sourceRouteText(route);
+		throw fault(
+			`Expected Route ${text} not found in routing table`,
+			`Put it back with: ip route add ${text} dev ${link.name}`,
+		);
+	}
+	for (const address of gatewayRoutes === undefined ? addresses : []) {
+		// A single host has none in IPv4.
+		if (address.length === bitsOf(address.address.family)) continue;
+		if (!has((installed) => isConnectedRoute(installed, { address, link }))) {
 			throw fault(
 				`Failed to find the route to ${formatPrefix(networkOf(address))} for interface ${link.name}`,
 				`Put it back with: ip route add ${formatPrefix(networkOf(address))} dev ${link.name}`,
@@ -103,25 +114,29 @@ function verifyRoutes({ socket }: Sandbox, { link, description }: Subject): void
 		}
 	}
 	for (const route of routes) {
-		const table = tableOrMain(route.table);
-		const isWanted = (installed: InstalledRoute) => isRoute(installed, { route, link });
-		if (!routesOf(table).some(isWanted) && !(table === mainTable && moved().some(isWanted))) {
+		if (!has((installed) => isRoute(installed, { route, link }), tableOrMain(route.table))) {
 			throw fault(`Expected Route ${routeText(route)} not found in routing table`);
 		}
 	}
 }
 
-/** The kernel adds it with the address; a single host has none in IPv4. */
-function hasConnectedRoute(
-	installed: readonly InstalledRoute[],
+/** The kernel adds it with the address. */
+function isConnectedRoute(
+	{ destination, hops }: InstalledRoute,
 	{ address, link }: { address: IpPrefix; link: Link },
 ): boolean {
-	if (address.length === bitsOf(address.address.family)) return true;
-	const network = networkOf(address);
-	return installed.some(
-		({ destination, hops }) =>
-			samePrefix(destination, network) && hops.some(({ linkIndex }) => linkIndex === link.index),
-	);
+	return samePrefix(destination, networkOf(address)) && hops.some(({ linkIndex }) => linkIndex === link.index);
+}
+
+function isSourceRoute(
+	{ destination, source, hops }: InstalledRoute,
+	{ route, link }: { route: SourceRoute; link: Link },
+): boolean {
+	if (!samePrefix(destination, route.destination) || !sameAddress(source, route.source)) return false;
+	return hops.some(({ linkIndex, gateway }) => {
+		const sameGateway = route.gateway === undefined ? gateway === undefined : sameAddress(gateway, route.gateway);
+		return linkIndex === link.index && sameGateway;
+	});
 }
 
 function isRoute(installed: InstalledRoute, { route, link }: { route: ResultRoute; link: Link }): boolean {

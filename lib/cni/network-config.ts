@@ -1,5 +1,5 @@
 import { decodeStrictUtf8 } from "../linux/utf8.ts";
-import { CniError, ErrorCode, messageOf } from "./error.ts";
+import { CniError, ErrorCode } from "./error.ts";
 import type { Attachment } from "./plugin.ts";
 import { decodeDocument, describeValue, list, object, required, type Schema, SchemaError, string } from "./schema.ts";
 import { validateIfName, validateNetworkName } from "./validate.ts";
@@ -11,7 +11,7 @@ export type Document = Readonly<Record<string, unknown>>;
 const maxBytes = 64 * 1024 * 1024;
 
 /** Parses stdin. JSON `null` is the empty object. @throws CniError code 6 */
-export function parseDocument(bytes: Uint8Array): Document {
+export async function parseDocument(bytes: Uint8Array): Promise<Document> {
 	if (bytes.byteLength > maxBytes) {
 		throw undecodable(`it has ${bytes.byteLength} bytes, and the limit is ${maxBytes}`);
 	}
@@ -26,7 +26,10 @@ export function parseDocument(bytes: Uint8Array): Document {
 	try {
 		value = JSON.parse(text);
 	} catch (thrown) {
-		throw undecodable(messageOf(thrown), "`cnictl validate FILE` shows the place");
+		// An engine says what is wrong in words of its own, or hardly at all.
+		const { explainSyntax } = await import("./json/parse-json.ts");
+		const { message, place } = explainSyntax(text, thrown);
+		throw undecodable(message, place === "" ? "" : `At ${place}; \`cnictl validate FILE\` shows it`);
 	}
 	if (value === null) return {};
 	if (typeof value !== "object" || Array.isArray(value)) {

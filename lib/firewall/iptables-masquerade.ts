@@ -10,7 +10,7 @@ import {
 	parsePrefix,
 	samePrefix,
 } from "../ip/address.ts";
-import { equalBytes } from "../linux/bytes.ts";
+import { equalBytes } from "../linux/equal-bytes.ts";
 import { findChain, listChains } from "../netlink/nftables/chain.ts";
 import { listRules, type Rule } from "../netlink/nftables/rule.ts";
 import { isLegacyInUse } from "./iptables/in-use.ts";

@@ -13,10 +13,6 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
 	return whole;
 }
 
-export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-	return a.byteLength === b.byteLength && a.every((byte, index) => byte === b[index]);
-}
-
 /** Whether the bytes of `part` occur one behind the other. */
 export function includesBytes(bytes: Uint8Array, part: Uint8Array): boolean {
 	const [first] = part;

@@ -68,7 +68,7 @@ export function appendRoute({ body }: RouteCopy): Message {
 }
 
 /** `ip route del …`: this route and no other; ESRCH when there is none. */
-export function deleteRoute({ body }: RouteCopy): Message {
+export function deleteExactRoute({ body }: RouteCopy): Message {
 	return { type: RTM_DELROUTE, header: body };
 }
 

@@ -104,11 +104,21 @@ const examples: Readonly<Record<string, Example>> = {
 	},
 	"host-local-dual-stack.conf": { addresses: ["10.23.0.2/17", "fd00:10:23::2/64"], gateway: "10.23.0.1" },
 	"host-local.conf": { addresses: ["10.22.1.0/16"], gateway: "10.22.0.1" },
+	"ptp.conflist": {
+		addresses: ["10.37.0.2/24", "fd00:10:37::2/64"],
+		gateway: "10.37.0.1",
+		verify: (container) => expect(ping(container, "fd00:10:37::1")).toBe(true),
+	},
 	"static.conflist": {
 		addresses: ["10.32.0.10/16", "fd00:10:32::10/64"],
 		gateway: "10.32.0.1",
 		verify: (_, { stdout }) =>
 			expect(JSON.parse(stdout).dns).toEqual({ nameservers: ["10.32.0.1"], search: ["example.org"] }),
+	},
+	"tap.conflist": {
+		addresses: ["10.44.0.2/24"],
+		capabilities: { mac: "02:00:00:00:00:44" },
+		verify: (container) => expect(interfaceOf(container)).toMatchObject({ address: "02:00:00:00:00:44", mtu: 1400 }),
 	},
 	"mesos-chain.json": {
 		addresses: ["10.25.0.2/16", "fd00:10:25::2/64"],
@@ -141,8 +151,8 @@ const examples: Readonly<Record<string, Example>> = {
 	},
 };
 
-/** These need VLAN filtering on bridges or VRF, and are attached in User-Mode Linux (test/uml/conf-examples.uml-test.ts). */
-const inUserModeLinux = ["bridge-vlan.conflist", "bridge-vrf.conflist"];
+/** These need what this kernel may lack, and are attached in User-Mode Linux (test/uml/conf-examples.uml-test.ts). */
+const inUserModeLinux = ["bridge-vlan.conflist", "bridge-vrf.conflist", "dummy.conflist"];
 
 /** Also the table and base chain of the MAC spoof check, which others may use. */
 const kept = [...keptByContract, ...keptByPortMaps, ...groupsBase, /^\+ nft (table|chain) bridge nat (PREROUTING )?\{/];

@@ -2,7 +2,7 @@ import type { Sandbox } from "../../../lib/attachment/sandbox.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import { formatAddress, formatPrefix, isDefaultPrefix } from "../../../lib/ip/address.ts";
 import { Errno } from "../../../lib/linux/errno.ts";
-import { appendRoute, deleteRoute, type RouteCopy } from "../../../lib/netlink/route-copy.ts";
+import { appendRoute, deleteExactRoute, type RouteCopy } from "../../../lib/netlink/route-copy.ts";
 import { addRule } from "../../../lib/netlink/rule.ts";
 import type { Message } from "../../../lib/netlink/wire/message.ts";
 import type { SourceRouting } from "./describe.ts";
@@ -31,7 +31,7 @@ export function applyRouting({ socket }: Sandbox, routing: SourceRouting): void 
 		...routing.hints.map((route) => ({ failure: failureOf(route), message: appendRoute(route), done: Errno.EEXIST })),
 		...routing.movedRoutes.map((route) => ({
 			failure: `Failed to delete route: ${routeTextOf(route)}`,
-			message: deleteRoute(route),
+			message: deleteExactRoute(route),
 			done: Errno.ESRCH,
 		})),
 	]);

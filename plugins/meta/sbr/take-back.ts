@@ -3,7 +3,7 @@ import type { IpAddress } from "../../../lib/ip/address.ts";
 import { Errno } from "../../../lib/linux/errno.ts";
 import { listAddresses } from "../../../lib/netlink/address.ts";
 import { findLink } from "../../../lib/netlink/link.ts";
-import { appendRoute, deleteRoute, listLinkRoutes, onLinkFirst } from "../../../lib/netlink/route-copy.ts";
+import { appendRoute, deleteExactRoute, listLinkRoutes, onLinkFirst } from "../../../lib/netlink/route-copy.ts";
 import { deleteRule, type InstalledRule, listRules, rulesFrom, type SourceRule } from "../../../lib/netlink/rule.ts";
 import type { NetlinkError } from "../../../lib/netlink/wire/error.ts";
 import type { Message } from "../../../lib/netlink/wire/message.ts";
@@ -28,10 +28,10 @@ export function takeBack({ socket }: Sandbox, record: SourceRoutingRecord): read
 		const tables = new Set(ownTables ? rules.map(({ table }) => table) : []);
 		back.push(...onLinkFirst(movedRoutes).map((route) => ({ what: routeTextOf(route), message: appendRoute(route) })));
 		steps.push(
-			...hints.map(deleteRoute),
+			...hints.map(deleteExactRoute),
 			...listLinkRoutes(socket, link.index)
 				.filter(({ table }) => tables.has(table))
-				.map(deleteRoute),
+				.map(deleteExactRoute),
 		);
 	}
 	const errors = socket.requestAll([...back.map(({ message }) => message), ...steps]);
@@ -75,7 +75,7 @@ export function takeBackUnrecorded(
 	throwFirst(
 		socket.requestAll([
 			...removed.map(({ source, rule }) => deletion({ ...rule, source })),
-			...routes.filter((route) => tables.has(route.table)).map(deleteRoute),
+			...routes.filter((route) => tables.has(route.table)).map(deleteExactRoute),
 		]),
 	);
 }
