@@ -13,6 +13,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	"host-local": async () => erase((await import("./ipam/host-local/host-local.ts")).hostLocal),
 	chain: async () => erase((await import("./mesos/chain/chain.ts")).chain),
 	groups: async () => erase((await import("./mesos/groups/groups.ts")).groups),
+	macvlan: async () => erase((await import("./main/macvlan.ts")).macvlan),
 	loopback: async () => erase((await import("./main/loopback.ts")).loopback),
 	"mesos-cni-port-mapper": async () =>
 		erase((await import("./mesos/mesos-cni-port-mapper/mesos-cni-port-mapper.ts")).mesosCniPortMapper),

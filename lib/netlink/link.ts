@@ -6,6 +6,7 @@ import {
 	IFLA_IFNAME,
 	IFLA_INFO_DATA,
 	IFLA_INFO_KIND,
+	IFLA_LINK,
 	IFLA_LINKINFO,
 	IFLA_MASTER,
 	IFLA_MTU,
@@ -48,6 +49,8 @@ export interface Link {
 	readonly port: BridgePort | undefined;
 	/** What it is as a bridge. */
 	readonly bridge: { readonly vlanFiltering: boolean } | undefined;
+	/** IFLA_INFO_DATA, which the file of the kind can read (`macvlan.ts`, …). */
+	readonly kindData: Uint8Array | undefined;
 }
 
 const operStates = ["unknown", "not-present", "down", "lower-layer-down", "testing", "dormant", "up"] as const;
@@ -55,7 +58,6 @@ export type OperState = (typeof operStates)[number];
 
 const IFF_PROMISC = 0x100;
 const IFF_ALLMULTI = 0x200;
-const IFLA_LINK = 5;
 const IFLA_OPERSTATE = 16;
 const IFLA_IFALIAS = 20;
 const IFLA_EXT_MASK = 29;
@@ -84,6 +86,8 @@ export function listLinks(socket: NetlinkSocket): readonly Link[] {
 }
 
 export interface LinkChange {
+	/** The new name of a link that is referred to by its index. */
+	readonly name?: string;
 	readonly up?: boolean;
 	readonly promiscuous?: boolean;
 	readonly allMulticast?: boolean;
@@ -95,9 +99,9 @@ export interface LinkChange {
 	readonly master?: number;
 }
 
-/** `ip link set LINK up promisc on allmulticast on address MAC mtu MTU txqueuelen N alias ALIAS master BRIDGE`. */
+/** `ip link set LINK name NAME up promisc on allmulticast on address MAC mtu MTU txqueuelen N alias ALIAS master BRIDGE`. */
 export function setLink(link: LinkReference, changes: LinkChange): Message {
-	const { up, promiscuous, allMulticast, mac, mtu, txQueueLength, alias, master } = changes;
+	const { name, up, promiscuous, allMulticast, mac, mtu, txQueueLength, alias, master } = changes;
 	let flags = 0;
 	let change = 0;
 	for (const [flag, wanted] of [
@@ -114,6 +118,7 @@ export function setLink(link: LinkReference, changes: LinkChange): Message {
 		header: ifinfomsg({ ...link, flags, change }),
 		attributes: [
 			...nameOf(link),
+			...(name === undefined ? [] : [attribute.string(IFLA_IFNAME, name)]),
 			...macOf(mac),
 			...mtuOf(mtu),
 			...(txQueueLength === undefined ? [] : [attribute.u32(IFLA_TXQLEN, txQueueLength)]),
@@ -157,5 +162,6 @@ export function decodeLink({ body }: ReceivedMessage): Link {
 		txQueueLength: read.u32(attributes.get(IFLA_TXQLEN)) ?? 0,
 		port: portOf === "bridge" ? decodeBridgePort(info.get(IFLA_INFO_SLAVE_DATA)) : undefined,
 		bridge: kind === "bridge" ? decodeBridge(info.get(IFLA_INFO_DATA)) : undefined,
+		kindData: info.get(IFLA_INFO_DATA),
 	};
 }

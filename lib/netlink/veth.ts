@@ -6,6 +6,7 @@ import {
 	IFLA_INFO_KIND,
 	IFLA_LINKINFO,
 	IFLA_MASTER,
+	IFLA_NET_NS_FD,
 	IFLA_TXQLEN,
 	ifinfomsg,
 	macOf,
@@ -15,7 +16,6 @@ import { RTM_NEWLINK } from "./rtnetlink.ts";
 import { type Attribute, attribute, encodeAttributes } from "./wire/attributes.ts";
 import { type Message, NLM_F_CREATE, NLM_F_EXCL } from "./wire/message.ts";
 
-const IFLA_NET_NS_FD = 28;
 const VETH_INFO_PEER = 1;
 
 export interface NewVeth {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { type ExampleCall, exampleDirectory, listExamples, runExample } from "../support/example.ts";
 import { groupsBase } from "../support/groups-base.ts";
+import { makeMaster, masterLines } from "../support/master.ts";
 import { attempt, jsonIn, type Namespace, type Outcome, runIn } from "../support/namespace.ts";
 import { distribution, root } from "../support/paths.ts";
 import { ping } from "../support/traffic.ts";
@@ -14,6 +15,8 @@ interface Example {
 	/** A gateway that answers it. */
 	readonly gateway?: string;
 	readonly capabilities?: object;
+	/** Makes what the host must have. */
+	readonly prepare?: (world: World) => void;
 	/** What else shows that the configuration has its effect. */
 	readonly verify?: (container: Namespace, added: Outcome, host: Namespace) => void;
 	/** Where CHECK does not exist, the error. */
@@ -84,6 +87,16 @@ const examples: Readonly<Record<string, Example>> = {
 	},
 	"host-local-dual-stack.conf": { addresses: ["10.23.0.2/17", "fd00:10:23::2/64"], gateway: "10.23.0.1" },
 	"host-local.conf": { addresses: ["10.22.1.0/16"], gateway: "10.22.0.1" },
+	"macvlan.conflist": {
+		addresses: ["10.54.9.0/16"],
+		gateway: "10.54.0.1",
+		capabilities: { mac: "02:00:00:00:00:54" },
+		prepare(world) {
+			const { outside, far } = makeMaster(world, { name: "eth0" });
+			runIn(outside, ["ip", "address", "add", "10.54.0.1/16", "dev", far]);
+		},
+		verify: (container) => expect(interfaceOf(container)).toMatchObject({ address: "02:00:00:00:00:54" }),
+	},
 	"static.conflist": {
 		addresses: ["10.32.0.10/16", "fd00:10:32::10/64"],
 		gateway: "10.32.0.1",
@@ -125,7 +138,13 @@ const examples: Readonly<Record<string, Example>> = {
 const inUserModeLinux = ["bridge-vlan.conflist"];
 
 /** Also the table and base chain of the MAC spoof check, which others may use. */
-const kept = [...keptByContract, ...keptByPortMaps, ...groupsBase, /^\+ nft (table|chain) bridge nat (PREROUTING )?\{/];
+const kept = [
+	...keptByContract,
+	...keptByPortMaps,
+	...groupsBase,
+	...masterLines,
+	/^\+ nft (table|chain) bridge nat (PREROUTING )?\{/,
+];
 
 describe("conf-examples", () => {
 	it("has no file without a test", () => {
@@ -150,6 +169,7 @@ describe("conf-examples", () => {
 	it.each(Object.entries(examples))("%s works as it stands", (file, example) => {
 		using world = createWorld();
 		const container = world.container();
+		example.prepare?.(world);
 		const call: ExampleCall = { file, container, ...pick(example) };
 		const added = succeed(runExample(world, "add", call));
 		expect(addressesOf(container)).toEqual(example.addresses);

@@ -357,6 +357,8 @@ export function pluginContract(plugin: PluginUnderContract): void {
 						call("ADD", { version: "0.2.0" }),
 						call("DEL", { version: "0.2.0", netns: undefined }),
 					];
+					// What is in the container alone is out of reach for a DEL without namespace.
+					succeed("DEL", { env });
 					const executed = existsSync(log) && readFileSync(log, "utf8").includes('"plugin":"host-local"');
 					expect(left()).toEqual([]);
 					// The address that comes next depends on the last one given.

@@ -1,3 +1,4 @@
+import { requestedMac } from "../../../lib/attachment/requested-mac.ts";
 import { parseArgs } from "../../../lib/cni/args.ts";
 import { commonKeys } from "../../../lib/cni/common-keys.ts";
 import { CniError, ErrorCode, messageOf } from "../../../lib/cni/error.ts";
@@ -6,7 +7,6 @@ import { boolean, type Infer, integer, list, object, required, string } from "..
 import { validateIfName } from "../../../lib/cni/validate.ts";
 import { chooseMasqueradeBackend, type MasqueradeBackendName } from "../../../lib/firewall/masquerade-choice.ts";
 import type { PortVlan } from "../../../lib/netlink/bridge-vlan.ts";
-import { formatMac, parseMac } from "../../../lib/netlink/mac.ts";
 import { expandVlanTrunk } from "./vlan-trunk.ts";
 
 /** The keys of a bridge network; docs/plugins/bridge.md explains each. */
@@ -100,7 +100,7 @@ export function parseSettings({
 		detectDuplicates: config.enabledad,
 		containerUp: !config.disableContainerInterface,
 		isolated: config.portIsolation,
-		mac: requestedMac(config, args),
+		mac: chooseMac(config, args),
 	};
 }
 
@@ -141,24 +141,10 @@ function portVlans(vlan: number, trunk: readonly number[]): readonly PortVlan[] 
 }
 
 /** `runtimeConfig.mac`, else `args.cni.mac`, else MAC of CNI_ARGS. */
-function requestedMac({ runtimeConfig, args }: BridgeConfig, cniArgs: string): string | undefined {
+function chooseMac({ runtimeConfig, args }: BridgeConfig, cniArgs: string): string | undefined {
 	const fromArgs = parseArgs(cniArgs, ["MAC"]).get("MAC");
 	const text = runtimeConfig?.mac || args?.cni?.mac || fromArgs;
-	if (!text) return undefined;
-	const bytes = parseMac(text);
-	if (bytes === undefined || bytes.byteLength !== 6) {
-		throw invalid(
-			`failed to make veth pair: address ${text}: invalid MAC address`,
-			"A MAC address has the form 02:00:00:00:00:01",
-		);
-	}
-	if (((bytes[0] ?? 0) & 1) === 1) {
-		throw invalid(
-			`failed to make veth pair: address ${text}: invalid MAC address`,
-			"It is a multicast address: an interface needs one whose first byte is even",
-		);
-	}
-	return formatMac(bytes);
+	return requestedMac(text, () => "failed to make veth pair");
 }
 
 function invalid(message: string, details = ""): CniError {

@@ -1,3 +1,4 @@
+import { ownPart } from "../../../lib/attachment/own-part.ts";
 import { openSandbox } from "../../../lib/attachment/sandbox.ts";
 import { verifyInterface } from "../../../lib/attachment/verify-interface.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
@@ -17,21 +18,17 @@ import { loadMasquerade, loadSpoofCheck } from "./firewall.ts";
 /** CHECK: compares everything that ADD made with the description of it. @throws CniError naming the first difference */
 export async function verifyAttachment(request: AttachmentRequest<BridgeConfig>): Promise<void> {
 	const settings = parseSettings(request);
-	const { prevResult, ifName, netns } = request;
-	if (prevResult === undefined) {
-		throw fault("Required prevResult missing", "CHECK takes the result of ADD as prevResult; runtimes cache it");
-	}
+	const own = ownPart(request);
 	await request.ipam?.check();
-	const own = ownEntry(prevResult, { ifName, netns });
-	const described = describeBridge(request, { settings, result: ownAddresses(prevResult, own) });
+	const described = describeBridge(request, { settings, result: own.result });
 	// What the runtime was told is what counts, also where a later plugin of the chain has changed it.
-	const description = { ...described, container: { ...described.container, mac: own.mac, mtu: undefined } };
-	using sandbox = openSandbox(netns);
+	const description = { ...described, container: { ...described.container, mac: own.entry.mac, mtu: undefined } };
+	using sandbox = openSandbox(request.netns);
 	using host = openRouteSocket();
 
-	const device = verifyBridge(host, { bridge: description.bridge, entry: hostEntry(prevResult, settings.bridge) });
+	const device = verifyBridge(host, { bridge: description.bridge, entry: hostEntry(own.result, settings.bridge) });
 	const container = verifyInterface(sandbox, description.container);
-	const port = verifyPort(host, { device, container, description, result: prevResult });
+	const port = verifyPort(host, { device, container, description, result: own.result });
 	verifyGateways(host, { device, description });
 	if (description.macSpoofCheck) {
 		const { verifySpoofCheck } = await loadSpoofCheck();
@@ -41,19 +38,6 @@ export async function verifyAttachment(request: AttachmentRequest<BridgeConfig>)
 		const { verifyMasquerade } = await loadMasquerade();
 		await verifyMasquerade(request, description.masquerade);
 	}
-}
-
-/** The container's interface among the result's: the last of that name in this sandbox. */
-function ownEntry(result: Result, { ifName, netns }: { ifName: string; netns: string }): ResultInterface {
-	const named = result.interfaces.findLast(({ name, sandbox }) => name === ifName && sandbox !== undefined);
-	if (named?.sandbox === netns) return named;
-	throw fault(`Sandbox in prevResult ${named?.sandbox ?? ""} doesn't match configured netns: ${netns}`);
-}
-
-/** A chain may have added interfaces with addresses of their own. */
-function ownAddresses(result: Result, own: ResultInterface): Result {
-	const index = result.interfaces.indexOf(own);
-	return { ...result, ips: result.ips.filter((ip) => ip.interface === undefined || ip.interface === index) };
 }
 
 function hostEntry(result: Result, name: string): ResultInterface {
