@@ -14,12 +14,14 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	chain: async () => erase((await import("./mesos/chain/chain.ts")).chain),
 	groups: async () => erase((await import("./mesos/groups/groups.ts")).groups),
 	macvlan: async () => erase((await import("./main/macvlan.ts")).macvlan),
+	ipvlan: async () => erase((await import("./main/ipvlan.ts")).ipvlan),
 	loopback: async () => erase((await import("./main/loopback.ts")).loopback),
 	"mesos-cni-port-mapper": async () =>
 		erase((await import("./mesos/mesos-cni-port-mapper/mesos-cni-port-mapper.ts")).mesosCniPortMapper),
 	portmap: async () => erase((await import("./meta/portmap/portmap.ts")).portmap),
 	static: async () => erase((await import("./ipam/static/static.ts")).staticIpam),
 	tuning: async () => erase((await import("./meta/tuning/tuning.ts")).tuning),
+	vlan: async () => erase((await import("./main/vlan.ts")).vlan),
 };
 
 export const plugins: PluginRegistry = {

@@ -134,8 +134,8 @@ const examples: Readonly<Record<string, Example>> = {
 	},
 };
 
-/** These need VLAN filtering on bridges, and are attached in User-Mode Linux (test/uml/conf-examples.uml-test.ts). */
-const inUserModeLinux = ["bridge-vlan.conflist"];
+/** These need what not every kernel has, and are attached in User-Mode Linux (test/uml/conf-examples.uml-test.ts). */
+const inUserModeLinux = ["bridge-vlan.conflist", "ipvlan.conflist", "vlan.conflist"];
 
 /** Also the table and base chain of the MAC spoof check, which others may use. */
 const kept = [

@@ -13,18 +13,23 @@ export interface OnMasterScenario {
 	readonly type: string;
 	/** Keys of the configuration. */
 	readonly config?: object;
+	/** Those of the running container, where they differ. */
+	readonly running?: object;
+	/** Name of the master; by default `card0`. */
+	readonly master?: string;
 }
 
-function scenario(world: World, { type, config: own = {} }: OnMasterScenario) {
+function scenario(world: World, { type, config: own = {}, running = own, master }: OnMasterScenario) {
 	const container = world.container();
 	const ipam = {
 		type: "host-local",
 		dataDir: world.dataDir,
 		ranges: [[{ subnet: "10.60.0.0/24" }], [{ subnet: "fd60::/64" }]],
 	};
-	const config = { cniVersion: "1.1.0", name: "n1", type, master: ensureMaster(world), ipam, ...own };
+	const config = { cniVersion: "1.1.0", name: "n1", type, master: ensureMaster(world, master), ipam, ...own };
 	const call = { world, type, config, netns: container, containerId: "killed" };
-	mustRunPlugin({ ...call, command: "ADD", netns: world.container(), containerId: "running" });
+	const beside = { ...call, netns: world.container(), containerId: "running", config: { ...config, ...running } };
+	mustRunPlugin({ ...beside, command: "ADD" });
 	const since = snapshotOf(world);
 	const empty = takeSnapshot(container);
 	return {

@@ -196,9 +196,7 @@ describe("ADD", () => {
 		one.must("DEL");
 		expect(shell(one.container, "ip -o link")).not.toContain("eth0");
 	});
-});
 
-describe("ADD", () => {
 	it("that is refused leaves nothing, not even a reservation", () => {
 		using world = worldWithMaster();
 		const container = world.container();

@@ -88,11 +88,16 @@ function temporaryName(attachment: NetworkAttachment): string {
 function creationError(error: NetlinkError, { place, ifName }: { place: LinkPlace; ifName: string }): CniError {
 	const {
 		settings: { kind },
+		sandbox,
 		master,
 	} = place;
 	switch (error.errno) {
 		case Errno.EEXIST:
-			return alreadyExists({ kind, ifName });
+			if (findLink(sandbox.socket, { name: ifName }) !== undefined) return alreadyExists({ kind, ifName });
+			return failed(
+				`failed to create ${kind}: ${error.message}`,
+				`Master "${master.name}" has the same already, on the host or in another container`,
+			);
 		case Errno.EOPNOTSUPP:
 			return failed(`failed to create ${kind}: ${error.message}`, loadHint(kind));
 		case Errno.EBUSY:

@@ -13,15 +13,19 @@ export interface LinkOnMaster<Config extends OnMasterConfig> extends Pick<Plugin
 	/** The type of the plugin, and the kernel's kind of link. */
 	readonly kind: string;
 	/**
-	 * The configuration as the plugin acts on it. Of the request it may use what every verb has; `args` and `prevResult`
-	 * are empty for STATUS.
+	 * What of the configuration is the kind's own.
 	 *
 	 * @throws CniError code 7, or 4 for CNI_ARGS
 	 */
 	settings(request: SettingsRequest<Config>): OwnSettings;
 }
 
-export type SettingsRequest<Config> = Pick<AttachmentRequest<Config>, "config" | "args" | "ipam" | "prevResult">;
+/** `args` and `prevResult` are empty for STATUS. */
+export interface SettingsRequest<Config>
+	extends Pick<AttachmentRequest<Config>, "config" | "args" | "ipam" | "prevResult"> {
+	/** ADD: `prevResult` is of the plugin before this one in the list, and not its own. */
+	readonly adding: boolean;
+}
 
 /** What a kind has of its own, validated, with defaults filled in. */
 export interface OwnSettings {

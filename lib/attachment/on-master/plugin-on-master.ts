@@ -18,8 +18,8 @@ export function pluginOnMaster<Config extends OnMasterConfig>(own: LinkOnMaster<
 		type: own.kind,
 		versions: specVersions,
 		schema: own.schema,
-		add: (request) => attach(request, settingsOf(own, request)),
-		check: (request) => verifyAttachment(request, settingsOf(own, request)),
+		add: (request) => attach(request, settingsOf(own, { ...request, adding: true })),
+		check: (request) => verifyAttachment(request, settingsOf(own, { ...request, adding: false })),
 
 		/** Without a look at the configuration: neither its errors nor a master that is gone keep the link. */
 		async del(request) {
@@ -36,7 +36,7 @@ export function pluginOnMaster<Config extends OnMasterConfig>(own: LinkOnMaster<
 		gc: ({ ipam }) => ipam?.gc(),
 
 		async status(request) {
-			requireReadiness(settingsOf(own, { ...request, args: "", prevResult: undefined }));
+			requireReadiness(settingsOf(own, { ...request, args: "", prevResult: undefined, adding: false }));
 			await request.ipam?.status();
 		},
 	};
