@@ -1,6 +1,6 @@
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { formatAddress } from "../ip/address.ts";
-import { sleep } from "../linux/sleep.ts";
+import { sleep } from "../linux/libc.ts";
 import { listAddresses, ofFamily } from "../netlink/address.ts";
 import { findLink, type Link } from "../netlink/link.ts";
 import type { NetlinkSocket } from "../netlink/wire/socket.ts";

@@ -1,3 +1,4 @@
+import { decodeUtf8, encodeUtf8 } from "../linux/utf8.ts";
 import { sha512Hex } from "./sha512.ts";
 
 /** One interface of one container on one network. */
@@ -21,8 +22,8 @@ export function attachmentTag(attachment: NetworkAttachment): string {
 	);
 	const text = `${attachmentPrefix(attachment)}, net: ${network}, if: ${ifName}, id: ${containerId}`;
 	if (text.length <= maximumLength && isAscii(text)) return text;
-	const bytes = new TextEncoder().encode(text).subarray(0, maximumLength);
-	return new TextDecoder().decode(bytes).replace(/\ufffd+$/, "");
+	const bytes = encodeUtf8(text).subarray(0, maximumLength);
+	return decodeUtf8(bytes).replace(/\ufffd+$/, "");
 }
 
 /** The readable part of a tag, for messages; `somebody else` for the comment of anybody else. */

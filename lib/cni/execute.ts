@@ -1,5 +1,6 @@
-import { spawnSync } from "node:child_process";
-import { sleep } from "../linux/sleep.ts";
+import { Errno, SystemError } from "../linux/errno.ts";
+import { sleep } from "../linux/libc.ts";
+import { runToEnd } from "../linux/run-to-end.ts";
 import { writeStderr } from "../linux/stdio.ts";
 import { CniError, ErrorCode, messageOf } from "./error.ts";
 
@@ -21,34 +22,36 @@ const textFileBusyTries = 6;
  */
 export function executePlugin(call: PluginCall): string {
 	for (let attempt = 1; ; attempt++) {
-		const child = spawnSync(call.path, [], {
-			env: { ...call.environment },
-			input: call.stdin,
-			stdio: ["pipe", "pipe", "pipe"],
-			maxBuffer: 64 * 1024 * 1024,
-		});
-		const spawnError = child.error as (Error & { code?: string }) | undefined;
-		if (spawnError?.code === "ETXTBSY" && attempt < textFileBusyTries) {
-			sleep(1000);
-			continue;
-		}
-		if (spawnError !== undefined && spawnError.code !== "EPIPE") {
-			throw new CniError(ErrorCode.internal, `failed to execute plugin "${call.path}": ${spawnError.message}`, {
-				details: "It must be a program, or a script whose first line names its interpreter, with the execute bit set",
+		try {
+			const { stdout, stderr, status, signal } = runToEnd(call.path, {
+				args: [],
+				environment: call.environment,
+				input: call.stdin,
 			});
+			writeStderr(stderr);
+			if (status === 0) return stdout;
+			throw failure({ stdout, stderr, ending: describeEnding(status, signal) });
+		} catch (thrown) {
+			if (!(thrown instanceof SystemError)) throw thrown;
+			if (thrown.errno !== Errno.ETXTBSY || attempt >= textFileBusyTries) throw unstartable(call, thrown);
+			sleep(1000);
 		}
-		const stdout = child.stdout.toString();
-		const stderr = child.stderr.toString();
-		writeStderr(stderr);
-		if (child.status === 0) return stdout;
-		throw failure({ stdout, stderr, ending: describeEnding(child.status, child.signal) });
 	}
 }
 
-function describeEnding(status: number | null, signal: string | null): string {
-	if (status !== null) return `exit status ${status}`;
-	return signal === "SIGKILL" ? "signal: killed" : `signal: ${(signal ?? "unknown").replace(/^SIG/, "").toLowerCase()}`;
+function unstartable({ path }: PluginCall, cause: SystemError): CniError {
+	return new CniError(ErrorCode.internal, `failed to execute plugin "${path}": ${cause.message}`, {
+		details: "It must be a program, or a script whose first line names its interpreter, with the execute bit set",
+		cause,
+	});
 }
+
+function describeEnding(status: number | undefined, signal: number | undefined): string {
+	if (signal === undefined) return `exit status ${status}`;
+	return signal === SIGKILL ? "signal: killed" : `signal: ${signal}`;
+}
+
+const SIGKILL = 9;
 
 function failure({ stdout, stderr, ending }: { stdout: string; stderr: string; ending: string }): CniError {
 	if (stdout.trim() === "") {

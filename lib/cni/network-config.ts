@@ -1,4 +1,5 @@
-import { CniError, ErrorCode, messageOf } from "./error.ts";
+import { decodeStrictUtf8 } from "../linux/utf8.ts";
+import { CniError, ErrorCode } from "./error.ts";
 import type { Attachment } from "./plugin.ts";
 import { decodeDocument, describeValue, list, object, required, type Schema, SchemaError, string } from "./schema.ts";
 import { validateIfName, validateNetworkName } from "./validate.ts";
@@ -10,13 +11,13 @@ export type Document = Readonly<Record<string, unknown>>;
 const maxBytes = 64 * 1024 * 1024;
 
 /** Parses stdin. JSON `null` is the empty object. @throws CniError code 6 */
-export function parseDocument(bytes: Uint8Array): Document {
+export async function parseDocument(bytes: Uint8Array): Promise<Document> {
 	if (bytes.byteLength > maxBytes) {
 		throw undecodable(`it has ${bytes.byteLength} bytes, and the limit is ${maxBytes}`);
 	}
 	let text: string;
 	try {
-		text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+		text = decodeStrictUtf8(bytes);
 	} catch {
 		throw undecodable("it is not valid UTF-8", "Save the configuration file in UTF-8");
 	}
@@ -25,7 +26,10 @@ export function parseDocument(bytes: Uint8Array): Document {
 	try {
 		value = JSON.parse(text);
 	} catch (thrown) {
-		throw undecodable(messageOf(thrown), "`cnictl validate FILE` shows the place");
+		// An engine says what is wrong in words of its own, or hardly at all.
+		const { explainSyntax } = await import("./json/parse-json.ts");
+		const { message, place } = explainSyntax(text, thrown);
+		throw undecodable(message, place === "" ? "" : `At ${place}; \`cnictl validate FILE\` shows it`);
 	}
 	if (value === null) return {};
 	if (typeof value !== "object" || Array.isArray(value)) {

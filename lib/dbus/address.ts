@@ -1,3 +1,5 @@
+import { encodeUtf8 } from "../linux/utf8.ts";
+
 const AF_UNIX = 1;
 const defaultPath = "/run/dbus/system_bus_socket";
 
@@ -31,7 +33,7 @@ function decodeEscapes(text: string): string {
 }
 
 function sockaddr(path: string, { terminated = true }: { terminated?: boolean } = {}): Uint8Array {
-	const text = new TextEncoder().encode(terminated ? `${path}\0` : path);
+	const text = encodeUtf8(terminated ? `${path}\0` : path);
 	// struct sockaddr_un has room for 108 bytes.
 	if (text.byteLength > 108) throw new Error(`the path "${path}" of the bus is too long for a socket`);
 	const address = new Uint8Array(2 + text.byteLength);

@@ -1,4 +1,5 @@
 import { AF_UNIX, close, connect, receive, SOCK_STREAM, send, setReceiveTimeout, socket } from "../linux/libc.ts";
+import { decodeUtf8, encodeUtf8 } from "../linux/utf8.ts";
 import { socketNameOf } from "./address.ts";
 import { decodeReply, encodeCall, type Method, messageLength } from "./message.ts";
 
@@ -85,7 +86,7 @@ function createBus(fd: number): Bus {
 	const takeLine = () => {
 		for (;;) {
 			const end = pending.indexOf(newline);
-			if (end >= 0) return new TextDecoder().decode(take(end + 1)).trim();
+			if (end >= 0) return decodeUtf8(take(end + 1)).trim();
 			more();
 		}
 	};
@@ -101,7 +102,7 @@ function createBus(fd: number): Bus {
 	/** The connection begins with the first call: who we are, and the greeting, need not be waited for. */
 	const opening = (): Uint8Array => {
 		serial = 1;
-		const words = new TextEncoder().encode("\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n");
+		const words = encodeUtf8("\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n");
 		return concatenate(words, encodeCall({ ...bus, member: "Hello" }, { serial, args: [] }));
 	};
 	return {

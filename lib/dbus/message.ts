@@ -1,3 +1,5 @@
+import { decodeUtf8, encodeUtf8 } from "../linux/utf8.ts";
+
 /**
  * Messages of D-Bus, as far as calls with strings go: https://dbus.freedesktop.org/doc/dbus-specification.html, sections
  * "Message Protocol" and "Marshaling". Little-endian throughout, which the first byte says.
@@ -93,9 +95,6 @@ export function decodeReply(bytes: Uint8Array): Reply {
 	return { serial, errorName: type === error ? (errorName ?? "") : undefined, value };
 }
 
-const utf8 = new TextEncoder();
-const utf8Decoder = new TextDecoder();
-
 class Writer {
 	readonly #bytes: number[] = [];
 
@@ -121,7 +120,7 @@ class Writer {
 	}
 
 	string(text: string): void {
-		const bytes = utf8.encode(text);
+		const bytes = encodeUtf8(text);
 		this.u32(bytes.byteLength);
 		this.bytes(bytes);
 		this.bytes([0]);
@@ -129,7 +128,7 @@ class Writer {
 
 	signature(text: string): void {
 		this.bytes([text.length]);
-		this.bytes(utf8.encode(text));
+		this.bytes(encodeUtf8(text));
 		this.bytes([0]);
 	}
 
@@ -182,7 +181,7 @@ class Reader {
 	}
 
 	#text(length: number): string {
-		const text = utf8Decoder.decode(this.#bytes.subarray(this.offset, this.offset + length));
+		const text = decodeUtf8(this.#bytes.subarray(this.offset, this.offset + length));
 		this.offset += length + 1;
 		return text;
 	}

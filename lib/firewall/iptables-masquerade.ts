@@ -10,6 +10,7 @@ import {
 	parsePrefix,
 	samePrefix,
 } from "../ip/address.ts";
+import { equalBytes } from "../linux/equal-bytes.ts";
 import { findChain, listChains } from "../netlink/nftables/chain.ts";
 import { listRules, type Rule } from "../netlink/nftables/rule.ts";
 import { isLegacyInUse } from "./iptables/in-use.ts";
@@ -180,12 +181,13 @@ function removeOwnChain(chain: string, addresses: readonly IpPrefix[]): void {
 
 /** Whether the rule is about the address, or its network in the form of older releases. */
 function comparesWith({ expressions }: Rule, prefix: IpPrefix): boolean {
-	const whole = Buffer.from(addressToBytes(prefix.address));
-	const network = Buffer.from(addressToBytes(networkOf(prefix).address));
+	const whole = addressToBytes(prefix.address);
+	const network = addressToBytes(networkOf(prefix).address);
 	return expressions.some(
 		(expression) =>
 			expression.kind === "compare" &&
-			(whole.equals(expression.bytes) || network.subarray(0, expression.bytes.byteLength).equals(expression.bytes)),
+			(equalBytes(whole, expression.bytes) ||
+				equalBytes(network.subarray(0, expression.bytes.byteLength), expression.bytes)),
 	);
 }
 

@@ -1,5 +1,6 @@
 import { attachmentPrefix, attachmentTag, networkPrefix } from "../cni/attachment-tag.ts";
 import { addressToBytes, formatAddress, type IpAddress } from "../ip/address.ts";
+import { decodeUtf8, encodeUtf8 } from "../linux/utf8.ts";
 import { commit, readGeneration, retryDisturbed } from "../netlink/nftables/batch.ts";
 import { concatenate } from "../netlink/nftables/data-type.ts";
 import {
@@ -213,11 +214,11 @@ function bySet(elements: readonly NamedElement[]): readonly (readonly [SetName, 
 
 function interfaceKey(name: string): Uint8Array {
 	const key = new Uint8Array(16);
-	key.set(new TextEncoder().encode(name).subarray(0, 15));
+	key.set(encodeUtf8(name).subarray(0, 15));
 	return key;
 }
 
 function nameIn(key: Uint8Array): string {
 	const end = key.indexOf(0);
-	return new TextDecoder().decode(end < 0 ? key : key.subarray(0, end));
+	return decodeUtf8(end < 0 ? key : key.subarray(0, end));
 }

@@ -1,5 +1,6 @@
-import { CniError, ErrorCode } from "../cni/error.ts";
+import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
 import { isRegularFile } from "../linux/files.ts";
+import { type RunOptions, runToEnd } from "../linux/run-to-end.ts";
 
 /** Where the programs of the system are, whatever PATH a runtime passes on. */
 const systemDirectories = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -21,17 +22,19 @@ export interface ProgramOptions {
 
 /** Runs the program without a shell, and returns its stdout. @throws CniError */
 export function runProgram(program: string, args: readonly string[], { input = "", help }: ProgramOptions): string {
-	// Loaded here: most calls that load this file start no program, and loading takes 5 ms.
-	const { spawnSync } = process.getBuiltinModule("node:child_process");
-	const { status, signal, stdout, stderr, error } = spawnSync(program, args, {
-		input,
-		env: { PATH: systemDirectories.join(":"), LC_ALL: "C" },
-		encoding: "utf8",
-		maxBuffer: 256 * 1024 * 1024,
-	});
-	if (status === 0) return stdout;
-	const ending = error?.message ?? (signal === null ? `exit status ${status}` : `signal ${signal}`);
-	throw new CniError(ErrorCode.internal, `running [${[program, ...args].join(" ")}]: ${ending}: ${stderr.trim()}`, {
-		details: help,
-	});
+	const environment = { PATH: systemDirectories.join(":"), LC_ALL: "C" };
+	const { stdout, problem } = run(program, { args, environment, input });
+	if (problem === undefined) return stdout;
+	throw new CniError(ErrorCode.internal, `running [${[program, ...args].join(" ")}]: ${problem}`, { details: help });
+}
+
+function run(program: string, options: RunOptions): { stdout: string; problem?: string } {
+	try {
+		const { stdout, stderr, status, signal } = runToEnd(program, options);
+		if (status === 0) return { stdout };
+		const ending = signal === undefined ? `exit status ${status}` : `signal ${signal}`;
+		return { stdout, problem: `${ending}: ${stderr.trim()}` };
+	} catch (thrown) {
+		return { stdout: "", problem: messageOf(thrown) };
+	}
 }

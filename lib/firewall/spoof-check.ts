@@ -1,5 +1,7 @@
 import { attachmentPrefix, attachmentTag, type NetworkAttachment, networkPrefix } from "../cni/attachment-tag.ts";
 import { CniError, ErrorCode } from "../cni/error.ts";
+import { utf8Length } from "../linux/bytes.ts";
+import { decodeUtf8 } from "../linux/utf8.ts";
 import { findLink } from "../netlink/link.ts";
 import { parseMac } from "../netlink/mac.ts";
 import { commit, readGeneration, retryDisturbed } from "../netlink/nftables/batch.ts";
@@ -172,7 +174,7 @@ function namesOfId(id: string): Names {
 }
 
 function haveValidLengths({ verdict, comment }: Names): boolean {
-	return Buffer.byteLength(verdict.chain) <= maximumName && Buffer.byteLength(comment) <= maximumComment;
+	return utf8Length(verdict.chain) <= maximumName && utf8Length(comment) <= maximumComment;
 }
 
 function assertLengths(names: Names): void {
@@ -251,5 +253,5 @@ function isLinkGone(name: string): boolean {
 function watchedLink({ expressions }: Rule): string | undefined {
 	const [first, second] = expressions;
 	if (first?.kind !== "meta" || first.key !== "iifname" || second?.kind !== "compare") return undefined;
-	return Buffer.from(second.bytes).toString("utf8").replace(/\0+$/, "");
+	return decodeUtf8(second.bytes).replace(/\0+$/, "");
 }

@@ -1,6 +1,4 @@
-/*
- * Instead of Buffer, of which the first use at a start takes longer than the rest of a netlink request.
- */
+import { encodeUtf8 } from "./utf8.ts";
 
 /** One behind the other. */
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
@@ -15,9 +13,17 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
 	return whole;
 }
 
-const encoder = new TextEncoder();
+/** Whether the bytes of `part` occur one behind the other. */
+export function includesBytes(bytes: Uint8Array, part: Uint8Array): boolean {
+	const [first] = part;
+	if (first === undefined) return true;
+	for (let at = bytes.indexOf(first); at >= 0; at = bytes.indexOf(first, at + 1)) {
+		if (part.every((byte, index) => bytes[at + index] === byte)) return true;
+	}
+	return false;
+}
 
 /** How many bytes the text has in UTF-8. */
 export function utf8Length(text: string): number {
-	return encoder.encode(text).byteLength;
+	return encodeUtf8(text).byteLength;
 }

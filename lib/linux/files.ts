@@ -8,14 +8,17 @@ import {
 	O_CREAT,
 	O_EXCL,
 	O_NONBLOCK,
+	O_PATH,
 	O_RDONLY,
 	O_RDWR,
 	O_WRONLY,
 	open,
 	read,
+	readLink,
 	stat,
 	write,
 } from "./libc.ts";
+import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 
 /*
  * Files as a plugin needs them, synchronous, on the system calls themselves: loading node:fs takes longer than all the
@@ -43,11 +46,9 @@ export function readFile(path: string): Uint8Array {
 	return withFile(path, { flags: O_RDONLY | O_NONBLOCK }, (fd) => readAll(fd));
 }
 
-const decoder = new TextDecoder();
-
 /** The whole content as UTF-8; what is none becomes U+FFFD. */
 export function readText(path: string): string {
-	return decoder.decode(readFile(path));
+	return decodeUtf8(readFile(path));
 }
 
 /** Everything from an open file to its end. */
@@ -66,11 +67,9 @@ export function readAll(fd: number, readSome: typeof read = read): Uint8Array {
 	}
 }
 
-const encoder = new TextEncoder();
-
 /** Writes all of `data` to an open file. */
 export function writeAll(fd: number, data: Uint8Array | string, writeSome: typeof write = write): void {
-	let rest: Uint8Array = typeof data === "string" ? encoder.encode(data) : data;
+	let rest: Uint8Array = typeof data === "string" ? encodeUtf8(data) : data;
 	while (rest.byteLength > 0) rest = rest.subarray(writeSome(fd, rest));
 }
 
@@ -79,7 +78,7 @@ export function writeAll(fd: number, data: Uint8Array | string, writeSome: typeo
  * file first (O_TRUNC), and nothing to cut it to the length that it has.
  */
 export function writeFile(path: string, data: Uint8Array | string): void {
-	const bytes = typeof data === "string" ? encoder.encode(data) : data;
+	const bytes = typeof data === "string" ? encodeUtf8(data) : data;
 	withFile(path, { flags: O_WRONLY | O_CREAT }, (fd) => {
 		writeAll(fd, bytes);
 		ftruncate(fd, bytes.byteLength);
@@ -127,12 +126,17 @@ export function listDirectory(path: string): readonly string[] {
 		for (let length = getdents(fd, buffer); length > 0; length = getdents(fd, buffer)) {
 			for (let offset = 0; offset < length; offset += view.getUint16(offset + 16, true)) {
 				const start = offset + nameOffset;
-				const name = decoder.decode(buffer.subarray(start, buffer.indexOf(0, start)));
+				const name = decodeUtf8(buffer.subarray(start, buffer.indexOf(0, start)));
 				if (name !== "." && name !== "..") names.push(name);
 			}
 		}
 		return names;
 	});
+}
+
+/** Where the path leads when all symbolic links are followed; realpath(3). */
+export function realPath(path: string): string {
+	return withFile(path, { flags: O_PATH }, (fd) => readLink(`/proc/self/fd/${fd}`));
 }
 
 const S_IFMT = 0o170000;

@@ -1,61 +1,13 @@
 /**
- * The seam to the kernel, and the only file that imports bun:ffi. Each function is the system call of the same name, or
- * of the newer name that serves in its stead on every architecture: it returns what the call returns, or throws a
- * SystemError. A call that a signal interrupts is repeated.
+ * System calls under the names of their man pages. Each returns what the call returns, or throws a SystemError; a call
+ * that a signal interrupts is repeated. Where there is a newer call that serves on every architecture, that is the one.
  *
- * All go through syscall(2): Bun makes a wrapper for each symbol of a library at start, and forty of them would take
- * longer than half the calls of a plugin.
- *
- * Structures are written by the callers, little-endian: Bun has no big-endian build.
+ * Structures are written by the callers, little-endian: the suite is built for no other machine.
  */
-import { dlopen, FFIType, read as memory, ptr } from "bun:ffi";
-import { Errno, SystemError } from "./errno.ts";
+import { call, cString } from "./call.ts";
 import { nr } from "./syscall-numbers.ts";
-
-const word = FFIType.i64_fast;
-const { symbols: libc } = dlopen("libc.so.6", {
-	__errno_location: { args: [], returns: "ptr" },
-	syscall: { args: [word, word, word, word, word, word, word], returns: word },
-});
-
-type Argument = number | Uint8Array | Uint32Array | Int32Array | BigInt64Array | BigUint64Array;
-
-/** Memory goes in as what holds it, which the loop keeps alive: the collector does not know what the kernel reads. */
-function call(
-	attempt: string,
-	number: number,
-	a: Argument = 0,
-	b: Argument = 0,
-	c: Argument = 0,
-	d: Argument = 0,
-	e: Argument = 0,
-	f: Argument = 0,
-): number {
-	for (;;) {
-		const returned = Number(libc.syscall(number, raw(a), raw(b), raw(c), raw(d), raw(e), raw(f)));
-		if (returned >= 0) return returned;
-		const errno = lastErrno();
-		if (errno !== Errno.EINTR) throw new SystemError(attempt, errno);
-	}
-}
-
-function raw(argument: Argument): number {
-	return typeof argument === "number" ? argument : ptr(argument);
-}
-
-/** errno of the call just made on this thread. */
-function lastErrno(): number {
-	const location = libc.__errno_location();
-	return location === null ? Errno.EIO : memory.i32(location, 0);
-}
-
-const utf8 = new TextEncoder();
-
-/** @throws SystemError EINVAL for a text that C would cut off */
-function cString(text: string): Uint8Array {
-	if (text.includes("\0")) throw new SystemError(`use ${JSON.stringify(text)} as a path`, Errno.EINVAL);
-	return utf8.encode(`${text}\0`);
-}
+import { addressOf, systemCall } from "./system-call.ts";
+import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 
 /** Paths are relative to the working directory. */
 const AT_FDCWD = -100;
@@ -67,6 +19,8 @@ export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
 export const O_APPEND = 0o2000;
 export const O_NONBLOCK = 0o4000;
+/** Only names the file; it cannot be read. */
+export const O_PATH = 0o10000000;
 const O_CLOEXEC = 0o2000000;
 
 export function open(path: string, { flags, mode = 0 }: { flags: number; mode?: number }): number {
@@ -75,7 +29,7 @@ export function open(path: string, { flags, mode = 0 }: { flags: number; mode?: 
 
 /** Never throws: there is nothing a caller could do, and the descriptor is gone in any case. close(2). */
 export function close(fd: number): void {
-	libc.syscall(nr.close, fd, 0, 0, 0, 0, 0);
+	systemCall(nr.close, fd, 0, 0, 0, 0, 0);
 }
 
 /** Reads into `buffer`; 0 at the end of the file. read(2) */
@@ -179,6 +133,32 @@ export function fileSystemMagic(fd: number): number {
 	return Number(new DataView(statfs.buffer).getBigUint64(0, true));
 }
 
+/** Whether that process exists and we may signal it; kill(2) with signal 0. */
+export function probeProcess(pid: number): void {
+	call(`signal process ${pid}`, nr.kill, pid, 0);
+}
+
+/** Where a symbolic link leads. readlink(2) */
+export function readLink(path: string): string {
+	const buffer = new Uint8Array(4096);
+	const length = call(`read link "${path}"`, nr.readlinkat, AT_FDCWD, cString(path), buffer, buffer.byteLength);
+	return decodeUtf8(buffer.subarray(0, length));
+}
+
+/** The working directory. @throws SystemError ENOENT when it has been deleted. getcwd(2) */
+export function workingDirectory(): string {
+	const buffer = new Uint8Array(4096);
+	const length = call("find the working directory", nr.getcwd, buffer, buffer.byteLength);
+	return decodeUtf8(buffer.subarray(0, length - 1));
+}
+
+/** Blocks this thread: a plugin has nothing else to do meanwhile. nanosleep(2) */
+export function sleep(milliseconds: number): void {
+	const nanoseconds = BigInt(Math.round(milliseconds * 1e6));
+	const second = 1_000_000_000n;
+	systemCall(nr.nanosleep, new BigInt64Array([nanoseconds / second, nanoseconds % second]), 0, 0, 0, 0, 0);
+}
+
 export const CLONE_NEWNET = 0x4000_0000;
 
 /** Moves the calling thread into the namespace; `netns.ts` is the only caller. */
@@ -256,7 +236,7 @@ export function sendDescriptors(socketFd: number, descriptors: readonly number[]
 	const controlLength = 16 + 4 * descriptors.length;
 	const buffer = new Uint8Array(80 + ((controlLength + 7) & ~7));
 	const view = new DataView(buffer.buffer);
-	const start = BigInt(ptr(buffer));
+	const start = BigInt(addressOf(buffer));
 	// struct msghdr: name and its length, iov and their number, control and its length, flags; 56 bytes.
 	view.setBigUint64(16, start + 56n, true);
 	view.setBigUint64(24, 1n, true);
@@ -275,7 +255,7 @@ export function sendDescriptors(socketFd: number, descriptors: readonly number[]
 
 /** Ends the process at once: nothing of the runtime is wound down, which saves a millisecond. _exit(2). */
 export function exit(code: number): never {
-	libc.syscall(nr.exit_group, code, 0, 0, 0, 0, 0);
+	systemCall(nr.exit_group, code, 0, 0, 0, 0, 0);
 	throw new Error("_exit(2) returned");
 }
 
@@ -311,7 +291,7 @@ export function unmount(target: string): void {
 }
 
 export function setHostname(name: string): void {
-	const bytes = utf8.encode(name);
+	const bytes = encodeUtf8(name);
 	call(`set the hostname "${name}"`, nr.sethostname, bytes, bytes.byteLength);
 }
 
@@ -328,6 +308,13 @@ export function restoreSignal(signal: number): void {
 
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
+
+const F_SETFL = 4;
+
+/** Sets O_NONBLOCK or O_APPEND of the open file. fcntl(2) */
+export function setFlags(fd: number, flags: number): void {
+	call("fcntl", nr.fcntl, fd, F_SETFL, flags);
+}
 
 export function closeOnExec(fd: number): void {
 	call("fcntl", nr.fcntl, fd, F_SETFD, FD_CLOEXEC);
@@ -369,7 +356,7 @@ export function execute(
 	// Kept until the kernel has read what the pointers lead to.
 	const texts = [argv.map(cString), environment.map(cString)];
 	const [argvPointers = 0, environmentPointers = 0] = texts.map(
-		(list) => new BigUint64Array([...list.map((text) => BigInt(ptr(text))), 0n]),
+		(list) => new BigUint64Array([...list.map((text) => BigInt(addressOf(text))), 0n]),
 	);
 	call(`execute "${path}"`, nr.execve, cString(path), argvPointers, environmentPointers);
 	throw new Error(`execve(2) of ${texts.length} lists returned`);

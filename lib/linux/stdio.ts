@@ -1,7 +1,6 @@
 import { Errno, errnoOf } from "./errno.ts";
 import { readAll, writeAll } from "./files.ts";
-import { read, write } from "./libc.ts";
-import { sleep } from "./sleep.ts";
+import { read, sleep, write } from "./libc.ts";
 
 /**
  * All of stdin. `process.stdin` and `process.stdout` would cost 10 ms at start.

@@ -1,12 +1,10 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../support/paths.ts";
 import { timed } from "./call.ts";
 import { type Bench, type Figure, median, verdictOf } from "./figure.ts";
 
 const limitMs = 2;
-
-const compileFlag = /--(?:compile|bytecode|minify|no-compile-autoload-[a-z-]+|format=[a-z]+)(?![\w-])/g;
 
 /** What our own code adds to the start of a process: a plugin beside an executable compiled from an empty file. */
 export function startupFigures(bench: Bench): Figure[] {
@@ -44,15 +42,10 @@ export function startupFigures(bench: Bench): Figure[] {
 	];
 }
 
-/** Makes `bare`, with the very flags of bin/build, read from there so that they cannot drift. */
+/** Makes `bare` as bin/build makes the plugins. */
 function compileEmpty({ directory }: Bench): void {
 	const source = join(directory, "bare.ts");
-	const executable = join(directory, "bare");
 	writeFileSync(source, "export {};\n");
-	const script = readFileSync(join(root, "bin/build"), "utf8");
-	const flags = new Set([...script.matchAll(compileFlag)].map(([flag]) => flag));
-	if (!flags.has("--bytecode")) throw new Error('Cannot compile like "bin/build": no flags found in it');
-	const command = [process.execPath, "build", ...flags, source, "--outfile", executable];
-	const { exitCode, stderr } = Bun.spawnSync(command, { cwd: directory });
+	const { exitCode, stderr } = Bun.spawnSync(["bin/link", source, join(directory, "bare")], { cwd: root });
 	if (exitCode !== 0) throw new Error(`Cannot compile an empty file: ${stderr}`);
 }

@@ -7,11 +7,21 @@ import type { FileStatus } from "../../lib/linux/libc.ts";
 
 export { closeSync as close, linkSync as link, renameSync as rename, unlinkSync as unlink } from "node:fs";
 
+/** Not in the constants of node:fs. */
+export const O_PATH = 0o10000000;
+
 export const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_APPEND, O_NONBLOCK, W_OK, X_OK } = fs.constants;
 
 export const access = fs.accessSync;
 export const ftruncate = fs.ftruncateSync;
 export const mkdir = fs.mkdirSync;
+export const readLink = (path: string): string => fs.readlinkSync(path);
+export const workingDirectory = (): string => process.cwd();
+export const probeProcess = (pid: number): unknown => process.kill(pid, 0);
+
+export function sleep(milliseconds: number): void {
+	Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
 
 export function open(path: string, { flags, mode }: { flags: number; mode?: number }): number {
 	return fs.openSync(path, flags, mode);

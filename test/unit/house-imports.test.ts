@@ -9,9 +9,9 @@ describe("the check of import directions", () => {
 	it("accepts what the design allows", () => {
 		const files = {
 			"lib/ip/address.ts": "export interface Ip { readonly text: string }",
-			"lib/linux/libc.ts": 'import { dlopen } from "bun:ffi"; export const open = dlopen;',
+			"lib/linux/system-call.ts": 'import { dlopen } from "bun:ffi"; export const open = dlopen;',
 			"lib/netlink/link.ts": [
-				'import { open } from "../linux/libc.ts"; import type { Ip } from "../ip/address.ts";',
+				'import { open } from "../linux/system-call.ts"; import type { Ip } from "../ip/address.ts";',
 				"export function link(ip: Ip) {",
 				"\tusing socket = { ip, open, [Symbol.dispose]() {} };",
 				"\treturn socket;",

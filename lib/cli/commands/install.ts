@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { Command } from "commander";
 import type { PluginRegistry } from "../../cni/call.ts";
 import { writeStdout } from "../../linux/stdio.ts";
@@ -8,7 +9,7 @@ import { type InstallStep, installSuite } from "../install/install-suite.ts";
 export function installCommand(plugins: PluginRegistry): Command {
 	return new Command("install")
 		.description(
-			"Puts this executable and a link for each plugin type into a directory. Safe while runtimes call plugins there: " +
+			"Puts this program, the executable of the plugins and a link for each plugin type into a directory. Safe while runtimes call plugins there: " +
 				"each file is replaced in one step. Can be repeated.",
 		)
 		.argument("<dir>", "directory of CNI plugins; made if it is missing")
@@ -17,8 +18,8 @@ export function installCommand(plugins: PluginRegistry): Command {
 		.addHelpText("after", "\nExample:\n  ./dist/bin/cnictl install /opt/cni/bin")
 		.action(async (directory: string, { force, json }: { force?: boolean; json?: boolean }) => {
 			const steps = await installSuite(directory, {
-				executable: process.execPath,
-				names: [...plugins.types, "cnictl"],
+				source: dirname(process.execPath),
+				pluginTypes: plugins.types,
 				force: force ?? false,
 			});
 			if (json) writeStdout(`${JSON.stringify({ directory, files: steps }, null, "\t")}\n`);

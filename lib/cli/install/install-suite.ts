@@ -8,10 +8,10 @@ import { syncPath } from "./sync-path.ts";
 import { removeAbandoned, temporaryName } from "./temporary-name.ts";
 
 export interface InstallOptions {
-	/** The executable to copy. */
-	readonly executable: string;
+	/** The directory that has the executables to copy. */
+	readonly source: string;
 	/** The links to make. */
-	readonly names: readonly string[];
+	readonly pluginTypes: readonly string[];
 	/** Replace files that are not ours. */
 	readonly force: boolean;
 }
@@ -25,28 +25,32 @@ export interface InstallStep {
 	readonly backup?: string;
 }
 
-/** The name of the executable in the directory; links of this target are ours. */
-const executableName = "cni-suite";
+/** The executable of the plugins; links of this target are ours. */
+const pluginExecutable = "cni-suite";
+const operatorExecutable = "cnictl";
 
 /**
- * Copies the executable to `<directory>/cni-suite` and makes a relative link to it for each name. Whoever starts a
- * plugin meanwhile gets the old or the new one: everything is made under a temporary name and renamed into place, the
- * executable before the links that lead to it.
+ * Copies the executables `cni-suite` and `cnictl`, and makes a relative link to the first for each type of plugin. Whoever
+ * starts a plugin meanwhile gets the old or the new one: everything is made under a temporary name and renamed into
+ * place, the executable before the links that lead to it.
  *
  * @throws CniError before anything is changed when a name is taken by a file that is not ours, unless `force`
  */
 export async function installSuite(
 	directory: string,
-	{ executable, names, force }: InstallOptions,
+	{ source, pluginTypes, force }: InstallOptions,
 ): Promise<InstallStep[]> {
 	try {
 		mkdirSync(directory, { recursive: true, mode: 0o755 });
 		removeAbandoned(directory);
-		if (!force) refuseForeign(directory, names);
-		const step = await installExecutable(directory, executable);
-		const links = await Promise.all(names.map((name) => installLink(directory, name)));
+		if (!force) refuseForeign(directory, pluginTypes);
+		const executables = [
+			await installExecutable(directory, { source, name: pluginExecutable, argv0: pluginTypes[0] ?? pluginExecutable }),
+			await installExecutable(directory, { source, name: operatorExecutable, argv0: operatorExecutable }),
+		];
+		const links = await Promise.all(pluginTypes.map((name) => installLink(directory, name)));
 		syncPath(directory);
-		return [step, ...links];
+		return [...executables, ...links];
 	} catch (thrown) {
 		if (thrown instanceof CniError) throw thrown;
 		const reason = errnoOf(thrown) === 0 ? String(thrown) : errnoText(errnoOf(thrown));
@@ -64,8 +68,12 @@ function refuseForeign(directory: string, names: readonly string[]): void {
 	);
 }
 
-async function installExecutable(directory: string, executable: string): Promise<InstallStep> {
-	const file = join(directory, executableName);
+async function installExecutable(
+	directory: string,
+	{ source, name, argv0 }: { source: string; name: string; argv0: string },
+): Promise<InstallStep> {
+	const executable = join(source, name);
+	const file = join(directory, name);
 	const before = stateOf(file);
 	if (before === "directory") throw new CniError(ErrorCode.ioFailure, `Cannot replace "${file}": it is a directory`);
 	if (before !== "missing" && sameContent(executable, file)) return { file, what: "executable", state: "unchanged" };
@@ -73,7 +81,7 @@ async function installExecutable(directory: string, executable: string): Promise
 		copyFileSync(executable, temporary);
 		// Not only what a crash would leave matters: a name must not appear before the bytes that it stands for.
 		syncPath(temporary, 0o755);
-		await requireStarts(temporary, { directory });
+		await requireStarts(temporary, { directory, argv0 });
 	});
 	return { file, what: "executable", state: before === "missing" ? "installed" : "updated" };
 }
@@ -84,7 +92,7 @@ async function installLink(directory: string, name: string): Promise<InstallStep
 	if (before === "directory") throw new CniError(ErrorCode.ioFailure, `Cannot replace "${file}": it is a directory`);
 	if (before === "ours") return { file, what: "link", state: "unchanged" };
 	const backup = before === "foreign" ? keep(file) : undefined;
-	await replace(file, (temporary) => symlinkSync(executableName, temporary));
+	await replace(file, (temporary) => symlinkSync(pluginExecutable, temporary));
 	return backup === undefined
 		? { file, what: "link", state: "installed" }
 		: { file, what: "link", state: "replaced", backup };
@@ -117,5 +125,5 @@ function stateOf(file: string): "missing" | "ours" | "foreign" | "directory" {
 	const stat = lstatSync(file, { throwIfNoEntry: false });
 	if (stat === undefined) return "missing";
 	if (stat.isDirectory()) return "directory";
-	return stat.isSymbolicLink() && readlinkSync(file) === executableName ? "ours" : "foreign";
+	return stat.isSymbolicLink() && readlinkSync(file) === pluginExecutable ? "ours" : "foreign";
 }

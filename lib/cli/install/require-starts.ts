@@ -7,9 +7,14 @@ import { CniError, ErrorCode } from "../../cni/error.ts";
  *
  * @throws CniError when it does not start
  */
-export async function requireStarts(path: string, { directory }: { directory: string }): Promise<void> {
+export async function requireStarts(
+	path: string,
+	{ directory, argv0 }: { directory: string; argv0: string },
+): Promise<void> {
 	const { failed, shortMessage, stderr } = await execa(path, ["--version"], {
-		argv0: "cnictl",
+		argv0,
+		env: { CNI_COMMAND: "VERSION" },
+		input: "{}",
 		reject: false,
 		timeout: 10_000,
 	});

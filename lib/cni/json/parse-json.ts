@@ -10,7 +10,7 @@ export function parseJson(text: string): unknown {
 	try {
 		return JSON.parse(text);
 	} catch (thrown) {
-		throw explain(text, thrown);
+		throw explainSyntax(text, thrown);
 	}
 }
 
@@ -25,7 +25,8 @@ export class JsonError extends Error {
 	}
 }
 
-function explain(text: string, cause: unknown): JsonError {
+/** The error for a text that `JSON.parse` has refused with `cause`. */
+export function explainSyntax(text: string, cause: unknown): JsonError {
 	try {
 		parseJsonText(text);
 	} catch (thrown) {

@@ -6,6 +6,7 @@ import {
 	type IpAddress,
 	type IpPrefix,
 } from "../../ip/address.ts";
+import { decodeUtf8 } from "../../linux/utf8.ts";
 import { commit, readGeneration } from "../../netlink/nftables/batch.ts";
 import { findChain } from "../../netlink/nftables/chain.ts";
 import type { Expression } from "../../netlink/nftables/expression.ts";
@@ -169,6 +170,6 @@ function isConntrack(expression: Expression | undefined): boolean {
 /** A name without its NUL is the beginning of names, which iptables writes with a plus. */
 function interfaceName(bytes: Uint8Array): string {
 	const end = bytes.indexOf(0);
-	const text = new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+	const text = decodeUtf8(end < 0 ? bytes : bytes.subarray(0, end));
 	return end < 0 ? `${text}+` : text;
 }

@@ -1,7 +1,6 @@
-import { realpathSync } from "node:fs";
-import { basename } from "node:path";
 import { CniError, ErrorCode } from "../../cni/error.ts";
 import type { Family } from "../../ip/address.ts";
+import { realPath } from "../../linux/files.ts";
 import { findProgram, runProgram } from "../program.ts";
 
 /** The two implementations: rules in nf_tables, or in the older tables of the kernel; each is blind for the other's. */
@@ -111,7 +110,8 @@ function nameOf(family: Family, suffix: string): string {
 
 /** Both implementations are programs of many names; the links lead to a file that says which it is. */
 function kindOf(path: string): Kind | undefined {
-	const file = basename(realpathSync(path));
+	const target = realPath(path);
+	const file = target.slice(target.lastIndexOf("/") + 1);
 	if (file.includes("nft")) return "nft";
 	return file.includes("legacy") ? "legacy" : undefined;
 }

@@ -1,5 +1,5 @@
 import { Errno } from "../../linux/errno.ts";
-import { sleep } from "../../linux/sleep.ts";
+import { sleep } from "../../linux/libc.ts";
 import { attribute, read } from "../wire/attributes.ts";
 import { NetlinkError } from "../wire/error.ts";
 import { decodeAcknowledgement, type Message, NLM_F_ACK, NLMSG_ERROR } from "../wire/message.ts";

@@ -1,3 +1,4 @@
+import { encodeUtf8 } from "../../linux/utf8.ts";
 import type { Expression } from "./expression.ts";
 import type { LoadedField } from "./match.ts";
 
@@ -92,7 +93,7 @@ export const matchKnownConnection: readonly Expression[] = [
 /** The bytes of an interface's name as the kernel compares them: 16, padded with NUL. */
 export function interfaceName(name: string): Uint8Array {
 	const bytes = new Uint8Array(16);
-	bytes.set(new TextEncoder().encode(name).subarray(0, 15));
+	bytes.set(encodeUtf8(name).subarray(0, 15));
 	return bytes;
 }
 

@@ -1,4 +1,5 @@
 import { addressToBytes, bitsOf, type Family, type IpPrefix, networkOf } from "../../ip/address.ts";
+import { encodeUtf8 } from "../../linux/utf8.ts";
 import type { Expression } from "./expression.ts";
 
 /** `ip saddr`, `ip daddr`, `ip6 saddr`, `ip6 daddr`: where they lie in the network header. */
@@ -37,7 +38,7 @@ export function matchAddress(
 /** `iifname "NAME"`: exactly this name, also when it ends with an asterisk. */
 export function matchInputInterface(name: string, operator: "==" | "!=" = "=="): readonly Expression[] {
 	const bytes = new Uint8Array(16);
-	bytes.set(new TextEncoder().encode(name).subarray(0, 15));
+	bytes.set(encodeUtf8(name).subarray(0, 15));
 	return [
 		{ kind: "meta", key: "iifname" },
 		{ kind: "compare", operator, bytes },

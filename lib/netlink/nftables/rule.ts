@@ -1,3 +1,5 @@
+import { includesBytes } from "../../linux/bytes.ts";
+import { encodeUtf8 } from "../../linux/utf8.ts";
 import { attribute, read } from "../wire/attributes.ts";
 import { type Message, NLM_F_APPEND, NLM_F_CREATE, type ReceivedMessage } from "../wire/message.ts";
 import type { NetlinkSocket } from "../wire/socket.ts";
@@ -70,8 +72,8 @@ export function listRules(
 	{ containing, ...chain }: ChainName & { containing?: string | Uint8Array },
 ): readonly Rule[] {
 	const answers = socket.dump(nftMessage(NFT_MSG_GETRULE, { family: chain.family, attributes: nameAttributes(chain) }));
-	const text = containing instanceof Uint8Array ? asBuffer(containing) : containing;
-	const wanted = text === undefined ? answers : answers.filter(({ body }) => asBuffer(body).includes(text));
+	const part = typeof containing === "string" ? encodeUtf8(containing) : containing;
+	const wanted = part === undefined ? answers : answers.filter(({ body }) => includesBytes(body, part));
 	return wanted.map(decodeRule);
 }
 
@@ -90,8 +92,4 @@ function decodeRule(message: ReceivedMessage): Rule {
 
 function nameAttributes({ table, chain }: ChainName) {
 	return [attribute.string(NFTA_RULE_TABLE, table), attribute.string(NFTA_RULE_CHAIN, chain)];
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-	return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

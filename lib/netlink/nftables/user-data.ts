@@ -1,17 +1,17 @@
+import { decodeUtf8, encodeUtf8 } from "../../linux/utf8.ts";
+
 /**
  * The user data of tables, chains and rules: what the kernel keeps for `nft` without reading it. Members are
  * `u8 type; u8 length; value`; type 0 is the comment, NUL-terminated, in all three.
  */
 
 const commentType = 0;
-const utf8 = new TextEncoder();
-const utf8Decoder = new TextDecoder();
 
 /** The longest comment in bytes that fits into user data (NFT_USERDATA_MAXLEN); `nft` itself takes 128. */
 export const maximumComment = 253;
 
 export function encodeComment(comment: string): Uint8Array {
-	const text = utf8.encode(`${comment}\0`);
+	const text = encodeUtf8(`${comment}\0`);
 	const bytes = new Uint8Array(2 + text.byteLength);
 	bytes[0] = commentType;
 	bytes[1] = text.byteLength;
@@ -27,7 +27,7 @@ export function decodeComment(bytes: Uint8Array | undefined): string {
 		if (bytes[offset] === commentType) {
 			const text = bytes.subarray(offset + 2, offset + 2 + length);
 			const end = text.indexOf(0);
-			return utf8Decoder.decode(end < 0 ? text : text.subarray(0, end));
+			return decodeUtf8(end < 0 ? text : text.subarray(0, end));
 		}
 		offset += 2 + length;
 	}

@@ -1,3 +1,5 @@
+import { decodeUtf8, encodeUtf8 } from "../../linux/utf8.ts";
+
 /**
  * Netlink attributes: `struct nlattr { u16 length; u16 type; }` and a payload, each padded to 4 bytes. Numbers are
  * little-endian, the byte order of every machine that Bun runs on; what nftables wants in network order says so (Be).
@@ -13,9 +15,6 @@ export interface Attribute {
 	readonly type: number;
 	readonly payload: Uint8Array;
 }
-
-const utf8 = new TextEncoder();
-const utf8Decoder = new TextDecoder();
 
 /** Constructors, one for each form of payload. */
 export const attribute = {
@@ -41,7 +40,7 @@ export const attribute = {
 		return { type, payload };
 	},
 	/** NUL-terminated, as the kernel's NLA_NUL_STRING wants it. */
-	string: (type: number, text: string): Attribute => ({ type, payload: utf8.encode(`${text}\0`) }),
+	string: (type: number, text: string): Attribute => ({ type, payload: encodeUtf8(`${text}\0`) }),
 	nested: (type: number, attributes: readonly Attribute[]): Attribute => ({
 		type: type | nestedFlag,
 		payload: encodeAttributes(attributes),
@@ -109,7 +108,7 @@ export const read = {
 	string(payload: Uint8Array | undefined): string | undefined {
 		if (payload === undefined) return undefined;
 		const end = payload.indexOf(0);
-		return utf8Decoder.decode(end < 0 ? payload : payload.subarray(0, end));
+		return decodeUtf8(end < 0 ? payload : payload.subarray(0, end));
 	},
 	nested: (payload: Uint8Array | undefined): ReadonlyMap<number, Uint8Array> =>
 		payload === undefined ? new Map() : decodeAttributes(payload),

@@ -1,7 +1,7 @@
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import { Errno, errnoOf, errnoText } from "../../../lib/linux/errno.ts";
 import { isDirectory, stat } from "../../../lib/linux/files.ts";
-import { access, W_OK, X_OK } from "../../../lib/linux/libc.ts";
+import { access, W_OK, workingDirectory, X_OK } from "../../../lib/linux/libc.ts";
 
 /**
  * Finds out whether ADD could keep reservations in the directory, or make it, without changing anything.
@@ -9,7 +9,7 @@ import { access, W_OK, X_OK } from "../../../lib/linux/libc.ts";
  */
 export function requireUsable(dataDir: string): void {
 	const code = ErrorCode.pluginNotAvailable;
-	let directory = dataDir.startsWith("/") ? dataDir : `${process.cwd()}/${dataDir}`;
+	let directory = dataDir.startsWith("/") ? dataDir : `${workingDirectory()}/${dataDir}`;
 	for (;;) {
 		try {
 			stat(directory);

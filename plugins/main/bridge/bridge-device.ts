@@ -1,7 +1,7 @@
 import { CniError, ErrorCode, messageOf } from "../../../lib/cni/error.ts";
 import { formatPrefix, type IpPrefix, prefixesOverlap, samePrefix } from "../../../lib/ip/address.ts";
 import { Errno, errnoOf } from "../../../lib/linux/errno.ts";
-import { sleep } from "../../../lib/linux/sleep.ts";
+import { sleep } from "../../../lib/linux/libc.ts";
 import { writeSysctl } from "../../../lib/linux/sysctl.ts";
 import { addAddress, deleteAddress, listAddresses } from "../../../lib/netlink/address.ts";
 import { addBridge, enableVlanFiltering } from "../../../lib/netlink/bridge.ts";

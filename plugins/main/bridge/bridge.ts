@@ -1,28 +1,24 @@
-import { collectHostLinks } from "../../../lib/attachment/host-links.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { Plugin } from "../../../lib/cni/plugin.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
 import { findLink } from "../../../lib/netlink/link.ts";
 import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
-import { attach } from "./attach.ts";
 import { type BridgeConfig, bridgeSchema, parseSettings } from "./config.ts";
-import { detach } from "./detach.ts";
 import { loadMasquerade, loadSpoofCheck } from "./firewall.ts";
-import { verifyAttachment } from "./verify.ts";
 
 /** Connects containers of a host to a Linux bridge, each through a veth pair. docs/plugins/bridge.md */
 export const bridge: Plugin<BridgeConfig> = {
 	type: "bridge",
 	versions: specVersions,
 	schema: bridgeSchema,
-	add: attach,
-	check: verifyAttachment,
+	add: async (request) => (await import("./attach.ts")).attach(request),
+	check: async (request) => (await import("./verify.ts")).verifyAttachment(request),
 
 	async del(request) {
 		const { config, ipam, log } = request;
 		const teardown = createTeardown(log);
-		await teardown.step("links", () => detach(request));
+		await teardown.step("links", async () => (await import("./detach.ts")).detach(request));
 		if (config.macspoofchk) {
 			await teardown.step("spoof check", async () => (await loadSpoofCheck()).removeSpoofCheck(request));
 		}
@@ -39,8 +35,11 @@ export const bridge: Plugin<BridgeConfig> = {
 	/** By their owners, whatever the configuration says now. */
 	async gc({ network, validAttachments, ipam, log }) {
 		const teardown = createTeardown(log);
-		using host = openRouteSocket();
-		await teardown.step("links", () => collectHostLinks(host, { network, validAttachments }));
+		await teardown.step("links", async () => {
+			const { collectHostLinks } = await import("../../../lib/attachment/host-links.ts");
+			using host = openRouteSocket();
+			collectHostLinks(host, { network, validAttachments });
+		});
 		await teardown.step("spoof check", async () =>
 			(await loadSpoofCheck()).collectSpoofChecks(network, validAttachments),
 		);

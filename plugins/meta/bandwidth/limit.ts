@@ -18,7 +18,7 @@ export type Limits = Readonly<Record<Direction, Limit | undefined>>;
 const largestU32 = 0xffff_ffff;
 /** The kernel's tick is 64 ns since 2.6.31; /proc/net/psched says so to whoever asks. */
 const ticksPerMicrosecond = 15.625;
-const latencyMicroseconds = 25_000;
+const latencyMilliseconds = 25;
 
 /**
  * The limit of one direction, or none where both values are 0.
@@ -101,7 +101,8 @@ function wrappedTicks(limit: Limit): number {
 
 /** What may wait beside a whole burst: what goes in 25 ms. */
 function latencyBytes(rate: number): number {
-	return Math.floor((rate * latencyMicroseconds) / 1e6);
+	// Not multiplied first: that product may exceed what a number holds exactly.
+	return Math.floor(rate / (1000 / latencyMilliseconds));
 }
 
 function lowest32(value: number): number {

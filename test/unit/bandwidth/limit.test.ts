@@ -33,6 +33,11 @@ describe("a limit as the kernel is told it", () => {
 		expect(tokenBucketOf(limit(2 ** 64, 8000)).rateBytesPerSecond).toBe(2n ** 61n);
 	});
 
+	test("a rate that only just fits a number has its exact share of 25 ms", () => {
+		const given = limit(231_157_394_839_360, 8);
+		expect(differenceFrom(given, reference(given))).toBeUndefined();
+	});
+
 	test("the sum of latency and burst stays within 32 bits", () => {
 		expect(tokenBucketOf(limit(1e12, 34_359_738_352))).toMatchObject({ limitBytes: largestU32 });
 	});
