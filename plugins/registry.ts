@@ -9,6 +9,7 @@ import type { Plugin } from "../lib/cni/plugin.ts";
 const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	bandwidth: async () => erase((await import("./meta/bandwidth/bandwidth.ts")).bandwidth),
 	bridge: async () => erase((await import("./main/bridge/bridge.ts")).bridge),
+	dummy: async () => erase((await import("./main/dummy.ts")).dummy),
 	firewall: async () => erase((await import("./meta/firewall/firewall.ts")).firewall),
 	"host-local": async () => erase((await import("./ipam/host-local/host-local.ts")).hostLocal),
 	chain: async () => erase((await import("./mesos/chain/chain.ts")).chain),
@@ -19,7 +20,9 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	"mesos-cni-port-mapper": async () =>
 		erase((await import("./mesos/mesos-cni-port-mapper/mesos-cni-port-mapper.ts")).mesosCniPortMapper),
 	portmap: async () => erase((await import("./meta/portmap/portmap.ts")).portmap),
+	ptp: async () => erase((await import("./main/ptp/ptp.ts")).ptp),
 	static: async () => erase((await import("./ipam/static/static.ts")).staticIpam),
+	tap: async () => erase((await import("./main/tap/tap.ts")).tap),
 	tuning: async () => erase((await import("./meta/tuning/tuning.ts")).tuning),
 	vlan: async () => erase((await import("./main/vlan.ts")).vlan),
 };

@@ -4,8 +4,9 @@ import { formatAddress, formatPrefix } from "../ip/address.ts";
 import { writeSysctl } from "../linux/sysctl.ts";
 import { addAddress } from "../netlink/address.ts";
 import { type Link, setLink } from "../netlink/link.ts";
-import { addRoute, tableOrMain } from "../netlink/route.ts";
+import { addFirstRoute, addRoute, deleteRoute, RT_SCOPE_LINK, tableOrMain } from "../netlink/route.ts";
 import type { Message } from "../netlink/wire/message.ts";
+import { sourceRouteText } from "./gateway-routes.ts";
 import type { InterfaceDescription, SysctlDescription } from "./interface.ts";
 import type { Sandbox } from "./sandbox.ts";
 
@@ -19,7 +20,7 @@ export function applyInterface(
 	sandbox: Sandbox,
 	{ link, description }: { link: Link; description: InterfaceDescription },
 ): void {
-	const { name, addresses, routes, sysctls, up, detectDuplicates } = description;
+	const { name, addresses, routes, sysctls, up, detectDuplicates, gatewayRoutes } = description;
 	sandbox.namespace.run(() => sysctls.forEach(applySysctl));
 	const steps: { readonly failure: string; readonly message: Message }[] = [
 		...addresses.map((prefix) => ({
@@ -27,10 +28,26 @@ export function applyInterface(
 			message: addAddress(link.index, { prefix, detectDuplicates }),
 		})),
 		...(up ? [{ failure: `failed to set "${name}" UP`, message: setLink(link, { up }) }] : []),
+		// Before the others, which may name a gateway that lies in none of the networks.
+		...(gatewayRoutes?.gateways ?? []).map((route) => ({
+			failure: `failed to add route '${sourceRouteText(route)} dev ${name}'`,
+			message: addFirstRoute({ ...route, linkIndex: link.index, scope: RT_SCOPE_LINK }),
+		})),
 		...routes.map((route) => ({
 			failure: `failed to add route '${routeText(route)} dev ${name}'`,
 			message: addRoute(routeThrough(link, route)),
 		})),
+		// Last: until then the kernel's own lead to gateways that only single routes have.
+		...(gatewayRoutes?.networks ?? []).flatMap((route) => [
+			{
+				failure: `failed to delete route '${formatPrefix(route.destination)} dev ${name}'`,
+				message: deleteRoute({ ...route, linkIndex: link.index }),
+			},
+			{
+				failure: `failed to add route '${sourceRouteText(route)} dev ${name}'`,
+				message: addFirstRoute({ ...route, linkIndex: link.index }),
+			},
+		]),
 	];
 	const errors = sandbox.socket.requestAll(steps.map(({ message }) => message));
 	const failed = errors.findIndex((error) => error !== undefined);

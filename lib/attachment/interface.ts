@@ -1,5 +1,6 @@
 import type { ResultIp, ResultRoute } from "../cni/result.ts";
 import { addressPlus, type Family, type IpAddress, type IpPrefix } from "../ip/address.ts";
+import type { GatewayRoutes } from "./gateway-routes.ts";
 
 /**
  * What the container's interface shall be. ADD applies this description (`apply-interface.ts`) and CHECK verifies it
@@ -17,6 +18,8 @@ export interface InterfaceDescription {
 	readonly sysctls: readonly SysctlDescription[];
 	readonly addresses: readonly IpPrefix[];
 	readonly routes: readonly ResultRoute[];
+	/** Instead of the routes that the kernel adds with the addresses. */
+	readonly gatewayRoutes?: GatewayRoutes | undefined;
 	/** Whether IPv6 addresses wait for duplicate address detection. */
 	readonly detectDuplicates: boolean;
 }

@@ -10,15 +10,16 @@ const portTimeoutMs = 2500;
 /** Polls of 20 µs before the first pause. */
 const eagerAttempts = 20;
 
-/** Waits until the port of a bridge forwards. @throws CniError naming the state that it is stuck in */
-export function waitUntilUp(socket: NetlinkSocket, { index, name }: Link): void {
+/** Waits until the kernel lets packets through: as the port of a bridge, until it forwards. @throws CniError naming the state that it is stuck in */
+export function waitUntilUp(socket: NetlinkSocket, { index, name, master }: Link): void {
 	const deadline = performance.now() + portTimeoutMs;
 	for (let attempt = 0; ; attempt++) {
 		const link = findLink(socket, { index });
 		if (link?.operState === "up") return;
 		if (performance.now() > deadline) {
-			throw new CniError(ErrorCode.internal, `bridge port in error state: ${link?.operState ?? "gone"}`, {
-				details: `The port is "${name}"; \`ip -d link show ${name}\` shows what the kernel thinks of it`,
+			const what = master === 0 ? `interface "${name}"` : "bridge port";
+			throw new CniError(ErrorCode.internal, `${what} in error state: ${link?.operState ?? "gone"}`, {
+				details: `\`ip -d link show ${name}\` shows what the kernel thinks of it`,
 			});
 		}
 		// The worker is usually under way already: sleeping would take longer than it does.

@@ -14,6 +14,7 @@ import { listAddresses } from "../netlink/address.ts";
 import { findLink, type Link } from "../netlink/link.ts";
 import { type InstalledRoute, listRoutes, mainTable, tableOrMain } from "../netlink/route.ts";
 import { routeText } from "./apply-interface.ts";
+import { type SourceRoute, sourceRouteText } from "./gateway-routes.ts";
 import type { InterfaceDescription } from "./interface.ts";
 import type { Sandbox } from "./sandbox.ts";
 
@@ -83,14 +84,22 @@ function verifyAddresses({ socket }: Sandbox, { link, description }: Subject): v
 }
 
 function verifyRoutes({ socket }: Sandbox, { link, description }: Subject): void {
-	const { addresses, routes } = description;
+	const { addresses, routes, gatewayRoutes } = description;
 	const tables = new Map<number, readonly InstalledRoute[]>();
 	const routesOf = (table: number) => {
 		const known = tables.get(table) ?? listRoutes(socket, table);
 		tables.set(table, known);
 		return known;
 	};
-	for (const address of addresses) {
+	for (const route of gatewayRoutes === undefined ? [] : [...gatewayRoutes.gateways, ...gatewayRoutes.networks]) {
+		if (routesOf(mainTable).some((installed) => isSourceRoute(installed, { route, link }))) continue;
+		const text = sourceRouteText(route);
+		throw fault(
+			`Expected Route ${text} not found in routing table`,
+			`Put it back with: ip route add ${text} dev ${link.name}`,
+		);
+	}
+	for (const address of gatewayRoutes === undefined ? addresses : []) {
 		if (!hasConnectedRoute(routesOf(mainTable), { address, link })) {
 			throw fault(
 				`Failed to find the route to ${formatPrefix(networkOf(address))} for interface ${link.name}`,
@@ -116,6 +125,17 @@ function hasConnectedRoute(
 		({ destination, hops }) =>
 			samePrefix(destination, network) && hops.some(({ linkIndex }) => linkIndex === link.index),
 	);
+}
+
+function isSourceRoute(
+	{ destination, source, hops }: InstalledRoute,
+	{ route, link }: { route: SourceRoute; link: Link },
+): boolean {
+	if (!samePrefix(destination, route.destination) || !sameAddress(source, route.source)) return false;
+	return hops.some(({ linkIndex, gateway }) => {
+		const sameGateway = route.gateway === undefined ? gateway === undefined : sameAddress(gateway, route.gateway);
+		return linkIndex === link.index && sameGateway;
+	});
 }
 
 function isRoute(installed: InstalledRoute, { route, link }: { route: ResultRoute; link: Link }): boolean {

@@ -119,6 +119,18 @@ export function getdents(fd: number, buffer: Uint8Array): number {
 	return call("getdents64", nr.getdents64, fd, buffer, buffer.byteLength);
 }
 
+/** A request to a driver; `argument` is a number or memory, as the request has it. ioctl(2) */
+export function ioctl(fd: number, { name, request, argument }: DeviceRequest): void {
+	call(name, nr.ioctl, fd, request, argument);
+}
+
+export interface DeviceRequest {
+	/** As errors call it: `TUNSETIFF`. */
+	readonly name: string;
+	readonly request: number;
+	readonly argument: number | Uint8Array;
+}
+
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 

@@ -7,10 +7,10 @@ import {
 	networkOf,
 } from "../ip/address.ts";
 import { Errno } from "../linux/errno.ts";
-import { AF_INET, AF_INET6, addressFamily, RTM_GETROUTE, RTM_NEWROUTE } from "./rtnetlink.ts";
+import { AF_INET, AF_INET6, addressFamily, RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE } from "./rtnetlink.ts";
 import { type Attribute, attribute, decodeAttributes, read } from "./wire/attributes.ts";
 import { NetlinkError } from "./wire/error.ts";
-import { type Message, NLM_F_CREATE, type ReceivedMessage } from "./wire/message.ts";
+import { type Message, NLM_F_CREATE, NLM_F_EXCL, type ReceivedMessage } from "./wire/message.ts";
 import type { NetlinkSocket } from "./wire/socket.ts";
 
 /** A unicast route through one link; `ip route`. */
@@ -44,8 +44,15 @@ export interface InstalledRoute {
 }
 
 export const mainTable = 254;
+/** Of scopes. */
+export const RT_SCOPE_LINK = 253;
+export const RT_SCOPE_HOST = 254;
+const RT_SCOPE_NOWHERE = 255;
 const RTPROT_BOOT = 3;
 const RTN_UNICAST = 1;
+/** Places in `struct rtmsg`. */
+const rtmProtocol = 5;
+const rtmType = 7;
 
 const RTA_DST = 1;
 const RTA_OIF = 4;
@@ -64,7 +71,26 @@ const RTAX_ADVMSS = 8;
  * The kernel answers EEXIST for an exact duplicate; another gateway makes a second route or a next hop.
  */
 export function addRoute(route: Route): Message {
-	return { type: RTM_NEWROUTE, flags: NLM_F_CREATE, header: rtmsg(route), attributes: routeAttributes(route) };
+	return { ...routeMessage(route), flags: NLM_F_CREATE };
+}
+
+/** The same where there is no route to the destination with that metric yet; fails with EEXIST where there is. */
+export function addFirstRoute(route: Route): Message {
+	return { ...routeMessage(route), flags: NLM_F_CREATE | NLM_F_EXCL };
+}
+
+/** `ip route del DESTINATION dev LINK scope nowhere`: whatever its scope, protocol and metric. */
+export function deleteRoute({ destination, linkIndex }: Pick<Route, "destination" | "linkIndex">): Message {
+	const route = { destination, linkIndex, scope: RT_SCOPE_NOWHERE };
+	const header = rtmsg(route);
+	header[rtmProtocol] = 0;
+	header[rtmType] = 0;
+	return { type: RTM_DELROUTE, header, attributes: routeAttributes(route) };
+}
+
+/** A request for the route, of which the flags say what is to be done. */
+export function routeMessage(route: Route): Message {
+	return { type: RTM_NEWROUTE, header: rtmsg(route), attributes: routeAttributes(route) };
 }
 
 /** `ip route show table TABLE`, both families; unicast routes only. @throws NetlinkError */
@@ -110,7 +136,7 @@ function dumpTable(socket: NetlinkSocket, request: Message): readonly ReceivedMe
 	}
 }
 
-export function decodeRoute({ body }: ReceivedMessage): InstalledRoute {
+export function decodeRoute({ body }: Pick<ReceivedMessage, "body">): InstalledRoute {
 	const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
 	const attributes = decodeAttributes(body.subarray(12));
 	const family = view.getUint8(0) === AF_INET ? 4 : 6;

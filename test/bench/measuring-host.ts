@@ -1,8 +1,10 @@
-import { createNamespace, deleteNamespace, enter } from "../support/namespace.ts";
+import { createNamespace, deleteNamespace, enter, type Namespace } from "../support/namespace.ts";
 import { type Call, type TimedCall, timed } from "./call.ts";
 
 /** A namespace that plays a host, and a process in it that makes calls: what is measured is the call alone. */
 export interface MeasuringHost extends AsyncDisposable {
+	/** For what is to be there before the first call. */
+	readonly namespace: Namespace;
 	/** @throws Error when the plugin fails */
 	timed(call: Call): Promise<TimedCall>;
 }
@@ -17,6 +19,7 @@ export function createMeasuringHost(name: string): MeasuringHost {
 	});
 	const answers = linesOf(worker.stdout);
 	return {
+		namespace,
 		async timed(call) {
 			worker.stdin.write(`${JSON.stringify(call)}\n`);
 			worker.stdin.flush();

@@ -97,11 +97,21 @@ const examples: Readonly<Record<string, Example>> = {
 		},
 		verify: (container) => expect(interfaceOf(container)).toMatchObject({ address: "02:00:00:00:00:54" }),
 	},
+	"ptp.conflist": {
+		addresses: ["10.37.0.2/24", "fd00:10:37::2/64"],
+		gateway: "10.37.0.1",
+		verify: (container) => expect(ping(container, "fd00:10:37::1")).toBe(true),
+	},
 	"static.conflist": {
 		addresses: ["10.32.0.10/16", "fd00:10:32::10/64"],
 		gateway: "10.32.0.1",
 		verify: (_, { stdout }) =>
 			expect(JSON.parse(stdout).dns).toEqual({ nameservers: ["10.32.0.1"], search: ["example.org"] }),
+	},
+	"tap.conflist": {
+		addresses: ["10.44.0.2/24"],
+		capabilities: { mac: "02:00:00:00:00:44" },
+		verify: (container) => expect(interfaceOf(container)).toMatchObject({ address: "02:00:00:00:00:44", mtu: 1400 }),
 	},
 	"mesos-chain.json": {
 		addresses: ["10.25.0.2/16", "fd00:10:25::2/64"],
@@ -134,8 +144,8 @@ const examples: Readonly<Record<string, Example>> = {
 	},
 };
 
-/** These need what not every kernel has, and are attached in User-Mode Linux (test/uml/conf-examples.uml-test.ts). */
-const inUserModeLinux = ["bridge-vlan.conflist", "ipvlan.conflist", "vlan.conflist"];
+/** These need what this kernel may lack, and are attached in User-Mode Linux (test/uml/conf-examples.uml-test.ts). */
+const inUserModeLinux = ["bridge-vlan.conflist", "dummy.conflist", "ipvlan.conflist", "vlan.conflist"];
 
 /** Also the table and base chain of the MAC spoof check, which others may use. */
 const kept = [

@@ -82,6 +82,22 @@ const configs: Readonly<Record<string, (world: World) => Json>> = {
 		args: { cni: { mac: "02:00:00:00:00:61" } },
 		prevResult: undefined,
 	}),
+	tap: ({ dataDir }) => ({
+		owner: 1000,
+		group: 1000,
+		multiQueue: true,
+		mtu: 1400,
+		mac: "02:00:00:00:00:64",
+		ipam: { type: "host-local", dataDir, subnet: "10.64.0.0/24", routes: [{ dst: "10.9.0.0/16" }] },
+		dns: { nameservers: ["10.0.0.1"], search: ["x"] },
+		runtimeConfig: { mac: "02:00:00:00:00:65" },
+	}),
+	ptp: ({ dataDir }) => ({
+		ipMasq: true,
+		mtu: 1400,
+		ipam: { type: "host-local", dataDir, subnet: "10.63.0.0/24", routes: [{ dst: "10.9.0.0/16" }] },
+		dns: { nameservers: ["10.0.0.1"], search: ["x"] },
+	}),
 	portmap: () => ({
 		backend: "nftables",
 		snat: true,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import { globalAddresses, shownLink } from "../kernel/bridge-network.ts";
 import { runExample } from "../support/example.ts";
 import { makeMaster, masterLines } from "../support/master.ts";
 import { jsonIn, runIn } from "../support/namespace.ts";
@@ -38,6 +39,20 @@ describe("conf-examples on top of eth0", () => {
 		expect(ping(call.container, `${network}.1`)).toBe(true);
 		for (const _ of [1, 2]) expect(runExample(world, "del", call)).toMatchObject({ exitCode: 0, stderr: "" });
 		expect(leftovers(world, { except: [...keptByContract, ...masterLines] })).toEqual([]);
+	});
+});
+
+describe("conf-examples/dummy.conflist", () => {
+	it("works as it stands", () => {
+		using world = createWorld();
+		const call = { file: "dummy.conflist", container: world.container() };
+		for (const verb of ["add", "status", "check"]) {
+			expect(runExample(world, verb, call)).toMatchObject({ exitCode: 0, stderr: "" });
+		}
+		expect(shownLink(call.container, "eth0").linkinfo?.info_kind).toBe("dummy");
+		expect([...globalAddresses(call.container, "eth0")].sort()).toEqual(["10.38.0.1/32", "fd00:10:38::1/128"]);
+		for (const _ of [1, 2]) expect(runExample(world, "del", call)).toMatchObject({ exitCode: 0, stderr: "" });
+		expect(leftovers(world)).toEqual([]);
 	});
 });
 

@@ -1,15 +1,16 @@
 import { dnsOf } from "../../cni/common-keys.ts";
 import { CniError, toCniError } from "../../cni/error.ts";
 import type { AddRequest } from "../../cni/plugin.ts";
-import { emptyResult, type Result } from "../../cni/result.ts";
+import type { Result } from "../../cni/result.ts";
 import type { Link } from "../../netlink/link.ts";
 import { openRouteSocket } from "../../netlink/rtnetlink.ts";
+import { allocate } from "../allocate.ts";
 import { applyInterface } from "../apply-interface.ts";
+import { describeInterface } from "../describe-interface.ts";
 import { openSandbox } from "../sandbox.ts";
 import { createLink, refuseExistingInterface } from "./create-link.ts";
-import { describeInterface } from "./describe.ts";
 import type { OnMasterConfig } from "./keys.ts";
-import type { OnMasterSettings } from "./link-on-master.ts";
+import { type OnMasterSettings, ownInterface } from "./link-on-master.ts";
 import { findMaster, requireMtu } from "./master.ts";
 
 /** ADD: allocates addresses, then makes the interface, each step with its undo. @throws CniError */
@@ -21,10 +22,10 @@ export async function attach(request: AddRequest<OnMasterConfig>, settings: OnMa
 	const master = findMaster(lower, settings);
 	requireMtu(settings.mtu, master);
 	refuseExistingInterface(sandbox, { kind: settings.kind, ifName });
-	const allocated = await allocate(request, settings);
+	const allocated = settings.given ?? (await allocate(request));
 
 	const link = log.step("link", () => createLink(request, { settings, sandbox, lower, master }));
-	const description = describeInterface(settings, { ifName, result: allocated });
+	const description = describeInterface(ownInterface(settings, ifName), allocated);
 	log.step("interface", () => explaining(master, () => applyInterface(sandbox, { link, description })));
 	return {
 		interfaces: [{ name: ifName, mac: link.mac, sandbox: netns }],
@@ -32,13 +33,6 @@ export async function attach(request: AddRequest<OnMasterConfig>, settings: OnMa
 		routes: allocated.routes,
 		dns: dnsOf(request.config.dns),
 	};
-}
-
-async function allocate({ ipam, rollback, log }: AddRequest<unknown>, { given }: OnMasterSettings): Promise<Result> {
-	if (ipam === undefined) return given ?? emptyResult;
-	const result = await log.step("ipam", () => ipam.add());
-	rollback.push("IPAM ADD", () => ipam.del());
-	return result;
 }
 
 /** A link does not come up on top of a master that is down, and routes need one that is up. */

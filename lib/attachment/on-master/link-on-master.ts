@@ -3,6 +3,7 @@ import type { Result } from "../../cni/result.ts";
 import type { Link } from "../../netlink/link.ts";
 import type { NewUpperLink } from "../../netlink/upper-link.ts";
 import type { Message } from "../../netlink/wire/message.ts";
+import type { OwnInterface } from "../describe-interface.ts";
 import type { OnMasterConfig } from "./keys.ts";
 
 /**
@@ -68,4 +69,9 @@ export function settingsOf<Config extends OnMasterConfig>(
 		masterInContainer: linkInContainer,
 		mtu,
 	};
+}
+
+/** What these say of the container's interface, for its description. */
+export function ownInterface({ kind, mac, mtu }: OnMasterSettings, name: string): OwnInterface {
+	return { name, kind, mac, mtu: mtu > 0 ? mtu : undefined };
 }

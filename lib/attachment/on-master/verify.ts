@@ -3,11 +3,11 @@ import type { AttachmentRequest } from "../../cni/plugin.ts";
 import { findLink, type Link } from "../../netlink/link.ts";
 import { openRouteSocket } from "../../netlink/rtnetlink.ts";
 import type { NetlinkSocket } from "../../netlink/wire/socket.ts";
+import { describeInterface } from "../describe-interface.ts";
 import { ownPart } from "../own-part.ts";
 import { openSandbox } from "../sandbox.ts";
 import { verifyInterface } from "../verify-interface.ts";
-import { describeInterface } from "./describe.ts";
-import type { OnMasterSettings } from "./link-on-master.ts";
+import { type OnMasterSettings, ownInterface } from "./link-on-master.ts";
 import { findMaster } from "./master.ts";
 
 /** CHECK: compares the interface with the description that ADD applied. @throws CniError naming the first difference */
@@ -16,7 +16,7 @@ export async function verifyAttachment(request: AttachmentRequest<unknown>, sett
 	await request.ipam?.check();
 	using sandbox = openSandbox(request.netns);
 	using host = settings.masterInContainer ? undefined : openRouteSocket();
-	const description = describeInterface(settings, { ifName: request.ifName, result });
+	const description = describeInterface(ownInterface(settings, request.ifName), result);
 	// What the runtime was told is what counts, also where a later plugin of the chain has changed it.
 	const link = verifyInterface(sandbox, { ...description, mac: entry.mac, mtu: undefined });
 	verifyMaster(host ?? sandbox.socket, { link, settings });

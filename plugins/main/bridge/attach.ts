@@ -1,22 +1,25 @@
+import { allocate } from "../../../lib/attachment/allocate.ts";
 import { announce } from "../../../lib/attachment/announce.ts";
 import { applyInterface } from "../../../lib/attachment/apply-interface.ts";
-import { removeLink } from "../../../lib/attachment/host-links.ts";
+import { chooseDns } from "../../../lib/attachment/choose-dns.ts";
 import { openSandbox, type Sandbox } from "../../../lib/attachment/sandbox.ts";
 import { waitForDuplicateDetection, waitUntilUp } from "../../../lib/attachment/settle.ts";
-import { dnsOf } from "../../../lib/cni/common-keys.ts";
+import { createVethPair, refuseExistingInterface, type VethPair } from "../../../lib/attachment/veth-pair.ts";
 import type { AddRequest } from "../../../lib/cni/plugin.ts";
-import { type Dns, emptyResult, type Result } from "../../../lib/cni/result.ts";
+import type { Result } from "../../../lib/cni/result.ts";
+import { loadMasquerade } from "../../../lib/firewall/load-masquerade.ts";
 import { enableForwarding } from "../../../lib/linux/forwarding.ts";
-import { findLink, type Link } from "../../../lib/netlink/link.ts";
+import type { Link } from "../../../lib/netlink/link.ts";
 import { replaceNeighbour } from "../../../lib/netlink/neighbour.ts";
 import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
 import { ensureBridge, ensureGatewayAddresses, keepBridgeMac } from "./bridge-device.ts";
 import { type BridgeConfig, type BridgeSettings, parseSettings } from "./config.ts";
 import { type BridgeDescription, describeBridge } from "./description.ts";
-import { loadMasquerade, loadSpoofCheck } from "./firewall.ts";
+import { loadSpoofCheck } from "./load-spoof-check.ts";
 import { planResult } from "./plan-result.ts";
-import { configurePort, createVethPair, refuseExistingInterface, type VethPair } from "./port.ts";
+import { configurePort } from "./port.ts";
+import { randomPortMac } from "./port-mac.ts";
 import { ensureVlanGateway } from "./vlan-gateway.ts";
 
 type Request = AddRequest<BridgeConfig>;
@@ -52,28 +55,16 @@ export async function attach(request: Request): Promise<Result> {
 	return resultOf(request, { allocated, device, pair, vlanGateway });
 }
 
-async function allocate({ ipam, rollback, log }: Request): Promise<Result> {
-	if (ipam === undefined) return emptyResult;
-	const result = await log.step("ipam", () => ipam.add());
-	rollback.push("IPAM ADD", () => ipam.del());
-	return result;
-}
-
-function connect({ request, description, sandbox, host }: Work, bridge: Link): VethPair {
-	const { alias } = description.port;
+function connect({ request, settings, description, sandbox, host }: Work, bridge: Link): VethPair {
+	const { container, port } = description;
 	const pair = createVethPair(host, {
 		sandbox,
-		bridge,
-		description,
-		attempting: (name) =>
-			request.rollback.push(`veth "${name}"`, () => {
-				// The sockets of the ADD are closed by then.
-				using socket = openRouteSocket();
-				// Not by its owner alone: a faster ADD of the same attachment may have made a pair of its own.
-				if (findLink(socket, { name })?.alias === alias) removeLink(socket, { name });
-			}),
+		container,
+		port: { alias: port.alias, master: bridge.index, mac: randomPortMac() },
+		mtu: settings.mtu,
+		rollback: request.rollback,
 	});
-	configurePort(host, { link: pair.port, wanted: description.port });
+	configurePort(host, { link: pair.port, wanted: port });
 	return pair;
 }
 
@@ -151,9 +142,3 @@ function resultOf({ netns, config }: Request, { allocated, device, pair, vlanGat
 
 /** Of the container among the result's interfaces. */
 const containerIndex = 2;
-
-/** The configuration's, once it says anything (an empty list is something), else IPAM's. */
-function chooseDns({ dns }: BridgeConfig, fromIpam: Dns): Dns {
-	const isSet = dns !== undefined && (dns.nameservers || dns.search || dns.options || dns.domain);
-	return isSet ? dnsOf(dns) : fromIpam;
-}

@@ -1,8 +1,8 @@
+import { ignoreRouterAdvertisements } from "../../../lib/attachment/veth-pair.ts";
 import { CniError, ErrorCode, messageOf } from "../../../lib/cni/error.ts";
 import { formatPrefix, type IpPrefix, prefixesOverlap, samePrefix } from "../../../lib/ip/address.ts";
 import { Errno, errnoOf } from "../../../lib/linux/errno.ts";
 import { sleep } from "../../../lib/linux/libc.ts";
-import { writeSysctl } from "../../../lib/linux/sysctl.ts";
 import { addAddress, deleteAddress, listAddresses } from "../../../lib/netlink/address.ts";
 import { addBridge, enableVlanFiltering } from "../../../lib/netlink/bridge.ts";
 import { findLink, type Link, setLink } from "../../../lib/netlink/link.ts";
@@ -94,15 +94,6 @@ export function keepBridgeMac(host: NetlinkSocket, bridge: Link): Link {
 	if (now.mac === bridge.mac || !isPortMac(now.mac)) return now;
 	host.request(setLink(bridge, { mac: bridge.mac }));
 	return bridge;
-}
-
-/** The host must not take addresses and routes from a container that plays router. */
-export function ignoreRouterAdvertisements(linkName: string): void {
-	try {
-		writeSysctl(`net/ipv6/conf/${linkName}/accept_ra`, "0");
-	} catch {
-		// A kernel without IPv6 has nothing to ignore.
-	}
 }
 
 /**

@@ -2,10 +2,11 @@ import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { Plugin } from "../../../lib/cni/plugin.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
+import { loadMasquerade } from "../../../lib/firewall/load-masquerade.ts";
 import { findLink } from "../../../lib/netlink/link.ts";
 import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import { type BridgeConfig, bridgeSchema, parseSettings } from "./config.ts";
-import { loadMasquerade, loadSpoofCheck } from "./firewall.ts";
+import { loadSpoofCheck } from "./load-spoof-check.ts";
 
 /** Connects containers of a host to a Linux bridge, each through a veth pair. docs/plugins/bridge.md */
 export const bridge: Plugin<BridgeConfig> = {
@@ -18,7 +19,9 @@ export const bridge: Plugin<BridgeConfig> = {
 	async del(request) {
 		const { config, ipam, log } = request;
 		const teardown = createTeardown(log);
-		await teardown.step("links", async () => (await import("./detach.ts")).detach(request));
+		await teardown.step("links", async () =>
+			(await import("../../../lib/attachment/remove-interface.ts")).removePair(request),
+		);
 		if (config.macspoofchk) {
 			await teardown.step("spoof check", async () => (await loadSpoofCheck()).removeSpoofCheck(request));
 		}

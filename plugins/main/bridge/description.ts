@@ -1,6 +1,6 @@
-import { announcementSysctls } from "../../../lib/attachment/announce.ts";
+import { describeInterface } from "../../../lib/attachment/describe-interface.ts";
 import { ownerAlias } from "../../../lib/attachment/host-links.ts";
-import { type InterfaceDescription, ipv6Sysctls, resolveRoutes } from "../../../lib/attachment/interface.ts";
+import type { InterfaceDescription } from "../../../lib/attachment/interface.ts";
 import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import type { MasqueradeBackendName } from "../../../lib/firewall/masquerade-choice.ts";
@@ -63,46 +63,21 @@ export function describeBridge(
 			vlans: settings.portVlans,
 			preserveVlans: settings.preserveDefaultVlan,
 		},
-		container: describeContainer(request, { settings, result }),
+		container: describeInterface(
+			{
+				name: request.ifName,
+				kind: "veth",
+				mac: settings.mac,
+				mtu: settings.mtu,
+				up: settings.containerUp,
+				detectDuplicates: settings.detectDuplicates,
+			},
+			result,
+		),
 		forwarding: ([4, 6] as const).filter((family) => gateways.some(({ address }) => address.family === family)),
 		masquerade: masquerade === undefined ? undefined : { backend: masquerade, addresses },
 		macSpoofCheck: settings.macSpoofCheck,
 	};
-}
-
-function describeContainer(
-	{ ifName }: AttachmentRequest<BridgeConfig>,
-	{ settings, result }: { settings: BridgeSettings; result: Result },
-): InterfaceDescription {
-	const addresses = result.ips.map(({ address }) => address);
-	return {
-		name: ifName,
-		kind: "veth",
-		mac: settings.mac,
-		mtu: settings.mtu,
-		up: settings.containerUp,
-		addresses,
-		routes: resolveRoutes(result.routes, result.ips),
-		detectDuplicates: settings.detectDuplicates,
-		sysctls:
-			addresses.length === 0
-				? []
-				: [
-						...duplicateDetection(ifName, settings.detectDuplicates),
-						...announcementSysctls(ifName),
-						...ipv6Sysctls(ifName, addresses),
-					],
-	};
-}
-
-/** Also for the link-local address, which no IPAM guarantees to be unique but whose MAC does. */
-function duplicateDetection(ifName: string, enabled: boolean) {
-	const parameter = (name: string, value: string) => ({
-		path: `net/ipv6/conf/${ifName}/${name}`,
-		value,
-		essential: false,
-	});
-	return enabled ? [parameter("enhanced_dad", "1"), parameter("accept_dad", "1")] : [parameter("accept_dad", "0")];
 }
 
 /** The gateway of each address with the address's prefix length: IPv4 first, each once. */

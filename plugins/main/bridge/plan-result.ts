@@ -1,5 +1,5 @@
 import { defaultGatewayOf } from "../../../lib/attachment/interface.ts";
-import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
+import { refuseSmallMtu } from "../../../lib/attachment/small-mtu.ts";
 import type { Result, ResultIp, ResultRoute } from "../../../lib/cni/result.ts";
 import { defaultPrefix, isDefaultPrefix, networkOf } from "../../../lib/ip/address.ts";
 import type { BridgeSettings } from "./config.ts";
@@ -15,17 +15,6 @@ export function planResult({ isGateway, isDefaultGateway, mtu }: BridgeSettings,
 	const ips = isGateway ? ipam.ips.map(withGateway) : ipam.ips;
 	return { ...ipam, ips, routes: isDefaultGateway ? withDefaultRoutes(ipam.routes, ips) : ipam.routes };
 }
-
-/** As small as its port, the bridge would lose its IPv6 addresses, and every container of the network its gateway. */
-function refuseSmallMtu(mtu: number | undefined, { ips }: Result): void {
-	if (mtu === undefined || mtu >= minimumMtu6 || !ips.some(({ address }) => address.address.family === 6)) return;
-	throw new CniError(ErrorCode.invalidNetworkConfig, `Cannot use IPv6 with an MTU of ${mtu}`, {
-		details: `Set "mtu" to ${minimumMtu6} or more, or leave out the IPv6 addresses`,
-	});
-}
-
-/** RFC 8200 section 5. */
-const minimumMtu6 = 1280;
 
 function withGateway(ip: ResultIp): ResultIp {
 	const gateway = ip.gateway ?? defaultGatewayOf(networkOf(ip.address));

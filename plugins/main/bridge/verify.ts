@@ -4,6 +4,7 @@ import { verifyInterface } from "../../../lib/attachment/verify-interface.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import type { Result, ResultInterface } from "../../../lib/cni/result.ts";
+import { loadMasquerade } from "../../../lib/firewall/load-masquerade.ts";
 import { formatPrefix, type IpPrefix, samePrefix } from "../../../lib/ip/address.ts";
 import { isForwarding } from "../../../lib/linux/forwarding.ts";
 import { listAddresses } from "../../../lib/netlink/address.ts";
@@ -13,7 +14,7 @@ import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
 import { type BridgeConfig, parseSettings } from "./config.ts";
 import { type BridgeDescription, describeBridge } from "./description.ts";
-import { loadMasquerade, loadSpoofCheck } from "./firewall.ts";
+import { loadSpoofCheck } from "./load-spoof-check.ts";
 
 /** CHECK: compares everything that ADD made with the description of it. @throws CniError naming the first difference */
 export async function verifyAttachment(request: AttachmentRequest<BridgeConfig>): Promise<void> {

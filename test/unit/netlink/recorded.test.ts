@@ -10,6 +10,7 @@ import {
 import { addAddress, decodeAddress } from "../../../lib/netlink/address.ts";
 import { addBridge, setBridgePort } from "../../../lib/netlink/bridge.ts";
 import { addPortVlans } from "../../../lib/netlink/bridge-vlan.ts";
+import { addDummy } from "../../../lib/netlink/dummy.ts";
 import { addIfb } from "../../../lib/netlink/ifb.ts";
 import { addIpvlan } from "../../../lib/netlink/ipvlan.ts";
 import { decodeLink, deleteLink, setLink } from "../../../lib/netlink/link.ts";
@@ -17,7 +18,7 @@ import { addMacvlan } from "../../../lib/netlink/macvlan.ts";
 import { decodeNeighbour, replaceNeighbour } from "../../../lib/netlink/neighbour.ts";
 import { addIngress, decodeQdisc, deleteQdisc, replaceTokenBucket } from "../../../lib/netlink/qdisc.ts";
 import { addRedirect, decodeIngressFilter, deleteFilters } from "../../../lib/netlink/redirect-filter.ts";
-import { addRoute, decodeRoute } from "../../../lib/netlink/route.ts";
+import { addRoute, decodeRoute, deleteRoute } from "../../../lib/netlink/route.ts";
 import { ingressParent, rootParent } from "../../../lib/netlink/traffic-control.ts";
 import { addVeth } from "../../../lib/netlink/veth.ts";
 import { addVlan } from "../../../lib/netlink/vlan.ts";
@@ -179,6 +180,19 @@ describe("requests mean what iproute2 sends, and differ only on purpose", () => 
 			}),
 			{ headerSize: 12, nested: [8] },
 		);
+	});
+
+	test("ip route del 10.1.2.0/24 dev v0", () => {
+		const route = { destination: prefix("10.1.2.0/24"), linkIndex: 4 };
+		expectMeaning("ip route del 10.1.2.0/24 dev v0", deleteRoute(route), { headerSize: 12 });
+	});
+
+	test("ip link add d0 type dummy", () => {
+		const theirs = only(sent["ip link add d0 type dummy"]);
+		const ours = only(encoded(addDummy({ name: "d0" }), theirs));
+		const text = (m: ReceivedMessage) => JSON.stringify(meaning(m, { headerSize: 16, nested: [18] }));
+		// Ours ends the kind with NUL.
+		expect(text(ours)).toBe(text(theirs).replace(hexOf(Buffer.from("dummy")), `${hexOf(Buffer.from("dummy"))}00`));
 	});
 
 	test("bridge link set dev v0 hairpin on isolated on", () => {
