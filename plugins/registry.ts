@@ -15,6 +15,8 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	"host-local": async () => erase((await import("./ipam/host-local/host-local.ts")).hostLocal),
 	chain: async () => erase((await import("./mesos/chain/chain.ts")).chain),
 	groups: async () => erase((await import("./mesos/groups/groups.ts")).groups),
+	macvlan: async () => erase((await import("./main/macvlan.ts")).macvlan),
+	ipvlan: async () => erase((await import("./main/ipvlan.ts")).ipvlan),
 	loopback: async () => erase((await import("./main/loopback.ts")).loopback),
 	"mesos-cni-port-mapper": async () =>
 		erase((await import("./mesos/mesos-cni-port-mapper/mesos-cni-port-mapper.ts")).mesosCniPortMapper),
@@ -24,6 +26,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	static: async () => erase((await import("./ipam/static/static.ts")).staticIpam),
 	tap: async () => erase((await import("./main/tap/tap.ts")).tap),
 	tuning: async () => erase((await import("./meta/tuning/tuning.ts")).tuning),
+	vlan: async () => erase((await import("./main/vlan.ts")).vlan),
 	vrf: async () => erase((await import("./meta/vrf/vrf.ts")).vrf),
 };
 

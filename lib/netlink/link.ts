@@ -6,6 +6,7 @@ import {
 	IFLA_IFNAME,
 	IFLA_INFO_DATA,
 	IFLA_INFO_KIND,
+	IFLA_LINK,
 	IFLA_LINKINFO,
 	IFLA_MASTER,
 	IFLA_MTU,
@@ -58,7 +59,6 @@ export type OperState = (typeof operStates)[number];
 
 const IFF_PROMISC = 0x100;
 const IFF_ALLMULTI = 0x200;
-const IFLA_LINK = 5;
 const IFLA_OPERSTATE = 16;
 const IFLA_IFALIAS = 20;
 const IFLA_EXT_MASK = 29;

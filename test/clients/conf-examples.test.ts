@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { type ExampleCall, exampleDirectory, listExamples, runExample } from "../support/example.ts";
 import { groupsBase } from "../support/groups-base.ts";
+import { makeMaster, masterLines } from "../support/master.ts";
 import { attempt, jsonIn, type Namespace, type Outcome, runIn } from "../support/namespace.ts";
 import { distribution, root } from "../support/paths.ts";
 import { ping } from "../support/traffic.ts";
@@ -104,6 +105,16 @@ const examples: Readonly<Record<string, Example>> = {
 	},
 	"host-local-dual-stack.conf": { addresses: ["10.23.0.2/17", "fd00:10:23::2/64"], gateway: "10.23.0.1" },
 	"host-local.conf": { addresses: ["10.22.1.0/16"], gateway: "10.22.0.1" },
+	"macvlan.conflist": {
+		addresses: ["10.54.9.0/16"],
+		gateway: "10.54.0.1",
+		capabilities: { mac: "02:00:00:00:00:54" },
+		prepare(world) {
+			const { outside, far } = makeMaster(world, { name: "eth0" });
+			runIn(outside, ["ip", "address", "add", "10.54.0.1/16", "dev", far]);
+		},
+		verify: (container) => expect(interfaceOf(container)).toMatchObject({ address: "02:00:00:00:00:54" }),
+	},
 	"ptp.conflist": {
 		addresses: ["10.37.0.2/24", "fd00:10:37::2/64"],
 		gateway: "10.37.0.1",
@@ -152,10 +163,22 @@ const examples: Readonly<Record<string, Example>> = {
 };
 
 /** These need what this kernel may lack, and are attached in User-Mode Linux (test/uml/conf-examples.uml-test.ts). */
-const inUserModeLinux = ["bridge-vlan.conflist", "bridge-vrf.conflist", "dummy.conflist"];
+const inUserModeLinux = [
+	"bridge-vlan.conflist",
+	"bridge-vrf.conflist",
+	"dummy.conflist",
+	"ipvlan.conflist",
+	"vlan.conflist",
+];
 
 /** Also the table and base chain of the MAC spoof check, which others may use. */
-const kept = [...keptByContract, ...keptByPortMaps, ...groupsBase, /^\+ nft (table|chain) bridge nat (PREROUTING )?\{/];
+const kept = [
+	...keptByContract,
+	...keptByPortMaps,
+	...groupsBase,
+	...masterLines,
+	/^\+ nft (table|chain) bridge nat (PREROUTING )?\{/,
+];
 
 describe("conf-examples", () => {
 	it("has no file without a test", () => {
@@ -180,8 +203,8 @@ describe("conf-examples", () => {
 	it.each(Object.entries(examples))("%s works as it stands", (file, example) => {
 		using world = createWorld();
 		const container = world.container();
-		const call: ExampleCall = { file, container, ...pick(example) };
 		example.prepare?.(world);
+		const call: ExampleCall = { file, container, ...pick(example) };
 		const since = snapshotOf(world);
 		const added = succeed(runExample(world, "add", call));
 		expect(addressesOf(container)).toEqual(example.addresses);

@@ -27,6 +27,8 @@ export interface Program {
 export interface KillEverywhere {
 	/** What is killed: the call of a plugin, or another program. */
 	readonly call: PluginCall | Program;
+	/** Which of the places count, where there is no time for all of them. */
+	readonly only?: (cut: CutPoint) => boolean;
 	/** Makes the state in which the call is made; run before every kill. */
 	readonly prepare: () => void;
 	/** What the runtime does after the crash: DEL, or GC. */
@@ -51,7 +53,7 @@ export interface KillReport {
  *
  * Only the main thread is traced; the dry runs make sure that no other one changes anything.
  */
-export function killEverywhere({ call, prepare, recover, verify }: KillEverywhere): KillReport {
+export function killEverywhere({ call, only, prepare, recover, verify }: KillEverywhere): KillReport {
 	const dryRun = () => {
 		prepare();
 		const found = findCuts(call);
@@ -59,7 +61,8 @@ export function killEverywhere({ call, prepare, recover, verify }: KillEverywher
 		return found;
 	};
 	// What disturbs a run makes it longer (a change to the rules is repeated), and is not there when the kills are made.
-	const { cuts, startsProcesses } = shorter(dryRun(), dryRun());
+	const { cuts: found, startsProcesses } = shorter(dryRun(), dryRun());
+	const cuts = only === undefined ? found : found.filter(only);
 	const wrong: { cut: string; lines: string[] }[] = [];
 	const check = (cut: string) => {
 		const lines = verify();

@@ -46,6 +46,17 @@ const configs: Readonly<Record<string, (world: World) => Json>> = {
 		args: { cni: { ips: ["10.60.0.6/24"] } },
 		runtimeConfig: { ips: ["10.60.0.7/24"] },
 	}),
+	macvlan: ({ dataDir }) => ({
+		master: "lo",
+		mode: "bridge",
+		mtu: 1400,
+		mac: "02:00:00:00:00:61",
+		bcqueuelen: 100,
+		linkInContainer: false,
+		ipam: { type: "host-local", dataDir, subnet: "10.63.0.0/24", routes: [{ dst: "0.0.0.0/0" }] },
+		dns: { nameservers: ["10.0.0.1"] },
+		runtimeConfig: { mac: "02:00:00:00:00:62" },
+	}),
 	tuning: ({ dataDir }) => ({
 		dataDir,
 		sysctl: { "net.ipv4.conf.IFNAME.log_martians": "1", "net.ipv4.tcp_rmem": "4096 8192 16384" },

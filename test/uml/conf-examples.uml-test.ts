@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import { globalAddresses, shownLink } from "../kernel/bridge-network.ts";
 import { runExample } from "../support/example.ts";
-import { jsonIn } from "../support/namespace.ts";
+import { makeMaster, masterLines } from "../support/master.ts";
+import { jsonIn, runIn } from "../support/namespace.ts";
 import { ping } from "../support/traffic.ts";
 import { createWorld, keptByContract, leftovers } from "../support/world.ts";
 
@@ -19,6 +20,25 @@ describe("conf-examples/bridge-vlan.conflist", () => {
 
 		for (const _ of [1, 2]) expect(runExample(world, "del", call)).toMatchObject({ exitCode: 0, stderr: "" });
 		expect(leftovers(world, { except: keptWithVlans })).toEqual([]);
+	});
+});
+
+describe("conf-examples on top of eth0", () => {
+	it.each([
+		["vlan.conflist", "10.55.0", "vlan55"],
+		["ipvlan.conflist", "10.56.0", "far0"],
+	])("%s works as it stands", (file, network, gateway) => {
+		using world = createWorld();
+		const { outside } = makeMaster(world, { name: "eth0" });
+		runIn(outside, "ip link add link far0 name vlan55 up type vlan id 55".split(" "));
+		runIn(outside, ["ip", "address", "add", `${network}.1/16`, "dev", gateway]);
+		const call = { file, container: world.container() };
+		for (const verb of ["add", "status", "check"]) {
+			expect(runExample(world, verb, call)).toMatchObject({ exitCode: 0, stderr: "" });
+		}
+		expect(ping(call.container, `${network}.1`)).toBe(true);
+		for (const _ of [1, 2]) expect(runExample(world, "del", call)).toMatchObject({ exitCode: 0, stderr: "" });
+		expect(leftovers(world, { except: [...keptByContract, ...masterLines] })).toEqual([]);
 	});
 });
 

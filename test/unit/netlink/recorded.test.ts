@@ -12,7 +12,9 @@ import { addBridge, setBridgePort } from "../../../lib/netlink/bridge.ts";
 import { addPortVlans } from "../../../lib/netlink/bridge-vlan.ts";
 import { addDummy } from "../../../lib/netlink/dummy.ts";
 import { addIfb } from "../../../lib/netlink/ifb.ts";
+import { addIpvlan } from "../../../lib/netlink/ipvlan.ts";
 import { decodeLink, deleteLink, setLink } from "../../../lib/netlink/link.ts";
+import { addMacvlan } from "../../../lib/netlink/macvlan.ts";
 import { decodeNeighbour, replaceNeighbour } from "../../../lib/netlink/neighbour.ts";
 import { addIngress, decodeQdisc, deleteQdisc, replaceTokenBucket } from "../../../lib/netlink/qdisc.ts";
 import { addRedirect, decodeIngressFilter, deleteFilters } from "../../../lib/netlink/redirect-filter.ts";
@@ -21,6 +23,7 @@ import { appendRoute, copyToTable, parseRouteCopy } from "../../../lib/netlink/r
 import { addRule, decodeRule, deleteRule } from "../../../lib/netlink/rule.ts";
 import { ingressParent, rootParent } from "../../../lib/netlink/traffic-control.ts";
 import { addVeth } from "../../../lib/netlink/veth.ts";
+import { addVlan } from "../../../lib/netlink/vlan.ts";
 import { decodeAttributeList } from "../../../lib/netlink/wire/attributes.ts";
 import {
 	decodeAcknowledgement,
@@ -236,6 +239,25 @@ describe("requests mean what iproute2 sends, and differ only on purpose", () => 
 		// Ours ends the kind with NUL, and leaves the number of queues (31 and 32) to the kernel.
 		const wanted = text(theirs).replace(hexOf(Buffer.from("ifb")), `${hexOf(Buffer.from("ifb"))}00`);
 		expect(text(ours)).toBe(wanted.replace(',[31,"01000000"],[32,"01000000"]', ""));
+	});
+
+	test.each([
+		[
+			"ip link add link v0 name m0 mtu 1400 address 02:00:00:00:00:07 type macvlan mode private bcqueuelen 9",
+			addMacvlan(
+				{ name: "m0", master: 3, mtu: 1400, mac: "02:00:00:00:00:07" },
+				{ mode: "private", broadcastQueueLength: 9 },
+			),
+		],
+		["ip link add link v0 name m1 type vlan id 33", addVlan({ name: "m1", master: 3 }, 33)],
+		["ip link add link v0 name m2 type ipvlan mode l3s", addIpvlan({ name: "m2", master: 3 }, "l3s")],
+	] as const)("%s", (command, message) => {
+		const theirs = only(sent[command]);
+		const text = (m: ReceivedMessage) => JSON.stringify(meaning(m, { headerSize: 16, nested: [18, 2] }));
+		const kind = hexOf(Buffer.from(/type (\w+)/.exec(command)?.[1] ?? ""));
+		// Ours ends the kind with NUL, and leaves out that ipvlan has no flags.
+		const wanted = text(theirs).replace(kind, `${kind}00`).replace(",[2,[]]", "");
+		expect(text(only(encoded(message, theirs)))).toBe(wanted);
 	});
 
 	test("the reference plugin's token bucket", () => {
