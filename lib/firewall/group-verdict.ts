@@ -1,3 +1,4 @@
+import { quoteText } from "../cni/quote-text.ts";
 import type { GroupMember } from "./group-member.ts";
 
 /** Whether one may begin to talk with another, and why: what the rules in the kernel come to, in words. */
@@ -45,7 +46,7 @@ function isOpen({ groups, open }: GroupMember): boolean {
 }
 
 function names(groups: readonly string[]): string {
-	return groups.map((group) => JSON.stringify(group)).join(", ");
+	return groups.map(quoteText).join(", ");
 }
 
 function yes(reason: string): GroupVerdict {

@@ -170,13 +170,12 @@ function nameOf(text: string | undefined, at: string): string {
 }
 
 /**
- * The name of a group or the key of a label, as it may be. Names are shown in tables and compared with what an operator
- * types: they are one line of text.
+ * The name of a group or the key of a label, as it may be: any text. It is compared and kept, never interpreted; who shows
+ * it has to quote it.
  */
 export function tagName(text: string | undefined, refusal: (cause: string) => Error): string {
 	if (text === undefined || text === "") throw refusal("it is missing or empty");
 	if (text.length > longestName) throw refusal(`it has ${text.length} characters, and the limit is ${longestName}`);
-	if (/\p{Cc}/u.test(text)) throw refusal(`${quote(text)} contains a control character`);
 	// Half a surrogate pair has no form in UTF-8: names that differ in it alone would be one.
 	if (!text.isWellFormed()) throw refusal(`${quote(text)} is no text that UTF-8 could hold`);
 	return text;

@@ -17,6 +17,7 @@ import { chainFigures } from "./chain.ts";
 import { concurrencyFigures } from "./concurrency.ts";
 import { type Bench, type Figure, table } from "./figure.ts";
 import { groupsFigures } from "./groups.ts";
+import { isolateFigures } from "./isolate.ts";
 import { machine } from "./machine.ts";
 import { mainFigures } from "./mains.ts";
 import { portFigures } from "./ports.ts";
@@ -52,6 +53,7 @@ async function measure(directory: string): Promise<number> {
 		concurrency: concurrencyFigures,
 		allocation: allocationFigures,
 		groups: groupsFigures,
+		isolate: isolateFigures,
 		mains: mainFigures,
 		ports: portFigures,
 		startup: startupFigures,

@@ -6,6 +6,10 @@ import { distribution } from "../support/paths.ts";
 import { ping } from "../support/traffic.ts";
 import { createWorld, type World } from "../support/world.ts";
 
+/** A name as no operator would choose it: of two lines, with a character that reverses what follows. */
+const odd = "d\n\u202eb";
+const oddShown = '"d\\n\\u{202e}b"';
+
 let world: World;
 let members: Record<"blue" | "green" | "red" | "plain", Member>;
 
@@ -14,8 +18,8 @@ beforeEach(() => {
 	const network = groupsNetwork(world, { config: { outside: "closed" } });
 	members = {
 		blue: network.attach({ groups: ["web"] }),
-		green: network.attach({ groups: ["web", "d b"] }),
-		red: network.attach({ groups: ["d b"], config: { hostPorts: "closed" } }),
+		green: network.attach({ groups: ["web", odd] }),
+		red: network.attach({ groups: [odd], config: { hostPorts: "closed" } }),
 		plain: network.attach(),
 	};
 });
@@ -35,8 +39,8 @@ describe("cnictl groups", () => {
 		expect(stdout.split("\n").map((line) => line.split(/ {2,}/))).toEqual([
 			["NETWORK", "CONTAINER", "INTERFACE", "ADDRESSES", "GROUPS", "STATE"],
 			["n1", "n1-c1", "eth0", `${blue.ip4},${blue.ip6}`, '"web"', "ok"],
-			["n1", "n1-c2", "eth0", `${green.ip4},${green.ip6}`, '"d b","web"', "ok"],
-			["n1", "n1-c3", "eth0", `${red.ip4},${red.ip6}`, '"d b"', "ok"],
+			["n1", "n1-c2", "eth0", `${green.ip4},${green.ip6}`, `${oddShown},"web"`, "ok"],
+			["n1", "n1-c3", "eth0", `${red.ip4},${red.ip6}`, oddShown, "ok"],
 			["n1", "n1-c4", "eth0", `${plain.ip4},${plain.ip6}`, "(open)", "ok"],
 			[""],
 		]);
@@ -56,14 +60,14 @@ describe("cnictl groups", () => {
 		const may = (a: string, b: string) => cnictl("groups", "may", a, b).stdout.trimEnd();
 		expect(may("n1-c1", "n1-c2")).toBe('yes: both are in "web"');
 		expect(may(blue.ip4, green.ip6)).toBe('yes: both are in "web"');
-		expect(may("n1-c1", red.ip4)).toBe('no: container "n1-c1" is in "web", container "n1-c3" is in "d b"');
+		expect(may("n1-c1", red.ip4)).toBe(`no: container "n1-c1" is in "web", container "n1-c3" is in ${oddShown}`);
 		expect(may("n1-c1", "192.0.2.7")).toBe("yes: groups say nothing of 192.0.2.7");
 		expect(may("192.0.2.7", "n1-c3")).toMatch(/^no: groups say nothing of 192.0.2.7, and container "n1-c3" may only/);
 		expect(JSON.parse(cnictl("groups", "may", "n1-c1", "n1-c3", "--json").stdout)).toEqual({
 			from: "n1-c1",
 			to: "n1-c3",
 			may: false,
-			reason: 'container "n1-c1" is in "web", container "n1-c3" is in "d b"',
+			reason: `container "n1-c1" is in "web", container "n1-c3" is in ${oddShown}`,
 		});
 		expect([ping(blue.container, green.ip4), ping(blue.container, red.ip4, { timeoutSeconds: 0.5 })]).toEqual([
 			true,

@@ -29,42 +29,48 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 describe("bin/quickstart", () => {
-	it("shows two containers, each serving on port 80 at its own address, and that nothing is left", async () => {
+	it("shows three tasks on port 80, who reaches whom, their statuses, and that nothing is left, on two screens", async () => {
 		const { exitCode, stdout, stderr } = await start().ended;
 		// It builds when a source is newer than dist.
 		expect({ exitCode, stderr: stderr.replace("quickstart: building dist/bin\n", "") }).toEqual({
 			exitCode: 0,
 			stderr: "",
 		});
-		const table = stdout.split("\n").map((line) => line.split(/\s{2,}/));
-		const row = (name: string) => table.find(([first]) => first?.split(" ")[0] === name)?.slice(1);
-		expect(row("FROM")).toEqual([
-			"http://10.20.0.2",
-			"http://10.20.0.3",
-			"http://[fd00:10:20::2]",
-			"http://[fd00:10:20::3]",
+		const lines = stdout.trimEnd().split("\n");
+		expect(lines.length).toBeLessThanOrEqual(47);
+		expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(100);
+		for (const [index, name] of ["web", "cart", "bank"].entries()) {
+			const addresses = `10.41.0.${index + 2} (IPv4), fd00:10:41::${index + 2}/64 (IPv6)`;
+			expect(stdout).toContain(`  TASK_RUNNING  network_infos[0].ip_addresses: ${addresses}\n`);
+			expect(stdout).toMatch(new RegExp(`^${name} +TASK_STARTING TASK_RUNNING TASK_KILLING TASK_KILLED: `, "m"));
+		}
+		const answers = [
+			["host", "web", "cart", "bank", "web"],
+			["web", "web", "cart", "-", "web"],
+			["cart", "web", "cart", "-", "web"],
+			["bank", "-", "-", "bank", "web"],
+			["elsewhere", "-", "-", "-", "web"],
+		];
+		expect(tableRows(stdout)).toEqual([
+			["FROM", "10.41.0.2:80", "10.41.0.3:80", "10.41.0.4:80", "192.0.2.1:8080"],
+			...answers,
+			["FROM", "[fd00:10:41::2]:80", "[fd00:10:41::3]:80", "[fd00:10:41::4]:80", "[2001:db8::1]:8080"],
+			...answers,
 		]);
-		expect(row("host")).toEqual(answersTo("10.20.0.1", "fd00:10:20::1"));
-		expect(row("red")).toEqual(answersTo("10.20.0.2", "fd00:10:20::2"));
-		expect(row("blue")).toEqual(answersTo("10.20.0.3", "fd00:10:20::3"));
-		expect(stdout).toContain('{ "address": "10.20.0.2/16", "gateway": "10.20.0.1", "interface": 2 }');
-		expect(stdout.match(/^ +0 +[24] +0 {2}.*$/gm)).toHaveLength(4);
+		expect(stdout).toContain('no: container "bank" is in "bank", container "web" is in "shop"');
+		expect(stdout.match(/^ +0 +[1-9]\d* +0 {2}.*$/gm)).toHaveLength(5);
 		expect(stdout).toMatch(/routes and \/var\/lib\/cni are as they were\.\n$/);
 		expectNothingLeft();
 	});
 
-	it("fits on two screens", async () => {
-		const { stdout, stderr } = await start().ended;
-		const lines = `${stderr}${stdout}`.trimEnd().split("\n");
-		expect(lines.length).toBeLessThanOrEqual(48);
-		expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(100);
-	});
-
-	it("takes everything away when it fails half-way", async () => {
-		replaceCurl("exit 7");
+	it.each([
+		["a task that does not answer", "exit 7", "no answer from http://10.41.0.2:80, asked by host; expected was web"],
+		["one that answers who should not", "echo bank", "bank from http://10.41.0.2:80, asked by host; expected was web"],
+	])("takes everything away when it fails half-way: %s", async (_what, curl, complaint) => {
+		replaceCurl(curl);
 		const { exitCode, stderr } = await start().ended;
 		expect(exitCode).toBe(1);
-		expect(stderr).toContain("quickstart: no answer from http://10.20.0.2, asked by host\n");
+		expect(stderr).toContain(`quickstart: ${complaint}\n`);
 		expect(stderr).toContain("quickstart: the demonstration failed; everything of it has been taken away\n");
 		expectNothingLeft();
 	});
@@ -105,9 +111,12 @@ function start() {
 	return { pid: child.pid ?? 0, ended, output: (text: string) => until(() => stdout.includes(text)) };
 }
 
-/** What red and blue answer to someone at these addresses, in the order of the table. */
-function answersTo(ipv4: string, ipv6: string): string[] {
-	return [ipv4, ipv6].flatMap((address) => [`red to ${address}`, `blue to ${address}`]);
+/** The lines of both tables, in their cells. */
+function tableRows(stdout: string): string[][] {
+	return stdout
+		.split("\n")
+		.map((line) => line.split(/ {2,}/))
+		.filter((cells) => cells.length === 5 && cells[0] !== "");
 }
 
 function replaceCurl(line: string): void {
@@ -128,7 +137,9 @@ function expectNothingLeft(): void {
 
 function machine(): string {
 	const { stdout } = attempt(["sh", "-c", "ip -brief link; ip -brief address; ip route; find /var/lib/cni"]);
-	const mounts = readFileSync("/proc/self/mountinfo", "utf8").match(/ \/run\/netns\/(red|blue) /g) ?? [];
+	const mounts =
+		readFileSync("/proc/self/mountinfo", "utf8").match(/ \/run\/(netns\/elsewhere|cni-suite\/mesos\/isolators\S*) /g) ??
+		[];
 	return [stdout, ...mounts].join("\n");
 }
 

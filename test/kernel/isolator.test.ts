@@ -182,6 +182,15 @@ test("ROOT_VerifyResolverConfig", async () => {
 	expect(agent.left()).toEqual([]);
 });
 
+test("ROOT_INTERNET_VerifyResolverConfig", async () => {
+	// There, the second is one of the internet; the first answers neither there nor here.
+	await using _server = await serve(world.host, { protocol: "dns", port: 53, body: "192.0.2.80" });
+	agent.network(bridgeFile(world, { dns: { nameservers: ["127.0.0.1", "10.1.2.1"], options: ["timeout:1"] } }));
+	const { output } = agent.run({ networks: ["net1"], command: ["getent", "ahostsv4", "www.mesos.test"] });
+	expect(output).toMatch(/^192\.0\.2\.80 +STREAM www\.mesos\.test$/m);
+	expect(agent.left()).toEqual([]);
+});
+
 /** As small as it can be: a shell and what it needs, in the place of an image. */
 function image(): string {
 	const directory = join(world.directory, "image");

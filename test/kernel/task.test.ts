@@ -163,7 +163,7 @@ describe("a request that cannot be honoured fails the task with the reason, and 
 			[{ name: "static", ip_addresses: [{ ip_address: "10.1.2.7" }, { ip_address: "10.1.2.8" }] }],
 			'"10.1.2.7" and "10.1.2.8" are both IPv4 addresses',
 		],
-		["a group of two lines", [{ name: "net1", groups: ["a\nb"] }], '"a\\nb" contains a control character'],
+		["half a character", [{ name: "net1", groups: ["\ud800"] }], '"\\ud800" is no text that UTF-8 could hold'],
 	])("%s", (_, network_infos, reason) => {
 		agent.network(chain());
 		const outcome = agent.run({ info: { container: { type: "MESOS", network_infos } }, command: ["true"] });

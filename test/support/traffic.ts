@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { attemptIn, enter, type Namespace } from "./namespace.ts";
+import { attemptIn, attemptInAsync, enter, type Namespace, type Outcome } from "./namespace.ts";
 import { systemPath } from "./paths.ts";
 
 /** Whether an echo request is answered within `timeoutSeconds`. `ping -c 1 ADDRESS` */
@@ -10,13 +10,27 @@ export function ping(from: Namespace, address: string, { timeoutSeconds = 2, cou
 
 /** Which of the addresses answer an echo request within a second, all asked at once. */
 export function pingAll(from: Namespace, addresses: readonly string[]): readonly boolean[] {
+	return answering(addresses, attemptIn(from, pingEach(addresses)));
+}
+
+/** {@link pingAll}, without keeping others from asking at the same time. */
+export async function pingAllAsync(from: Namespace, addresses: readonly string[]): Promise<readonly boolean[]> {
+	return answering(addresses, await attemptInAsync(from, pingEach(addresses)));
+}
+
+function pingEach(addresses: readonly string[]): readonly string[] {
 	const script = 'for a; do ping -n -q -c 1 -W 1 "$a" >/dev/null && echo "$a" & done; wait';
-	const answered = attemptIn(from, ["sh", "-c", script, "sh", ...addresses]).stdout.split("\n");
+	return ["sh", "-c", script, "sh", ...addresses];
+}
+
+function answering(addresses: readonly string[], { stdout }: Outcome): readonly boolean[] {
+	const answered = stdout.split("\n");
 	return addresses.map((address) => answered.includes(address));
 }
 
 export interface ServeOptions {
-	readonly protocol?: "http" | "udp";
+	/** `dns` answers every question for an IPv4 address with that in `body`, and all others with none. */
+	readonly protocol?: "http" | "udp" | "dns";
 	/** By default every address of the namespace. */
 	readonly address?: string;
 	readonly port: number;
@@ -82,7 +96,14 @@ if (protocol === "http") {
 } else {
 	const type = address === undefined || address.includes(":") ? "udp6" : "udp4";
 	const socket = require("node:dgram").createSocket({ type });
-	socket.on("message", (_, from) => socket.send(plain(from.address), from.port, from.address));
+	const resolve = (query) => {
+		const question = query.subarray(12, query.indexOf(0, 12) + 5);
+		const address = question.readUInt16BE(question.length - 4) === 1 ? [[192, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4], body.split(".")] : [];
+		const header = [...query.subarray(0, 2), 0x81, 0x80, 0, 1, 0, address.length / 2, 0, 0, 0, 0];
+		return Buffer.concat([Buffer.from(header), question, Buffer.from(address.flat())]);
+	};
+	const answer = (query, { address }) => (protocol === "dns" ? resolve(query) : plain(address));
+	socket.on("message", (query, from) => socket.send(answer(query, from), from.port, from.address));
 	socket.bind(port, address, ready);
 }
 `;

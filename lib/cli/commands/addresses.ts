@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { quoteText } from "../../cni/quote-text.ts";
 import { formatAddress } from "../../ip/address.ts";
 import { defaultDataDir } from "../../ipam/file-store/layout.ts";
 import type { Label } from "../../ipam/tags.ts";
@@ -61,12 +62,5 @@ function labelText({ key, value }: Label): string {
 
 /** Tenants choose tags: what could pass for another cell, line or terminal command is shown as JSON shows it. */
 function plain(text: string): string {
-	return /^[\p{L}\p{N}\p{P}\p{S}]+$/u.test(text) && !/[,="\\]/.test(text) ? text : escaped(text);
-}
-
-function escaped(text: string): string {
-	return JSON.stringify(text).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
-		const code = character.codePointAt(0) ?? 0;
-		return `\\u{${code.toString(16)}}`;
-	});
+	return /^[\p{L}\p{N}\p{P}\p{S}]+$/u.test(text) && !/[,="\\]/.test(text) ? text : quoteText(text);
 }

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { quoteText } from "../../cni/quote-text.ts";
 import type { GroupMember } from "../../firewall/group-member.ts";
 import { recordedMembers } from "../../firewall/group-record.ts";
 import { type GroupParty, type GroupVerdict, groupVerdict } from "../../firewall/group-verdict.ts";
@@ -41,7 +42,7 @@ function list(json: boolean): void {
 		member.attachment.containerId,
 		member.attachment.ifName,
 		member.addresses.map(formatAddress).join(","),
-		member.groups.length > 0 ? member.groups.map((group) => JSON.stringify(group)).join(",") : standing(member),
+		member.groups.length > 0 ? member.groups.map(quoteText).join(",") : standing(member),
 		missing.length === 0 ? "ok" : `${missing.length} missing`,
 	]);
 	writeStdout(formatTable([["NETWORK", "CONTAINER", "INTERFACE", "ADDRESSES", "GROUPS", "STATE"], ...rows]));

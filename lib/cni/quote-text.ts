@@ -1,0 +1,10 @@
+/**
+ * What a tenant has written, for a terminal: as JSON has it, with everything escaped that could pass for another line,
+ * reverse the direction of writing, or command the terminal.
+ */
+export function quoteText(text: string): string {
+	return JSON.stringify(text).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
+		const code = character.codePointAt(0) ?? 0;
+		return `\\u{${code.toString(16)}}`;
+	});
+}
