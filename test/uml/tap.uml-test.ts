@@ -6,7 +6,7 @@ import { createWorld } from "../support/world.ts";
 describe("tap with selinuxContext", () => {
 	it("labels the program that makes the device, which is otherwise the same", () => {
 		using world = createWorld();
-		// Of a kernel with SELinux, and without a policy, the only labels are those that it was born with.
+		// Of a kernel with SELinux, and without a policy, a label that it was born with.
 		const config = { cniVersion: "1.1.0", name: "n1", type: "tap", owner: 1000, multiQueue: true, mtu: 1400 };
 		const labelled = { ...config, selinuxContext: "kernel" };
 		expect(attemptIn(world.host, ["sh", "-c", "printf kernel >/proc/thread-self/attr/exec"]).exitCode).toBe(0);
@@ -18,7 +18,5 @@ describe("tap with selinuxContext", () => {
 		});
 		one.must("CHECK");
 		one.must("DEL");
-		const { error } = attachment(world, { type: "tap", config: { ...config, selinuxContext: "no:such" } }).run("ADD");
-		expect(error?.msg).toContain("failed to create tap: failed set socket label: ");
 	});
 });
