@@ -230,7 +230,6 @@ export function receive(fd: number, { buffer, flags = 0 }: { buffer: Uint8Array;
 	return call("recv", nr.recvfrom, fd, buffer, buffer.byteLength, flags);
 }
 
-export const MSG_PEEK = 0x02;
 export const MSG_TRUNC = 0x20;
 
 export const AF_UNIX = 1;

@@ -1,11 +1,10 @@
 import { closeInBackground } from "../../linux/close-in-background.ts";
-import { SystemError } from "../../linux/errno.ts";
+import { Errno, SystemError } from "../../linux/errno.ts";
 import {
 	AF_NETLINK,
 	bind,
 	close,
 	getsockname,
-	MSG_PEEK,
 	MSG_TRUNC,
 	receive,
 	SOCK_RAW,
@@ -61,17 +60,22 @@ function sockaddr(): Uint8Array {
 	return address;
 }
 
+/**
+ * For all sockets: nothing is received while another waits. The kernel answers in pieces of 32 KiB, and in a larger one only
+ * where a single message is larger. What is not used of the buffer takes no memory.
+ */
+const buffer = new Uint8Array(1024 * 1024);
+
 function kernelTransport(fd: number, { portId, close }: { portId: number; close: (fd: number) => void }): Transport {
 	const kernel = sockaddr();
-	let buffer = new Uint8Array(32 * 1024);
 	return {
 		portId,
 		send: (datagram) => send(fd, { data: datagram, address: kernel }),
 		receive() {
-			const size = receive(fd, { buffer, flags: MSG_PEEK | MSG_TRUNC });
-			if (size > buffer.byteLength) buffer = new Uint8Array(size);
+			const size = receive(fd, { buffer, flags: MSG_TRUNC });
+			if (size > buffer.byteLength) throw new SystemError(`receive ${size} bytes at once`, Errno.EMSGSIZE);
 			// Callers keep the messages, and the buffer is used again.
-			return buffer.slice(0, receive(fd, { buffer }));
+			return buffer.slice(0, size);
 		},
 		enlarge() {
 			try {
