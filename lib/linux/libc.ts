@@ -352,13 +352,6 @@ export function changeRoot(path: string): void {
 	call('change into the directory "/"', nr.chdir, cString("/"));
 }
 
-/** Blocked signals stay blocked across execve(2), and a runtime blocks them all while it starts a process. sigprocmask(2) */
-export function unblockSignals(): void {
-	call("sigprocmask", nr.rt_sigprocmask, SIG_SETMASK, new Uint8Array(8), 0, 8);
-}
-
-const SIG_SETMASK = 2;
-
 /** Becomes another program; returns only by throwing. `environment` has `NAME=value` each. execve(2) */
 export function execute(
 	path: string,

@@ -18,7 +18,6 @@ import {
 	restoreSignal,
 	setHostname,
 	setns,
-	unblockSignals,
 	unshare,
 } from "../../linux/libc.ts";
 import { patientRead, patientWrite } from "../../linux/stdio.ts";
@@ -99,7 +98,6 @@ const SIGXFSZ = 25;
 function become({ program, argv, environment }: LaunchOrder): number {
 	// The runtime ignores both.
 	for (const signal of [SIGPIPE, SIGXFSZ]) restoreSignal(signal);
-	unblockSignals();
 	closeOnExec(launchSocket);
 	let reason: unknown;
 	for (const path of placesOf(program, environment)) {
