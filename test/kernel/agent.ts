@@ -241,12 +241,12 @@ function outcomeOf(outcome: Outcome): TaskOutcome {
 	};
 }
 
+/** A status is a line in one piece, but the command may have written half a line before it. */
 function parse(stdout: string): { statuses: Status[]; output: string } {
-	const lines = stdout.split(/(?<=\n)/);
-	const isStatus = (line: string) => line.startsWith('{"task_id":') && line.endsWith("\n");
+	const statusLine = /\{"task_id":[^\n]*\}\n/g;
 	return {
-		statuses: lines.filter(isStatus).map((line) => JSON.parse(line) as Status),
-		output: lines.filter((line) => !isStatus(line)).join(""),
+		statuses: [...stdout.matchAll(statusLine)].map(([line]) => JSON.parse(line) as Status),
+		output: stdout.replaceAll(statusLine, ""),
 	};
 }
 
