@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
+import { root } from "../support/paths.ts";
 import type { Bench } from "./figure.ts";
 
 /** One paragraph: what the figures were measured on and with. */
@@ -11,11 +12,17 @@ export function machine({ stock, quick }: Bench): string {
 	const parts = [
 		`${processors[0]?.model.trim()}, ${processors.length} cores, ${gigabytes} GB`,
 		`Linux ${release()}`,
-		`ours: Bun ${Bun.version}`,
+		`ours: ${engine()}`,
 		`stock: ${stockVersion(stock)}`,
 		...(quick ? ["**quick run: too few samples to quote**"] : []),
 	];
 	return parts.join("; ");
+}
+
+/** By the list that bin/setup fetches it from. */
+function engine(): string {
+	const list = readFileSync(join(root, "lib/engine/requirements.txt"), "utf8");
+	return `QuickJS-NG ${/^quickjs-ng==(\S+)/m.exec(list)?.[1] ?? "unknown"}`;
 }
 
 /** What bin/setup wrote when it built them, or else what they say themselves when run without a command. */
