@@ -10,7 +10,7 @@ import {
 	parsePrefix,
 	samePrefix,
 } from "../ip/address.ts";
-import { equalBytes } from "../linux/equal-bytes.ts";
+import { sameBytes } from "../linux/same-bytes.ts";
 import { findChain, listChains } from "../netlink/nftables/chain.ts";
 import { listRules, type Rule } from "../netlink/nftables/rule.ts";
 import { isLegacyInUse } from "./iptables/in-use.ts";
@@ -186,8 +186,8 @@ function comparesWith({ expressions }: Rule, prefix: IpPrefix): boolean {
 	return expressions.some(
 		(expression) =>
 			expression.kind === "compare" &&
-			(equalBytes(whole, expression.bytes) ||
-				equalBytes(network.subarray(0, expression.bytes.byteLength), expression.bytes)),
+			(sameBytes(whole, expression.bytes) ||
+				sameBytes(network.subarray(0, expression.bytes.byteLength), expression.bytes)),
 	);
 }
 

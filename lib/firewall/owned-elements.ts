@@ -1,4 +1,5 @@
 import { attachmentPrefix, type NetworkAttachment } from "../cni/attachment-tag.ts";
+import { sameBytes } from "../linux/same-bytes.ts";
 import {
 	addElements,
 	deleteElements,
@@ -6,7 +7,6 @@ import {
 	findElements,
 	type SetElement,
 } from "../netlink/nftables/element.ts";
-import { sameBytes } from "../netlink/nftables/expression.ts";
 import type { SetName } from "../netlink/nftables/message.ts";
 import type { Message } from "../netlink/wire/message.ts";
 import type { NetlinkSocket } from "../netlink/wire/socket.ts";

@@ -1,7 +1,8 @@
 import type { NetworkAttachment } from "../cni/attachment-tag.ts";
 import { addressFromBytes, addressToBytes, type Family } from "../ip/address.ts";
+import { sameBytes } from "../linux/same-bytes.ts";
 import { commit, readGeneration, retryDisturbed } from "../netlink/nftables/batch.ts";
-import { type Expression, sameBytes } from "../netlink/nftables/expression.ts";
+import type { Expression } from "../netlink/nftables/expression.ts";
 import { deleteRule, listRules, type Rule } from "../netlink/nftables/rule.ts";
 import { hasTable } from "../netlink/nftables/table.ts";
 import type { NetlinkSocket } from "../netlink/wire/socket.ts";

@@ -21,7 +21,7 @@ export const O_APPEND = 0o2000;
 export const O_NONBLOCK = 0o4000;
 /** Only names the file; it cannot be read. */
 export const O_PATH = 0o10000000;
-const O_CLOEXEC = 0o2000000;
+export const O_CLOEXEC = 0o2000000;
 
 export function open(path: string, { flags, mode = 0 }: { flags: number; mode?: number }): number {
 	return call(`open "${path}"`, nr.openat, AT_FDCWD, cString(path), flags | O_CLOEXEC, mode);

@@ -1,20 +1,20 @@
 import { concatBytes } from "./bytes.ts";
 import { call, cString } from "./call.ts";
 import { Errno, errnoOf, SystemError } from "./errno.ts";
-import { close, execute, exit, O_NONBLOCK, read, restoreSignal, setFlags, write } from "./libc.ts";
+import { close, execute, exit, O_CLOEXEC, O_NONBLOCK, read, restoreSignal, setFlags, write } from "./libc.ts";
 import type { RunOptions, RunOutcome } from "./run-to-end.ts";
 import { nr } from "./syscall-numbers.ts";
 import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 
 const SIGPIPE = 13;
 const SIGCHLD = 17;
-const O_CLOEXEC = 0o2000000;
 
 export function runToEnd(path: string, { args, environment, input }: RunOptions): RunOutcome {
 	const argv = [path, ...args];
 	const variables = Object.entries(environment).flatMap(([name, value]) =>
 		value === undefined ? [] : [`${name}=${value}`],
 	);
+	// What C would cut off is refused here, where it can be told.
 	for (const text of [...argv, ...variables]) cString(text);
 	const pipes = { stdin: pipe(), stdout: pipe(), stderr: pipe(), failure: pipe() };
 	const pid = fork();

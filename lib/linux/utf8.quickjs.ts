@@ -1,5 +1,5 @@
 import "../engine/host.ts";
-import { equalBytes } from "./equal-bytes.ts";
+import { sameBytes } from "./same-bytes.ts";
 
 export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
 	return host.encodeUtf8(text.isWellFormed() ? text : text.toWellFormed());
@@ -13,7 +13,7 @@ export function decodeUtf8(bytes: Uint8Array): string {
 export function decodeStrictUtf8(bytes: Uint8Array): string {
 	const text = host.decodeUtf8(bytes);
 	// What was replaced in decoding is encoded to something else.
-	const replaced = text.includes("\ufffd") && !equalBytes(host.encodeUtf8(text), bytes);
+	const replaced = text.includes("\ufffd") && !sameBytes(host.encodeUtf8(text), bytes);
 	if (replaced || !text.isWellFormed()) {
 		throw new TypeError("The encoded data was not valid for encoding utf-8");
 	}

@@ -1,4 +1,5 @@
 import type { Family } from "../../ip/address.ts";
+import { sameBytes } from "../../linux/same-bytes.ts";
 import { type Attribute, attribute } from "../wire/attributes.ts";
 import { registerAt } from "./data-type.ts";
 import { encodeVerdict, type Verdict } from "./verdict.ts";
@@ -107,12 +108,6 @@ function sameExpression(a: Expression | undefined, b: Expression | undefined): b
 function sameValue(a: unknown, b: unknown): boolean {
 	if (!(a instanceof Uint8Array && b instanceof Uint8Array)) return a === b;
 	return sameBytes(a, b);
-}
-
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-	if (a.byteLength !== b.byteLength) return false;
-	for (let index = 0; index < a.byteLength; index++) if (a[index] !== b[index]) return false;
-	return true;
 }
 
 function encodeExpression(expression: Expression): { name: string; data: readonly Attribute[] } {

@@ -2,7 +2,7 @@ import { decodeUtf8, encodeUtf8 } from "../../linux/utf8.ts";
 
 /**
  * Netlink attributes: `struct nlattr { u16 length; u16 type; }` and a payload, each padded to 4 bytes. Numbers are
- * little-endian, the byte order of every machine that Bun runs on; what nftables wants in network order says so (Be).
+ * little-endian, the byte order of every machine that the suite is built for; what nftables wants in network order says so (Be).
  */
 
 const headerSize = 4;

@@ -2,7 +2,7 @@ import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { Plugin } from "../../../lib/cni/plugin.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
-import { loadMasquerade } from "../../../lib/firewall/load-masquerade.ts";
+import { loadMasquerade, removeMasqueradeOf } from "../../../lib/firewall/load-masquerade.ts";
 import { findLink } from "../../../lib/netlink/link.ts";
 import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import { type BridgeConfig, bridgeSchema, parseSettings } from "./config.ts";
@@ -26,9 +26,7 @@ export const bridge: Plugin<BridgeConfig> = {
 			await teardown.step("spoof check", async () => (await loadSpoofCheck()).removeSpoofCheck(request));
 		}
 		if (config.ipMasq) {
-			// In iptables, a second interface of the container is told by its addresses only.
-			const addresses = request.prevResult?.ips.map(({ address }) => address) ?? [];
-			await teardown.step("masquerade", async () => (await loadMasquerade()).removeMasquerade(request, { addresses }));
+			await teardown.step("masquerade", () => removeMasqueradeOf(request));
 		}
 		// Last: nobody else may get the address while its old owner could still use it.
 		await teardown.step("ipam", () => ipam?.del());

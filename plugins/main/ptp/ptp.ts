@@ -1,7 +1,7 @@
 import type { Plugin } from "../../../lib/cni/plugin.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
-import { loadMasquerade } from "../../../lib/firewall/load-masquerade.ts";
+import { loadMasquerade, removeMasqueradeOf } from "../../../lib/firewall/load-masquerade.ts";
 import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import { type PtpConfig, parseSettings, ptpSchema } from "./config.ts";
 
@@ -14,15 +14,13 @@ export const ptp: Plugin<PtpConfig> = {
 	check: async (request) => (await import("./verify.ts")).verifyAttachment(request),
 
 	async del(request) {
-		const { config, ipam, log, prevResult } = request;
+		const { config, ipam, log } = request;
 		const teardown = createTeardown(log);
 		await teardown.step("link", async () =>
 			(await import("../../../lib/attachment/remove-interface.ts")).removePair(request),
 		);
 		if (config.ipMasq) {
-			// In iptables, a second interface of the container is told by its addresses only.
-			const addresses = prevResult?.ips.map(({ address }) => address) ?? [];
-			await teardown.step("masquerade", async () => (await loadMasquerade()).removeMasquerade(request, { addresses }));
+			await teardown.step("masquerade", () => removeMasqueradeOf(request));
 		}
 		// Last: nobody else may get the address while its old owner could still use it.
 		await teardown.step("ipam", () => ipam?.del());
