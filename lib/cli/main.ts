@@ -6,6 +6,7 @@ import { addCommand } from "./commands/add.ts";
 import { addressesCommand } from "./commands/addresses.ts";
 import { checkCommand } from "./commands/check.ts";
 import { delCommand } from "./commands/del.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { firewallCommand } from "./commands/firewall.ts";
 import { gcCommand } from "./commands/gc.ts";
 import { groupsCommand } from "./commands/groups.ts";
@@ -44,6 +45,7 @@ export async function cnictl(
 		networksCommand(plugins),
 		addressesCommand(),
 		validateCommand(plugins),
+		doctorCommand(plugins),
 		installCommand(plugins),
 		taskCommand(),
 	]) {
