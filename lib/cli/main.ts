@@ -12,6 +12,7 @@ import { gcCommand } from "./commands/gc.ts";
 import { groupsCommand } from "./commands/groups.ts";
 import { installCommand } from "./commands/install.ts";
 import { networksCommand } from "./commands/networks.ts";
+import { showCommand } from "./commands/show.ts";
 import { statusCommand } from "./commands/status.ts";
 import { taskCommand } from "./commands/task.ts";
 import { validateCommand } from "./commands/validate.ts";
@@ -45,6 +46,7 @@ export async function cnictl(
 		networksCommand(plugins),
 		addressesCommand(),
 		validateCommand(plugins),
+		showCommand(),
 		doctorCommand(plugins),
 		installCommand(plugins),
 		taskCommand(),

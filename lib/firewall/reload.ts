@@ -99,6 +99,11 @@ export async function reloadFirewall(log: Log): Promise<readonly Reloaded[]> {
 	return reloaded;
 }
 
+/** Whether the firewall holds all that is on record; undefined when the record cannot be understood. @throws CniError */
+export async function isRecordThere(kind: RecordKind, record: FirewallRecord): Promise<boolean | undefined> {
+	return await reloaders[kind].read(record)?.isThere();
+}
+
 async function reload(name: string, { kind, log }: { kind: RecordKind; log: Log }): Promise<Reloaded> {
 	const attachment = readRecord(kind, name)?.attachment;
 	try {
