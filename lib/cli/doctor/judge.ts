@@ -76,7 +76,8 @@ function doubtOf(owner: Owner, { survey, heard, minAgeMs, exhibit }: Case): stri
 	const ageMs = survey.takenAt - youngest;
 	if (ageMs < minAgeMs)
 		return `it is ${Math.max(0, Math.round(ageMs / 1000))} s old, and an ADD or DEL may be under way`;
-	for (const address of owner.addresses ?? []) {
+	// Of the container's other addresses too: who has one of them may be the container.
+	for (const address of [...(owner.addresses ?? []), ...heard.flatMap(({ addresses }) => addresses)]) {
 		const [holder] = survey.namespaces.holdersOf(address);
 		const isTakenOver = survey.witnesses.some(
 			({ state, addresses }) => state.kind === "alive" && addresses.some((other) => sameAddress(other, address)),

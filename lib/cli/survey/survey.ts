@@ -31,9 +31,16 @@ export interface Survey {
 	readonly blindness: readonly string[];
 }
 
-export interface HeardWitness extends Witness {
+interface TaggedWitness extends Witness {
 	/** What the tags of its attachment begin with. */
 	readonly prefix: string;
+}
+
+function tagged(witness: Witness): TaggedWitness {
+	return { ...witness, prefix: attachmentPrefix(witness.attachment) };
+}
+
+export interface HeardWitness extends TaggedWitness {
 	/** What has become of the namespace that it names. */
 	readonly state: SandboxState;
 }
@@ -58,12 +65,12 @@ export function takeSurvey(places: StatePlaces, { former = [] }: { former?: read
 	const namespaces = readNamespaces(processes);
 	using host = openRouteSocket();
 	const hostLinks = listLinks(host);
-	const hear = (witness: Witness): HeardWitness => ({
-		...witness,
-		prefix: attachmentPrefix(witness.attachment),
-		state: sandboxState(witness, { namespaces, bootedAt }),
-	});
-	const fresh = [...written, ...linkWitnesses(hostLinks)].map(hear);
+	const present = [...written, ...linkWitnesses(hostLinks)].map(tagged);
+	const addressesOf = Map.groupBy([...present, ...former.map(tagged)], ({ prefix }) => prefix);
+	const hear = (witness: TaggedWitness): HeardWitness => {
+		const addresses = addressesOf.get(witness.prefix)?.flatMap((each) => each.addresses) ?? [];
+		return { ...witness, state: sandboxState(witness, { addresses, namespaces, bootedAt }) };
+	};
 	return {
 		takenAt,
 		bootedAt,
@@ -72,7 +79,10 @@ export function takeSurvey(places: StatePlaces, { former = [] }: { former?: read
 		namespaces,
 		hostLinks,
 		// Of an earlier one only what is gone: what has come to life tells so itself.
-		witnesses: [...fresh, ...former.map(hear).filter(({ state }) => state.kind === "gone")],
+		witnesses: [
+			...present.map(hear),
+			...former.map((witness) => hear(tagged(witness))).filter(({ state }) => state.kind === "gone"),
+		],
 		blindness: blindness(processes.hidden, namespaces),
 	};
 }
