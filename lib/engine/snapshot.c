@@ -9,21 +9,16 @@
  */
 #include "snapshot.h"
 
-#include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-/* SNAPSHOT_AT and the section between these two come from bin/link. */
+/* A section of the executable, from bin/link: zeros where the snapshot is made, and then what it came to. */
 extern uint8_t snapshot_start[], snapshot_end[];
 
-static const size_t most_bytes = 64 << 20;
-
-/* Behind the last block. */
-static uint8_t *end = snapshot_end;
-static bool is_being_made;
+/* Where the next block goes; NULL when the snapshot is not to change any more. */
+static uint8_t *next;
 
 struct block {
 	size_t size;
@@ -32,7 +27,7 @@ struct block {
 
 static bool is_within(const void *memory)
 {
-	return (uintptr_t)memory >= SNAPSHOT_AT && (const uint8_t *)memory < end;
+	return (const uint8_t *)memory >= snapshot_start && (const uint8_t *)memory < snapshot_end;
 }
 
 static size_t size_of(const void *memory)
@@ -44,20 +39,20 @@ static size_t size_of(const void *memory)
 
 static void *allocate(void *opaque, size_t size)
 {
-	if (!is_being_made)
+	if (!next)
 		return malloc(size);
-	struct block *block = (struct block *)end;
+	struct block *block = (struct block *)next;
 	size = (size + 15) & ~(size_t)15;
-	if (size > SNAPSHOT_AT + most_bytes - (uintptr_t)block->bytes)
+	if (size > (size_t)(snapshot_end - block->bytes))
 		return NULL;
 	block->size = size;
-	end = block->bytes + size;
+	next = block->bytes + size;
 	return block->bytes;
 }
 
 static void *allocate_zeros(void *opaque, size_t count, size_t size)
 {
-	if (!is_being_made)
+	if (!next)
 		return calloc(count, size);
 	void *memory = allocate(opaque, count * size);
 	return memory ? memset(memory, 0, count * size) : NULL;
@@ -72,35 +67,37 @@ static void release(void *opaque, void *memory)
 
 static void *resize(void *opaque, void *memory, size_t size)
 {
-	if (!is_within(memory) && !is_being_made)
+	if (!is_within(memory) && !next)
 		return realloc(memory, size);
 	size_t before = memory ? size_of(memory) : 0;
 	void *resized = allocate(opaque, size);
 	return resized && memory ? memcpy(resized, memory, before < size ? before : size) : resized;
 }
 
+/* The first block. */
+static struct snapshot *root(void)
+{
+	return (struct snapshot *)((struct block *)snapshot_start)->bytes;
+}
+
 struct snapshot *snapshot_held(void)
 {
-	return end == snapshot_start ? NULL : (struct snapshot *)((struct block *)snapshot_start)->bytes;
+	return root()->runtime ? root() : NULL;
 }
 
 struct snapshot *snapshot_begin(void)
 {
 	static const JSMallocFunctions functions = {allocate_zeros, allocate, release, resize, size_of};
-	end = mmap((void *)SNAPSHOT_AT, most_bytes, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-	if (end == MAP_FAILED)
-		return NULL;
-	is_being_made = true;
-	struct snapshot *snapshot = allocate_zeros(NULL, 1, sizeof *snapshot);
-	snapshot->runtime = JS_NewRuntime2(&functions, NULL);
-	return snapshot->runtime ? snapshot : NULL;
+	next = snapshot_start;
+	allocate_zeros(NULL, 1, sizeof(struct snapshot));
+	root()->runtime = JS_NewRuntime2(&functions, NULL);
+	return root()->runtime ? root() : NULL;
 }
 
 bool snapshot_write(const char *path)
 {
 	FILE *file = fopen(path, "wb");
-	size_t size = end - (uint8_t *)SNAPSHOT_AT;
-	bool is_written = file && fwrite((void *)SNAPSHOT_AT, 1, size, file) == size;
+	size_t size = next - snapshot_start;
+	bool is_written = file && fwrite(snapshot_start, 1, size, file) == size;
 	return file && fclose(file) == 0 && is_written;
 }
