@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./paths.ts";
+import { compileStarter } from "./starter.ts";
 import { type JestReport, noTally, type Tally, tallyOf, total } from "./tally.ts";
 
 const results = join(root, ".cache/test");
@@ -65,6 +66,7 @@ function uml(patterns: readonly string[]): Tally {
 			skipped: [{ name: `all tests in ${what}`, reason: "there is no linux.uml (Debian: user-mode-linux)" }],
 		};
 	}
+	compileStarter();
 	const folder = join(results, "uml");
 	spawnSync(join(root, "test/uml/run"), [folder, ...patterns], { stdio: "inherit" });
 	if (existsSync(join(folder, "jest"))) console.log(readFileSync(join(folder, "jest"), "utf8"));
