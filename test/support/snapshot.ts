@@ -78,9 +78,11 @@ function networkLines(namespace: Namespace): string[] {
 	return [
 		...links.map(describeLink),
 		...links.flatMap((link) =>
-			entries(link.addr_info).map(
-				(address) => `address ${address.local}/${address.prefixlen} scope ${address.scope} ${device(link.ifname)}`,
-			),
+			entries(link.addr_info)
+				.filter((address) => !isLinkLocal(address))
+				.map(
+					(address) => `address ${address.local}/${address.prefixlen} scope ${address.scope} ${device(link.ifname)}`,
+				),
 		),
 		...routes
 			.filter((route) => !followsByItself(route))
@@ -109,11 +111,16 @@ function isPresent(entry: Entry): boolean {
 }
 
 /**
- * Routes of link-local addresses and multicast come seconds later, when duplicate address detection has ended; anycast
- * routes come and go with the forwarding sysctl, which is a line of its own.
+ * Link-local addresses and the routes of addresses come a moment or seconds later, when duplicate address detection has
+ * ended; anycast routes come and go with the forwarding sysctl, which is a line of its own.
  */
 function followsByItself({ dst, protocol, type }: Entry): boolean {
-	return protocol === "kernel" && (type === "anycast" || /^(fe80|ff00):/.test(string(dst)));
+	if (protocol !== "kernel") return false;
+	return type === "anycast" || (type === "local" && string(dst).includes(":")) || /^(fe80|ff00):/.test(string(dst));
+}
+
+function isLinkLocal({ local }: Entry): boolean {
+	return string(local).startsWith("fe80:");
 }
 
 function kindOf(link: Entry): string {
