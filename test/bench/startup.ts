@@ -45,7 +45,7 @@ export function startupFigures(bench: Bench): Figure[] {
 /** Makes `bare` as bin/build makes the plugins. */
 function compileEmpty({ directory }: Bench): void {
 	const source = join(directory, "bare.ts");
-	writeFileSync(source, "export {};\n");
+	writeFileSync(source, "export async function main() {}\n");
 	const { exitCode, stderr } = Bun.spawnSync(["bin/link", source, join(directory, "bare")], { cwd: root });
 	if (exitCode !== 0) throw new Error(`Cannot compile an empty file: ${stderr}`);
 }
