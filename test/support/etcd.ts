@@ -13,6 +13,8 @@ import { root, systemPath } from "./paths.ts";
 export interface Etcd extends AsyncDisposable {
 	/** Where plugins of its namespace reach it. */
 	readonly url: string;
+	/** Where plugins of any namespace reach it. */
+	readonly socketUrl: string;
 	/** For the test itself, which is in another namespace: a way in by a socket in the file system. */
 	readonly post: Post;
 	/** A fresh gateway to it, with a deadline of its own. */
@@ -65,6 +67,7 @@ export async function startEtcd(
 	await start();
 	return {
 		url,
+		socketUrl: `unix://${socketPath}`,
 		post,
 		gateway: (timeoutMs = 10_000) => createGateway({ endpoints: [anywhere], timeoutMs, post }),
 		pause: () => child?.kill("SIGSTOP"),
@@ -78,7 +81,7 @@ export async function startEtcd(
 	};
 }
 
-const anywhere: Endpoint = { secure: false, host: "localhost", port: 2379, url: "http://localhost:2379" };
+const anywhere: Endpoint = { kind: "socket", path: "client.sock:0", url: "unix://client.sock:0" };
 
 function postTo(socketPath: string): Post {
 	return (_endpoint, { path, headers, body, deadline }) =>

@@ -121,7 +121,7 @@ async function tidy(store: Store): Promise<void> {
 	const { gateway, layout, options, hint } = store;
 	const { found } = await read(gateway, layout.blocksOf(options.agent), { only: "keys" });
 	const blocks = found.flatMap(({ key }) => parseBlock(key) ?? []);
-	hint.update((before) => [{ ...before, blocks: blocks.map(blockName) }, undefined]);
+	hint.learn({ blocks: blocks.map(blockName) });
 	for (const block of blocks) {
 		const { reads } = await transact(gateway, { success: [{ read: layout.addresses(spanOf(block)), only: "count" }] });
 		if (reads[0]?.count === 0) await giveBack(store, [block]);

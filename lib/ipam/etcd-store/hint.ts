@@ -22,6 +22,8 @@ export interface Hint {
 export interface HintFile {
 	/** Changes the hint; what `change` returns beside the new hint is the result. @throws SystemError */
 	update<T>(change: (hint: Hint) => readonly [Hint, T]): T;
+	/** Notes how things are. @throws SystemError */
+	learn(known: Partial<Pick<Hint, "fence" | "blocks">>): Hint;
 	/** @throws SystemError */
 	read(): Hint;
 }
@@ -31,13 +33,22 @@ export type Lock = (path: string) => Disposable;
 export function hintFile(directory: string, lock: Lock): HintFile {
 	const path = `${directory}/hint`;
 	const read = () => parseHint(unlessAbsent(() => readText(path)) ?? "");
+	const update: HintFile["update"] = (change) => {
+		using _held = lockIn(directory, { lock, name: "lock" });
+		const [hint, result] = change(read());
+		writeFile(path, JSON.stringify(hint));
+		return result;
+	};
 	return {
 		read,
-		update(change) {
-			using _held = lockIn(directory, { lock, name: "lock" });
-			const [hint, result] = change(read());
-			writeFile(path, JSON.stringify(hint));
-			return result;
+		update,
+		learn(known) {
+			const before = read();
+			if (JSON.stringify({ ...before, ...known }) === JSON.stringify(before)) return before;
+			return update((hint) => {
+				const next = { ...hint, ...known };
+				return [next, next];
+			});
 		},
 	};
 }

@@ -66,7 +66,7 @@ export async function reserve(
 			// It had succeeded, and the answer was lost.
 			if (seen.owner?.value === ownerValue(reservation)) return reserved(store, { plans, wishes });
 		}
-		hint = learn(store, seen);
+		hint = store.hint.learn({ fence: seen.fence, blocks: seen.blocks.map(blockName) });
 		const next = await planAll({ store, seen, wishes, tags, attempt });
 		if ("kind" in next) return next;
 		plans = next.plans;
@@ -123,13 +123,6 @@ const mostBlocks = 48;
 function worthLooking({ blocks }: Hint, wishes: readonly Wish[]): readonly Block[] {
 	const parsed = blocks.flatMap((name) => parseBlock(name) ?? []);
 	return parsed.filter((block) => wishes.some(({ set }) => blockMeets(block, set))).slice(0, mostBlocks);
-}
-
-function learn({ hint }: Store, { fence, blocks }: Seen): Hint {
-	return hint.update((before) => {
-		const next = { ...before, fence, blocks: blocks.map(blockName) };
-		return [next, next];
-	});
 }
 
 function reserved(

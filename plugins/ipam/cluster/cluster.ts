@@ -1,9 +1,11 @@
 import { CniError, ErrorCode, toCniError } from "../../../lib/cni/error.ts";
 import type { NetworkRequest, Plugin } from "../../../lib/cni/plugin.ts";
-import { connectPlain } from "../../../lib/etcd/connect.ts";
+import { connectBy, type Secure } from "../../../lib/etcd/connect.ts";
 import { EtcdError } from "../../../lib/etcd/error.ts";
-import { createGateway, type Gateway } from "../../../lib/etcd/gateway.ts";
-import { createBlockingPost } from "../../../lib/etcd/post.ts";
+import { createGateway, type Gateway, type Login } from "../../../lib/etcd/gateway.ts";
+import { readSecret } from "../../../lib/etcd/login.ts";
+import { AttemptError, createBlockingPost, type Post } from "../../../lib/etcd/post.ts";
+import { tokenFile } from "../../../lib/etcd/token-file.ts";
 import { createEtcdStore } from "../../../lib/ipam/etcd-store/etcd-store.ts";
 import type { Eventually, IpamStore } from "../../../lib/ipam/store.ts";
 import { lockFile, tryLockFile } from "../../../lib/linux/file-lock.ts";
@@ -39,18 +41,19 @@ async function withStore<T>(
 	work: (store: IpamStore) => Eventually<T>,
 ): Promise<T> {
 	const { dataDir, ...place } = placeOf(config);
-	using post = createBlockingPost(connectPlain);
+	const directory = `${dataDir}/${network}`;
+	using post = createBlockingPost(connectBy(() => secureBy(config)));
 	try {
 		const store = createEtcdStore({
 			...place,
 			network,
-			gateway: openGateway(config, post),
-			directory: `${dataDir}/${network}`,
+			gateway: openGateway({ config, post, directory }),
+			directory,
 			lock: lockFile,
 			tryLock: tryLockFile,
 			postponed: ({ containerId, ifName }, { message }) =>
 				log.warn(
-					`Cannot release what interface "${ifName}" of container "${containerId}" holds: ${message}. It is noted in "${dataDir}/${network}/journal", and done by a later call`,
+					`Cannot release what interface "${ifName}" of container "${containerId}" holds: ${message}. It is noted in "${directory}/journal", and done by a later call`,
 				),
 		});
 		return await work(store);
@@ -62,10 +65,10 @@ async function withStore<T>(
 }
 
 /** DEL works with any configuration: where etcd cannot be reached by it, that is what the store is told. */
-function openGateway(config: ClusterConfig, post: ReturnType<typeof createBlockingPost>): Gateway {
+function openGateway({ config, post, directory }: { config: ClusterConfig; post: Post; directory: string }): Gateway {
 	try {
-		const { endpoints, timeoutMs } = connectionOf(config);
-		return createGateway({ endpoints, timeoutMs, post });
+		const { endpoints, timeoutMs, login } = connectionOf(config);
+		return createGateway({ endpoints, timeoutMs, post, login: login && loginBy(login, directory) });
 	} catch (thrown) {
 		const { message, details } = toCniError(thrown);
 		return {
@@ -73,4 +76,12 @@ function openGateway(config: ClusterConfig, post: ReturnType<typeof createBlocki
 			call: () => Promise.reject(new EtcdError(message, { kind: "refused", details })),
 		};
 	}
+}
+
+function loginBy({ user, passwordFile }: { user: string; passwordFile: string }, directory: string): Login {
+	return { user, password: () => readSecret(passwordFile), ...tokenFile(`${directory}/token`, user) };
+}
+
+function secureBy(_config: ClusterConfig): Secure {
+	throw new AttemptError("TLS is not there yet", { sent: false });
 }

@@ -46,8 +46,7 @@ export function placeOf({ ipam }: ClusterConfig): Place {
 export interface Connection {
 	readonly endpoints: readonly Endpoint[];
 	readonly timeoutMs: number;
-	readonly user: string | undefined;
-	readonly passwordFile: string | undefined;
+	readonly login: { readonly user: string; readonly passwordFile: string } | undefined;
 }
 
 /** @throws CniError code 7 */
@@ -65,12 +64,15 @@ export function connectionOf({ ipam }: ClusterConfig): Connection {
 	});
 	const { timeout = 5, user, passwordFile } = ipam ?? {};
 	if (timeout < 1 || timeout > 300) throw invalid("timeout", timeout, "Give seconds, from 1 to 300");
-	if ((user === undefined) !== (passwordFile === undefined)) {
-		throw new CniError(ErrorCode.invalidNetworkConfig, 'Cannot log in to etcd: "user" and "passwordFile" go together', {
-			details: 'Set both in "ipam", or none',
-		});
-	}
-	return { endpoints, timeoutMs: timeout * 1000, user, passwordFile };
+	return { endpoints, timeoutMs: timeout * 1000, login: loginOf({ user, passwordFile }) };
+}
+
+function loginOf({ user = "", passwordFile = "" }: { user: string | undefined; passwordFile: string | undefined }) {
+	if (user === "" && passwordFile === "") return undefined;
+	if (user !== "" && passwordFile !== "") return { user, passwordFile };
+	throw new CniError(ErrorCode.invalidNetworkConfig, 'Cannot log in to etcd: "user" and "passwordFile" go together', {
+		details: 'Set both in "ipam", or none',
+	});
 }
 
 /** @throws CniError code 7 */

@@ -1,18 +1,6 @@
-import { addressToBytes, type IpAddress } from "../ip/address.ts";
 import { call } from "./call.ts";
 import { Errno, errnoOf, SystemError } from "./errno.ts";
-import {
-	AF_INET,
-	AF_INET6,
-	close,
-	connect,
-	receive,
-	SOCK_NONBLOCK,
-	SOCK_STREAM,
-	setsockoptInt,
-	socket,
-	write,
-} from "./libc.ts";
+import { AF_UNIX, close, connect, receive, SOCK_NONBLOCK, SOCK_STREAM, setsockoptInt, socket, write } from "./libc.ts";
 import { POLLIN, POLLOUT, poll } from "./poll.ts";
 import type { Stream } from "./stream.ts";
 import { nr } from "./syscall-numbers.ts";
@@ -20,18 +8,24 @@ import { nr } from "./syscall-numbers.ts";
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 
-/** A TCP connection, whose descriptor does not block. */
-export interface TcpStream extends Stream {
+/** A stream whose descriptor does not block. */
+export interface StreamSocket extends Stream {
 	readonly fd: number;
 }
 
-/** Connects. @throws SystemError ETIMEDOUT when the deadline comes first */
-export function connectTcp(address: IpAddress, { port, deadline }: { port: number; deadline: number }): TcpStream {
-	const domain = address.family === 4 ? AF_INET : AF_INET6;
+export interface StreamAddress {
+	/** AF_INET, AF_INET6 or AF_UNIX. */
+	readonly domain: number;
+	/** A sockaddr of that domain. */
+	readonly address: Uint8Array;
+}
+
+/** Connects. @throws SystemError ETIMEDOUT when the deadline, a time of `performance.now()`, comes first */
+export function connectStream({ domain, address }: StreamAddress, deadline: number): StreamSocket {
 	const fd = socket(domain, { type: SOCK_STREAM | SOCK_NONBLOCK, protocol: 0 });
 	try {
-		setsockoptInt(fd, { level: IPPROTO_TCP, option: TCP_NODELAY, value: 1 });
-		establish(fd, { address: sockaddr(address, port), deadline });
+		if (domain !== AF_UNIX) setsockoptInt(fd, { level: IPPROTO_TCP, option: TCP_NODELAY, value: 1 });
+		establish(fd, { address, deadline });
 	} catch (thrown) {
 		close(fd);
 		throw thrown;
@@ -40,11 +34,11 @@ export function connectTcp(address: IpAddress, { port, deadline }: { port: numbe
 		fd,
 		send(data, until) {
 			for (let rest = data; rest.byteLength > 0; ) {
-				const sent = ready(fd, { events: POLLOUT, deadline: until }, () => write(fd, rest));
+				const sent = whenReady(fd, { events: POLLOUT, deadline: until }, () => write(fd, rest));
 				rest = rest.subarray(sent);
 			}
 		},
-		receive: (buffer, until) => ready(fd, { events: POLLIN, deadline: until }, () => receive(fd, { buffer })),
+		receive: (buffer, until) => whenReady(fd, { events: POLLIN, deadline: until }, () => receive(fd, { buffer })),
 		[Symbol.dispose]: () => close(fd),
 	};
 }
@@ -56,7 +50,7 @@ export function awaitReady(fd: number, { events, deadline }: { events: number; d
 }
 
 /** Tries at once: what is waited for is there already as often as not. */
-function ready(fd: number, until: { events: number; deadline: number }, action: () => number): number {
+function whenReady(fd: number, until: { events: number; deadline: number }, action: () => number): number {
 	for (;;) {
 		try {
 			return action();
@@ -81,15 +75,4 @@ function establish(fd: number, { address, deadline }: { address: Uint8Array; dea
 	const error = new Int32Array(1);
 	call("getsockopt", nr.getsockopt, fd, SOL_SOCKET, SO_ERROR, error, new Uint32Array([error.byteLength]));
 	if (error[0] !== 0) throw new SystemError("connect", error[0] ?? 0);
-}
-
-/** `struct sockaddr_in` or `sockaddr_in6`: family, then in network order the port, (flow,) address (and scope). */
-export function sockaddr(address: IpAddress, port: number): Uint8Array {
-	const isIpv4 = address.family === 4;
-	const bytes = new Uint8Array(isIpv4 ? 16 : 28);
-	const view = new DataView(bytes.buffer);
-	view.setUint16(0, isIpv4 ? AF_INET : AF_INET6, true);
-	view.setUint16(2, port);
-	bytes.set(addressToBytes(address), isIpv4 ? 4 : 8);
-	return bytes;
 }
