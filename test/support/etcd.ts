@@ -69,7 +69,7 @@ export async function startEtcd(
 		url,
 		socketUrl: `unix://${socketPath}`,
 		post,
-		gateway: (timeoutMs = 10_000) => createGateway({ endpoints: [anywhere], timeoutMs, post }),
+		gateway: (timeoutMs = 10_000) => createGateway({ endpoints: [anyEndpoint], timeoutMs, post }),
 		pause: () => child?.kill("SIGSTOP"),
 		resume: () => child?.kill("SIGCONT"),
 		stop,
@@ -81,7 +81,8 @@ export async function startEtcd(
 	};
 }
 
-const anywhere: Endpoint = { kind: "socket", path: "client.sock:0", url: "unix://client.sock:0" };
+/** For a post that leads to one place whatever the endpoint. */
+export const anyEndpoint: Endpoint = { kind: "socket", path: "client.sock:0", url: "unix://client.sock:0" };
 
 function postTo(socketPath: string): Post {
 	return (_endpoint, { path, headers, body, deadline }) =>
@@ -104,7 +105,7 @@ async function untilServing(post: Post): Promise<void> {
 	const end = performance.now() + 20_000;
 	for (;;) {
 		try {
-			await createGateway({ endpoints: [anywhere], timeoutMs: 1000, post }).call("kv/range", { key: "AA==" });
+			await createGateway({ endpoints: [anyEndpoint], timeoutMs: 1000, post }).call("kv/range", { key: "AA==" });
 			return;
 		} catch (thrown) {
 			if (performance.now() > end) throw thrown;

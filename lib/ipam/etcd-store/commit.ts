@@ -3,7 +3,6 @@ import { absent, type Compare, type KeyValue, type Operation, type Transaction }
 import { sameAddress } from "../../ip/address.ts";
 import type { Tags } from "../tags.ts";
 import type { Layout } from "./layout.ts";
-import { attachmentOfKey } from "./layout.ts";
 import type { Plan } from "./plan.ts";
 import { formatOwner, formatRecord, parseOwner } from "./record.ts";
 
@@ -49,6 +48,7 @@ export function commit(reservation: Reservation): Required<Pick<Transaction, "co
 			{ put: ownerKey, value: ownerValue(reservation) },
 			...(wasLost ? [{ put: layout.agent(agent), value: "" }] : []),
 			...parts.flatMap(({ success }) => success),
+			...dispossess(plans, reservation.call),
 		]),
 	};
 }
@@ -83,20 +83,24 @@ function part(plan: Plan, { layout, agent, owner, tags, time }: Reservation): Pa
 		case "request":
 			return { compare: [isFree], success: take };
 		case "takeover": {
-			const { address: held, owner: other, agent: lost } = plan.from;
-			const left = parseOwner(other.value).filter((each) => !sameAddress(each, address));
-			const dispossess: Operation =
-				left.length === 0
-					? { remove: { key: other.key } }
-					: { put: other.key, value: formatOwner(left, attachmentOfKey(other.key).containerId) };
-			const unchanged = [held, other, lost].map((kv) => ({ key: kv.key, mod: kv.modRevision }));
-			return { compare: unchanged, success: [...take, dispossess] };
+			const unchanged = [plan.from.address, plan.from.owner, plan.from.agent];
+			return { compare: unchanged.map((kv) => ({ key: kv.key, mod: kv.modRevision })), success: take };
 		}
 	}
 
 	function rests({ rest }: { readonly rest: string }): Compare {
 		return { key: resting, mod: rest };
 	}
+}
+
+/** Takes what is taken over from those who had it: several addresses may come from one owner. */
+function dispossess(plans: readonly Plan[], call: string): readonly Operation[] {
+	const takeovers = plans.flatMap((plan) => (plan.how === "takeover" ? [plan] : []));
+	const owners = new Map(takeovers.map(({ from }) => [from.owner.key, from.owner]));
+	return [...owners.values()].map(({ key, value }): Operation => {
+		const left = parseOwner(value).filter((held) => !takeovers.some(({ address }) => sameAddress(address, held)));
+		return left.length === 0 ? { remove: { key } } : { put: key, value: formatOwner(left, call) };
+	});
 }
 
 /** etcd refuses to put a key twice: addresses of both sets may come out of one block that is claimed. */
