@@ -18,6 +18,7 @@
 
 #include "modules.h"
 #include "quickjs.h"
+#include "tls.h"
 
 /* Nothing is collected below this: cycles are rare in a run of milliseconds, and looking for them is not free. */
 static const size_t collect_from_bytes = 64 << 20;
@@ -143,6 +144,7 @@ static void define_globals(JSContext *ctx, int argc, char **argv)
 	define(ctx, host, "encodeUtf8", encode_utf8, 1);
 	define(ctx, host, "decodeUtf8", decode_utf8, 1);
 	define(ctx, host, "load", load, 1);
+	define_tls(ctx, host);
 	JS_SetPropertyStr(ctx, global, "host", host);
 
 	JS_SetPropertyStr(ctx, process, "argv0", JS_NewString(ctx, argc > 0 ? argv[0] : ""));

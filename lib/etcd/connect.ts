@@ -9,8 +9,8 @@ import { resolveHost } from "./resolve/resolve-host.ts";
 /** Makes a connection secure. */
 export type Secure = (plain: StreamSocket, given: { readonly host: string; readonly deadline: number }) => Stream;
 
-/** Connects to members, by TLS where their URL says so: `secure` is asked for how when the first one does. */
-export function connectBy(secure: () => Secure): Connect {
+/** Connects to members, by TLS where their URL says so. */
+export function connectBy(secure: Secure): Connect {
 	return (endpoint: Endpoint, deadline) => {
 		if (endpoint.kind === "socket") {
 			return connectStream({ domain: AF_UNIX, address: unixAddress(endpoint.path) }, deadline);
@@ -18,7 +18,7 @@ export function connectBy(secure: () => Secure): Connect {
 		const plain = connectToFirst(endpoint, deadline);
 		if (!endpoint.secure) return plain;
 		try {
-			return secure()(plain, { host: endpoint.host, deadline });
+			return secure(plain, { host: endpoint.host, deadline });
 		} catch (thrown) {
 			plain[Symbol.dispose]();
 			throw thrown;

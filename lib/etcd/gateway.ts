@@ -62,8 +62,8 @@ export function createGateway({ endpoints, timeoutMs, post, login }: GatewayOpti
 				failures.push({ endpoint, cause: answer.cause, sent: true, passes: true });
 			} catch (thrown) {
 				if (!(thrown instanceof AttemptError)) throw thrown;
-				if (thrown.refusal !== undefined) throw refused(`"${endpoint.url}": ${thrown.message}`, thrown.refusal);
-				failures.push({ endpoint, cause: thrown.message, sent: thrown.sent, passes: false });
+				const { message: cause, sent, refusal } = thrown;
+				failures.push({ endpoint, cause, sent, passes: false, refusal });
 			}
 		}
 		return { kind: "away", failures };
@@ -123,6 +123,8 @@ interface Failure {
 	readonly sent: boolean;
 	/** A matter of seconds. */
 	readonly passes: boolean;
+	/** What would help where time does not. */
+	readonly refusal?: string | undefined;
 }
 
 /** Codes of gRPC: deadline exceeded, unavailable. */
@@ -173,9 +175,10 @@ function refused(cause: string, details: string): EtcdError {
 /** The last round says what is the matter, all of them whether anything was sent. */
 function away(last: readonly Failure[], all: readonly Failure[]): EtcdError {
 	const causes = last.map(({ endpoint, cause }) => `"${endpoint.url}": ${cause}`).join("; ");
+	const isAway = last.some(({ refusal }) => refusal === undefined);
 	return new EtcdError(`Cannot reach etcd at ${causes}`, {
-		kind: "away",
-		details: 'Check "endpoints", and whether etcd runs and has a leader',
+		kind: isAway ? "away" : "refused",
+		details: (isAway ? undefined : last[0]?.refusal) ?? 'Check "endpoints", and whether etcd runs and has a leader',
 		unsure: all.some(({ sent }) => sent),
 	});
 }

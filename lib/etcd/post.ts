@@ -1,9 +1,10 @@
 import { Errno, errnoOf, errnoText } from "../linux/errno.ts";
 import type { Stream } from "../linux/stream.ts";
 import { authorityOf, type Endpoint } from "./endpoint.ts";
+import { EtcdError } from "./error.ts";
 import { ConnectionClosed, exchange, type HttpResponse } from "./http.ts";
 
-/** One request to one member. @throws AttemptError */
+/** One request to one member. @throws AttemptError, or EtcdError when it is of no use to ask another */
 export type Post = (endpoint: Endpoint, request: PostRequest) => HttpResponse | Promise<HttpResponse>;
 
 export interface PostRequest {
@@ -80,6 +81,7 @@ function wasIdle(thrown: unknown): boolean {
 
 function attemptError(thrown: unknown, { sent }: { sent: boolean }): AttemptError {
 	if (thrown instanceof AttemptError) return thrown;
+	if (thrown instanceof EtcdError) throw thrown;
 	const errno = errnoOf(thrown);
 	const cause = errno === 0 ? String(thrown instanceof Error ? thrown.message : thrown) : errnoText(errno);
 	if (errno !== Errno.ETIMEDOUT) return new AttemptError(cause, { sent });

@@ -55,6 +55,8 @@ export async function startEtcd(
 	];
 	let child: ReturnType<typeof spawn> | undefined;
 	const start = async () => {
+		// What is left of one that was killed.
+		rmSync(socketPath, { force: true });
 		const [program = "", ...rest] = enter(namespace, command);
 		child = spawn(program, rest, { cwd: directory, env: { PATH: systemPath, GOMAXPROCS: "1" }, stdio: "ignore" });
 		await untilServing(post);

@@ -1,10 +1,10 @@
 import { CniError, ErrorCode, toCniError } from "../../../lib/cni/error.ts";
 import type { NetworkRequest, Plugin } from "../../../lib/cni/plugin.ts";
-import { connectBy, type Secure } from "../../../lib/etcd/connect.ts";
 import { EtcdError } from "../../../lib/etcd/error.ts";
 import { createGateway, type Gateway, type Login } from "../../../lib/etcd/gateway.ts";
-import { readSecret } from "../../../lib/etcd/login.ts";
-import { AttemptError, createBlockingPost, type Post } from "../../../lib/etcd/post.ts";
+import { openPost } from "../../../lib/etcd/open-post.ts";
+import type { Post } from "../../../lib/etcd/post.ts";
+import { readSecret } from "../../../lib/etcd/secret.ts";
 import { tokenFile } from "../../../lib/etcd/token-file.ts";
 import { createEtcdStore } from "../../../lib/ipam/etcd-store/etcd-store.ts";
 import type { Eventually, IpamStore } from "../../../lib/ipam/store.ts";
@@ -12,7 +12,7 @@ import { lockFile, tryLockFile } from "../../../lib/linux/file-lock.ts";
 import { explained } from "../../../lib/range-ipam/data-dir.ts";
 import { rangeIpam } from "../../../lib/range-ipam/range-ipam.ts";
 import { type ClusterConfig, clusterSchema } from "./config.ts";
-import { connectionOf, defaultDataDir, placeOf, validateBlocks } from "./settings.ts";
+import { connectionOf, defaultDataDir, placeOf, tlsFilesOf, validateBlocks } from "./settings.ts";
 
 const plugin = rangeIpam({ type: "cluster", schema: clusterSchema, defaultDataDir, withStore, validate });
 
@@ -33,6 +33,7 @@ export const cluster: Plugin<ClusterConfig> = {
 function validate(config: ClusterConfig): void {
 	validateBlocks(placeOf(config).blockLengths);
 	connectionOf(config);
+	tlsFilesOf(config);
 }
 
 /** @throws CniError code 11 when etcd is away, 7 when it refuses, 5 when the file system does */
@@ -42,7 +43,7 @@ async function withStore<T>(
 ): Promise<T> {
 	const { dataDir, ...place } = placeOf(config);
 	const directory = `${dataDir}/${network}`;
-	using post = createBlockingPost(connectBy(() => secureBy(config)));
+	using post = openPost(tlsFilesOf(config));
 	try {
 		const store = createEtcdStore({
 			...place,
@@ -79,9 +80,5 @@ function openGateway({ config, post, directory }: { config: ClusterConfig; post:
 }
 
 function loginBy({ user, passwordFile }: { user: string; passwordFile: string }, directory: string): Login {
-	return { user, password: () => readSecret(passwordFile), ...tokenFile(`${directory}/token`, user) };
-}
-
-function secureBy(_config: ClusterConfig): Secure {
-	throw new AttemptError("TLS is not there yet", { sent: false });
+	return { user, password: () => readSecret(passwordFile, "passwordFile"), ...tokenFile(`${directory}/token`, user) };
 }

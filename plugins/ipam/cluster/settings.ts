@@ -1,5 +1,6 @@
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import { type Endpoint, parseEndpoint } from "../../../lib/etcd/endpoint.ts";
+import type { TlsFiles } from "../../../lib/etcd/tls-identity.ts";
 import type { BlockLengths } from "../../../lib/ipam/etcd-store/block.ts";
 import { readText } from "../../../lib/linux/files.ts";
 import type { ClusterConfig } from "./config.ts";
@@ -71,6 +72,21 @@ function loginOf({ user = "", passwordFile = "" }: { user: string | undefined; p
 	if (user === "" && passwordFile === "") return undefined;
 	if (user !== "" && passwordFile !== "") return { user, passwordFile };
 	throw new CniError(ErrorCode.invalidNetworkConfig, 'Cannot log in to etcd: "user" and "passwordFile" go together', {
+		details: 'Set both in "ipam", or none',
+	});
+}
+
+/** @throws CniError code 7 */
+export function tlsFilesOf({ ipam }: ClusterConfig): TlsFiles {
+	const { caFile, certFile, keyFile, serverName } = ipam ?? {};
+	const files = {
+		caFile: caFile || undefined,
+		certFile: certFile || undefined,
+		keyFile: keyFile || undefined,
+		serverName: serverName || undefined,
+	};
+	if ((files.certFile === undefined) === (files.keyFile === undefined)) return files;
+	throw new CniError(ErrorCode.invalidNetworkConfig, 'Cannot identify to etcd: "certFile" and "keyFile" go together', {
 		details: 'Set both in "ipam", or none',
 	});
 }
