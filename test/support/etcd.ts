@@ -3,10 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fromBase64, toBase64 } from "../../lib/etcd/base64.ts";
 import type { Endpoint } from "../../lib/etcd/endpoint.ts";
 import { createGateway, type Gateway } from "../../lib/etcd/gateway.ts";
+import { prefixRange } from "../../lib/etcd/kv.ts";
 import { AttemptError, type Post } from "../../lib/etcd/post.ts";
-import { enter, type Namespace } from "./namespace.ts";
+import { attempt, enter, type Namespace } from "./namespace.ts";
 import { root, systemPath } from "./paths.ts";
 
 /** A member of etcd that a test has started: a cluster of its own. */
@@ -114,4 +116,14 @@ async function untilServing(post: Post): Promise<void> {
 		}
 		await new Promise((resolve) => setTimeout(resolve, 20));
 	}
+}
+
+/** Every key below a prefix, without the prefix, and its value: for tests that wait for nothing. */
+export function keysNow(etcd: Etcd, prefix: string): ReadonlyMap<string, string> {
+	const { key, end } = prefixRange(`${prefix}/`);
+	const body = JSON.stringify({ key: toBase64(key), range_end: toBase64(end) });
+	const socket = etcd.socketUrl.slice("unix://".length);
+	const { stdout } = attempt(["curl", "-sf", "--unix-socket", socket, "http://etcd/v3/kv/range", "-d", body]);
+	const { kvs = [] } = JSON.parse(stdout) as { kvs?: readonly { key: string; value?: string }[] };
+	return new Map(kvs.map((kv) => [fromBase64(kv.key).slice(prefix.length + 1), fromBase64(kv.value ?? "")]));
 }
