@@ -5,7 +5,9 @@ import { encodeUtf8 } from "../linux/utf8.ts";
  * runs in has one.
  *
  * Words of 64 bits are two of 32, the high one first: with BigInt it takes three times as long in an engine that only
- * interprets.
+ * interprets. There a function is dear, too, so that rotations and carries are written out: the high half of `high` and
+ * `low` rotated right by n is `(high >>> n) | (low << (32 - n))`, and a sum of unsigned low halves carries
+ * `sum / two32` over to the high ones.
  */
 export function sha512Hex(text: string): string {
 	const kept = known.get(text) ?? hash(text);
@@ -45,12 +47,16 @@ function schedule(block: DataView): Int32Array {
 		const nearLow = w[i - 3] ?? 0;
 		const farHigh = w[i - 30] ?? 0;
 		const farLow = w[i - 29] ?? 0;
-		const sigma1High = right(nearHigh, nearLow, 19) ^ right(nearLow, nearHigh, 29) ^ (nearHigh >>> 6);
-		const sigma1Low = right(nearLow, nearHigh, 19) ^ right(nearHigh, nearLow, 29) ^ right(nearLow, nearHigh, 6);
-		const sigma0High = right(farHigh, farLow, 1) ^ right(farHigh, farLow, 8) ^ (farHigh >>> 7);
-		const sigma0Low = right(farLow, farHigh, 1) ^ right(farLow, farHigh, 8) ^ right(farLow, farHigh, 7);
+		const sigma1High = ((nearHigh >>> 19) | (nearLow << 13)) ^ ((nearLow >>> 29) | (nearHigh << 3)) ^ (nearHigh >>> 6);
+		const sigma1Low =
+			((nearLow >>> 19) | (nearHigh << 13)) ^
+			((nearHigh >>> 29) | (nearLow << 3)) ^
+			((nearLow >>> 6) | (nearHigh << 26));
+		const sigma0High = ((farHigh >>> 1) | (farLow << 31)) ^ ((farHigh >>> 8) | (farLow << 24)) ^ (farHigh >>> 7);
+		const sigma0Low =
+			((farLow >>> 1) | (farHigh << 31)) ^ ((farLow >>> 8) | (farHigh << 24)) ^ ((farLow >>> 7) | (farHigh << 25));
 		const low = (sigma1Low >>> 0) + ((w[i - 13] ?? 0) >>> 0) + (sigma0Low >>> 0) + ((w[i - 31] ?? 0) >>> 0);
-		w[i] = sigma1High + (w[i - 14] ?? 0) + sigma0High + (w[i - 32] ?? 0) + carry(low);
+		w[i] = sigma1High + (w[i - 14] ?? 0) + sigma0High + (w[i - 32] ?? 0) + ((low / two32) | 0);
 		w[i + 1] = low;
 	}
 	return w;
@@ -61,16 +67,16 @@ function compress(state: Int32Array, w: Int32Array): void {
 	const k = roundConstants;
 	let [ah, al, bh, bl, ch, cl, dh, dl, eh, el, fh, fl, gh, gl, hh, hl] = state as unknown as Sixteen;
 	for (let i = 0; i < 160; i += 2) {
-		const sum1h = right(eh, el, 14) ^ right(eh, el, 18) ^ right(el, eh, 9);
-		const sum1l = right(el, eh, 14) ^ right(el, eh, 18) ^ right(eh, el, 9);
+		const sum1h = ((eh >>> 14) | (el << 18)) ^ ((eh >>> 18) | (el << 14)) ^ ((el >>> 9) | (eh << 23));
+		const sum1l = ((el >>> 14) | (eh << 18)) ^ ((el >>> 18) | (eh << 14)) ^ ((eh >>> 9) | (el << 23));
 		const chosen = (el & fl) ^ (~el & gl);
 		const firstl = (hl >>> 0) + (sum1l >>> 0) + (chosen >>> 0) + ((k[i + 1] ?? 0) >>> 0) + ((w[i + 1] ?? 0) >>> 0);
-		const firsth = (hh + sum1h + ((eh & fh) ^ (~eh & gh)) + (k[i] ?? 0) + (w[i] ?? 0) + carry(firstl)) | 0;
-		const sum0h = right(ah, al, 28) ^ right(al, ah, 2) ^ right(al, ah, 7);
-		const sum0l = right(al, ah, 28) ^ right(ah, al, 2) ^ right(ah, al, 7);
+		const firsth = (hh + sum1h + ((eh & fh) ^ (~eh & gh)) + (k[i] ?? 0) + (w[i] ?? 0) + ((firstl / two32) | 0)) | 0;
+		const sum0h = ((ah >>> 28) | (al << 4)) ^ ((al >>> 2) | (ah << 30)) ^ ((al >>> 7) | (ah << 25));
+		const sum0l = ((al >>> 28) | (ah << 4)) ^ ((ah >>> 2) | (al << 30)) ^ ((ah >>> 7) | (al << 25));
 		const major = (al & bl) ^ (al & cl) ^ (bl & cl);
 		const nextl = (firstl % two32) + (sum0l >>> 0) + (major >>> 0);
-		const nexth = firsth + sum0h + ((ah & bh) ^ (ah & ch) ^ (bh & ch)) + carry(nextl);
+		const nexth = firsth + sum0h + ((ah & bh) ^ (ah & ch) ^ (bh & ch)) + ((nextl / two32) | 0);
 		const fromd = (dl >>> 0) + (firstl % two32);
 		hh = gh;
 		hl = gl;
@@ -78,7 +84,7 @@ function compress(state: Int32Array, w: Int32Array): void {
 		gl = fl;
 		fh = eh;
 		fl = el;
-		eh = (dh + firsth + carry(fromd)) | 0;
+		eh = (dh + firsth + ((fromd / two32) | 0)) | 0;
 		el = fromd | 0;
 		dh = ch;
 		dl = cl;
@@ -92,7 +98,7 @@ function compress(state: Int32Array, w: Int32Array): void {
 	const ends = [ah, al, bh, bl, ch, cl, dh, dl, eh, el, fh, fl, gh, gl, hh, hl];
 	for (let i = 0; i < 16; i += 2) {
 		const low = ((state[i + 1] ?? 0) >>> 0) + ((ends[i + 1] ?? 0) >>> 0);
-		state[i] = (state[i] ?? 0) + (ends[i] ?? 0) + carry(low);
+		state[i] = (state[i] ?? 0) + (ends[i] ?? 0) + ((low / two32) | 0);
 		state[i + 1] = low;
 	}
 }
@@ -104,16 +110,6 @@ type Sixteen = Iterable<number> & [
 ];
 
 const two32 = 2 ** 32;
-
-/** What a sum of unsigned low halves carries over to the high ones. */
-function carry(sum: number): number {
-	return (sum / two32) | 0;
-}
-
-/** The high half of `high` and `low` rotated right by less than 32 bits; the low one is that of `low` and `high`. */
-function right(high: number, low: number, by: number): number {
-	return (high >>> by) | (low << (32 - by));
-}
 
 /** The first 64 bits of the fractions of the square roots of the first 8 primes. */
 const initialState = [

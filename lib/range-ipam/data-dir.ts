@@ -1,7 +1,7 @@
-import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
-import { Errno, errnoOf, errnoText } from "../../../lib/linux/errno.ts";
-import { isDirectory, stat } from "../../../lib/linux/files.ts";
-import { access, W_OK, workingDirectory, X_OK } from "../../../lib/linux/libc.ts";
+import { CniError, ErrorCode } from "../cni/error.ts";
+import { Errno, errnoOf, errnoText } from "../linux/errno.ts";
+import { isDirectory, stat } from "../linux/files.ts";
+import { access, W_OK, workingDirectory, X_OK } from "../linux/libc.ts";
 
 /**
  * Finds out whether ADD could keep reservations in the directory, or make it, without changing anything.

@@ -1,15 +1,15 @@
-import { parseArgs } from "../../../lib/cni/args.ts";
-import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
-import type { ResultRoute } from "../../../lib/cni/result.ts";
-import type { SpecVersion } from "../../../lib/cni/version.ts";
-import { type Family, type IpAddress, parseAddress, parsePrefix } from "../../../lib/ip/address.ts";
-import { requireOneOfFamily } from "../../../lib/ipam/one-of-family.ts";
-import type { RangeText } from "../../../lib/ipam/range.ts";
-import { familyOf, formatRangeSet, parseRangeSet, type RangeSet, setsOverlap } from "../../../lib/ipam/range-set.ts";
-import { parseRoute } from "../../../lib/ipam/route.ts";
-import type { Tags } from "../../../lib/ipam/tags.ts";
-import { mesosKey, networkInfoOf } from "../../../lib/mesos/network-info.ts";
-import type { HostLocalConfig, RangeSetsText } from "./config.ts";
+import { parseArgs } from "../cni/args.ts";
+import { CniError, ErrorCode } from "../cni/error.ts";
+import type { ResultRoute } from "../cni/result.ts";
+import type { SpecVersion } from "../cni/version.ts";
+import { type Family, type IpAddress, parseAddress, parsePrefix } from "../ip/address.ts";
+import { requireOneOfFamily } from "../ipam/one-of-family.ts";
+import type { RangeText } from "../ipam/range.ts";
+import { familyOf, formatRangeSet, parseRangeSet, type RangeSet, setsOverlap } from "../ipam/range-set.ts";
+import { parseRoute } from "../ipam/route.ts";
+import type { Tags } from "../ipam/tags.ts";
+import { mesosKey, networkInfoOf } from "../mesos/network-info.ts";
+import type { RangeConfig, RangeSetsText } from "./config.ts";
 
 /** What the network hands out. */
 export interface Pools {
@@ -19,7 +19,7 @@ export interface Pools {
 }
 
 /** @throws CniError code 7, in the texts of the reference */
-export function describePools(config: HostLocalConfig, cniVersion: SpecVersion): Pools {
+export function describePools(config: RangeConfig, cniVersion: SpecVersion): Pools {
 	const ipam = requireIpam(config);
 	const texts = [...rangeSetTexts(config.runtimeConfig?.ipRanges), ...legacyRange(ipam), ...rangeSetTexts(ipam.ranges)];
 	if (texts.length === 0) {
@@ -46,7 +46,7 @@ export interface Wanted {
 }
 
 /** @throws CniError code 4 for CNI_ARGS, 7 for the others */
-export function describeWanted(config: HostLocalConfig, args: string): Wanted {
+export function describeWanted(config: RangeConfig, args: string): Wanted {
 	requireIpam(config);
 	const ip = parseArgs(args, ["IP"]).get("IP") ?? "";
 	const texts = [...(config.args?.cni?.ips ?? []), ...(config.runtimeConfig?.ips ?? [])];
@@ -71,9 +71,9 @@ export function requireFamilies(sets: readonly RangeSet[], required: readonly Fa
 	}
 }
 
-type IpamConfig = NonNullable<HostLocalConfig["ipam"]>;
+type IpamConfig = NonNullable<RangeConfig["ipam"]>;
 
-function requireIpam({ ipam }: HostLocalConfig): IpamConfig {
+function requireIpam({ ipam }: RangeConfig): IpamConfig {
 	if (ipam === undefined) throw invalid("IPAM config missing 'ipam' key");
 	return ipam;
 }

@@ -1,7 +1,7 @@
-import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
-import type { Dns } from "../../../lib/cni/result.ts";
-import { errnoOf, errnoText } from "../../../lib/linux/errno.ts";
-import { isDirectory, isRegularFile, readText, stat } from "../../../lib/linux/files.ts";
+import { CniError, ErrorCode } from "../cni/error.ts";
+import type { Dns } from "../cni/result.ts";
+import { errnoOf, errnoText } from "../linux/errno.ts";
+import { isDirectory, isRegularFile, readText, stat } from "../linux/files.ts";
 
 /** Longer lines are refused, as the reference does. */
 const longestLine = 65_536;
