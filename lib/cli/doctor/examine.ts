@@ -67,7 +67,7 @@ async function lookAgain(kind: FindingKind, { survey, ...look }: Look) {
 	// What has been removed meanwhile told of the rest, and has told the truth.
 	const again = takeSurvey(survey.places, { former: survey.witnesses });
 	const findings = await kind.find({ ...look, survey: again });
-	return { takenAt: again.takenAt, findings: new Map(findings.map((finding) => [finding.key, finding])) };
+	return { takenAt: Date.now(), findings: new Map(findings.map((finding) => [finding.key, finding])) };
 }
 
 async function remove(
