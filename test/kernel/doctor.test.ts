@@ -1,8 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { attemptIn, jsonIn, type Namespace, runIn } from "../support/namespace.ts";
+import { tools } from "../support/paths.ts";
 import { runPlugin } from "../support/run-plugin.ts";
+import { itUnless } from "../support/skip.ts";
 import { differences } from "../support/snapshot.ts";
 import { ping } from "../support/traffic.ts";
 import { type AttachmentsHost, createAttachmentsHost, type FoundThing, startIn } from "./attachments-host.ts";
@@ -39,11 +41,19 @@ const byIptables = [
 		bridge: "br1",
 		ipMasq: true,
 		ipMasqBackend: "iptables",
-		ipam: { type: "host-local", ranges: [[{ subnet: "10.213.8.0/24" }]] },
+		ipam: ipv4("10.213.8.0/24"),
 	},
 	{ type: "portmap", backend: "iptables", capabilities: { portMappings: true } },
 	{ type: "firewall", backend: "iptables" },
 ];
+
+const itWithStock = itUnless(
+	existsSync(join(tools, "bridge")) ? undefined : "the stock plugins are missing: bin/setup --stock",
+);
+
+function ipv4(subnet: string) {
+	return { type: "host-local", ranges: [[{ subnet }]] };
+}
 
 function ports(hostPort: number) {
 	return { capabilities: { portMappings: [{ hostPort, containerPort: 80, protocol: "tcp" }] } };
@@ -214,6 +224,50 @@ describe("cnictl doctor", () => {
 		]);
 		expect(attemptIn(world.host, ["ip", "link", "show", "lost1"]).exitCode).not.toBe(0);
 	});
+
+	itWithStock(
+		"finds what the reference's plugins have left, and what they have kept for a container that runs stays",
+		() => {
+			const { world } = host;
+			const stock = [
+				{ ...bridge, ipMasq: true, macspoofchk: true },
+				{ type: "portmap", capabilities: { portMappings: true } },
+				{ type: "firewall" },
+				{ type: "bandwidth", ...limits },
+				{ type: "tuning", mtu: 1400 },
+			];
+			host.network("stock", stock);
+			host.network("nft", [
+				{ ...bridge, bridge: "br1", ipMasq: true, ipMasqBackend: "nftables", ipam: ipv4("10.213.8.0/24") },
+				{ type: "portmap", backend: "nftables", capabilities: { portMappings: true } },
+			]);
+			const [living, dead, livingNft, deadNft] = Array.from({ length: 4 }, () => world.container());
+			if (!living || !dead || !livingNft || !deadNft) throw new Error("Cannot make containers");
+			host.add("stock", living, { ...ports(8081), cniPath: tools });
+			host.add("nft", livingNft, { ...ports(8083), cniPath: tools });
+			const before = host.snapshot();
+			host.add("stock", dead, { ...ports(8082), cniPath: tools });
+			host.add("nft", deadNft, { ...ports(8084), cniPath: tools });
+			expect(host.doctor()).toEqual({ exitCode: 0, findings: [] });
+			host.end(dead);
+			host.end(deadNft);
+			expectCure(host.doctor().findings, [
+				"ifb device",
+				"MAC spoof check",
+				"masquerading",
+				"reference's port maps",
+				"iptables chain",
+				"iptables rule",
+				"tuning backup",
+				"reservation",
+				"cached result",
+			]);
+			expect(changes(before)).toEqual([]);
+			expect([ping(world.host, "10.213.7.2"), ping(world.host, "10.213.8.2")]).toEqual([true, true]);
+			const check = host.cnictl(["check", "stock", living.path], { ...ports(8081), cniPath: tools });
+			expect(check).toMatchObject({ exitCode: 0, stderr: "" });
+		},
+	);
 
 	it("takes rules by source address from a namespace that lives on without their interface", () => {
 		const { world } = host;

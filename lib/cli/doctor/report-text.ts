@@ -1,5 +1,5 @@
 import { plainLine, plainText } from "../plain-text.ts";
-import type { Examination, Examined } from "./examine.ts";
+import { type Examination, type Examined, isLeft } from "./examine.ts";
 import type { Owner } from "./finding.ts";
 
 /** What `cnictl doctor` prints: two lines a finding, where it could not look, and a sum. */
@@ -32,9 +32,9 @@ function ownerText({ network, containerId, ifName }: Owner): string {
 function sumOf(examined: readonly Examined[], { fix }: { fix: boolean }): string {
 	if (examined.length === 0) return "Nothing is left over on this host";
 	const count = (outcome: Examined["outcome"]) => examined.filter((each) => each.outcome === outcome).length;
-	const [removed, gone] = [count("removed"), count("gone")];
+	const gone = count("gone");
 	const withThem = gone === 0 ? "" : `${gone} gone with others, `;
-	if (fix) return `${removed} removed, ${withThem}${examined.length - removed - gone} left`;
+	if (fix) return `${count("removed")} removed, ${withThem}${examined.filter(isLeft).length} left`;
 	const sure = examined.filter(({ finding }) => finding.verdict.certainty === "sure").length;
 	const help = sure === 0 ? "" : "; `cnictl doctor --fix` removes these";
 	return `${examined.length} found, ${sure} of them sure${help}`;

@@ -37,15 +37,16 @@ export interface NamespaceContent {
 
 export function readNamespaces({ all: processes }: Processes): Namespaces {
 	const own = stat("/proc/thread-self/ns/net").identity;
-	const all = collect(processes, own);
+	const all = new Map(collect(processes, own));
 	const contents = new Map<string, NamespaceContent>();
 	const holders = new Map<string, LivingNamespace[]>();
 	const unreadable: LivingNamespace[] = [];
 	for (const namespace of all.values()) {
 		const content = readContent(namespace);
 		if (content === undefined) {
-			// One that is gone by now holds nothing.
 			if (namespace.paths.some((path) => identityAt(path) === namespace.identity)) unreadable.push(namespace);
+			// It has ended meanwhile.
+			else all.delete(namespace.identity);
 			continue;
 		}
 		contents.set(namespace.identity, content);
