@@ -10,6 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sha512.h"
+#include "tls.h"
+
 extern char **environ;
 
 static bool are_effects_allowed;
@@ -131,6 +134,8 @@ void define_globals(JSContext *ctx)
 	define(ctx, host, "addressOf", address_of, 1);
 	define(ctx, host, "encodeUtf8", encode_utf8, 1);
 	define(ctx, host, "decodeUtf8", decode_utf8, 1);
+	define_sha512(ctx, host);
+	define_tls(ctx, host);
 	JS_SetPropertyStr(ctx, global, "host", host);
 
 #ifdef __aarch64__

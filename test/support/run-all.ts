@@ -68,8 +68,17 @@ async function uml(patterns: readonly string[]): Promise<Tally> {
 	}
 	compileStarter();
 	const folder = join(results, "uml");
-	await runToEnd(join(root, "test/uml/run"), [folder, ...patterns]);
-	if (existsSync(join(folder, "jest"))) console.log(readFileSync(join(folder, "jest"), "utf8"));
+	const options = [
+		"--config",
+		"test/uml/jest.config.mjs",
+		"--runInBand",
+		"--json",
+		"--outputFile=/run/out/result.json",
+	];
+	const tests = ["node_modules/.bin/node", "node_modules/.bin/jest", ...options, ...patterns];
+	rmSync(join(folder, "result.json"), { force: true });
+	await runToEnd(join(root, "test/uml/run"), [folder, ...tests]);
+	if (existsSync(join(folder, "output"))) console.log(readFileSync(join(folder, "output"), "utf8"));
 	return read(join(folder, "result.json"), { what });
 }
 
