@@ -73,5 +73,6 @@ const incomplete = "an ADD was killed before its record was whole, and no rule i
 
 function whatOf(kind: RecordKind, rules: TaggedRules | undefined): string {
 	if (rules === undefined) return `record of ${wordsOfKind[kind]}`;
-	return `${rules.count} ${kind === "masquerade" ? "rules" : "elements"}`;
+	const noun = kind === "masquerade" ? "rule" : "element";
+	return `${rules.count} ${noun}${rules.count === 1 ? "" : "s"}`;
 }
