@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { attemptIn, jsonIn, type Namespace, runIn } from "../support/namespace.ts";
+import { attemptIn, deleteNamespace, jsonIn, type Namespace, runIn } from "../support/namespace.ts";
 import { tools } from "../support/paths.ts";
 import { runPlugin } from "../support/run-plugin.ts";
 import { itUnless } from "../support/skip.ts";
@@ -298,6 +298,15 @@ describe("cnictl doctor", () => {
 		rmSync(held.path);
 		const other = world.container();
 		runIn(other, ["ip", "address", "add", "10.213.7.5/24", "dev", "lo"]);
+		// Bound where only a runtime in a container of its own sees it.
+		const hidden = world.container();
+		const elsewhere = join(world.directory, "elsewhere");
+		const bind = `touch ${elsewhere} && mount --bind ${hidden.path} ${elsewhere} && exec sleep 60`;
+		const runtime = await startIn(world.host, ["unshare", "-m", "sh", "-c", bind], "sleep");
+		deleteNamespace(hidden);
+		const cached = { kind: "cniCacheV1", networkName: "app", containerId: "hidden-container", ifName: "eth0" };
+		const file = join(host.varLib, "cni/results/app-hidden-container-eth0");
+		writeFileSync(file, JSON.stringify({ ...cached, netns: elsewhere, result: { cniVersion: "1.0.0" } }));
 		const worker = await startIn(world.host, ["env", `CNI_CONTAINERID=${ids.working}`, "sleep", "60"], "sleep");
 		const bearer = await startIn(world.host, ["sh", "-c", "sleep 60; exit", "shim", `-id=${ids.borne}`], "sh");
 		try {
@@ -318,7 +327,7 @@ describe("cnictl doctor", () => {
 			expect(reasons(findings, ids.inUse)).toContainEqual(
 				expect.stringMatching(/^10\.213\.7\.5 is in use in the namespace/),
 			);
-			expect(reasons(findings, heldId)).toEqual([]);
+			expect([reasons(findings, heldId), reasons(findings, "hidden-container")]).toEqual([[], []]);
 			expect(differences(before, host.snapshot())).toEqual([]);
 			const cured = host.doctor("--fix");
 			const removed = cured.findings.filter(({ outcome }) => outcome === "removed");
@@ -326,7 +335,7 @@ describe("cnictl doctor", () => {
 			expect(cured.exitCode).toBe(1);
 			expect(ping(world.host, "10.213.7.6")).toBe(true);
 		} finally {
-			await Promise.all([holder, worker, bearer].map((process) => process.stop()));
+			await Promise.all([holder, worker, bearer, runtime].map((process) => process.stop()));
 		}
 	});
 
