@@ -62,9 +62,10 @@ function part(plan: Plan, { layout, agent, owner, tags, time }: Reservation): Pa
 	const { address } = plan;
 	const key = layout.address(address);
 	const resting = layout.resting(address);
+	const hasRested = !("rest" in plan) || plan.rest !== absent;
 	const take: readonly Operation[] = [
 		{ put: key, value: formatRecord(address, { ...tags, ...owner, agent, time }) },
-		{ remove: { key: resting } },
+		...(hasRested ? [{ remove: { key: resting } }] : []),
 	];
 	const isFree: Compare = { key, mod: absent };
 	switch (plan.how) {
