@@ -57,7 +57,7 @@ describe("names", () => {
 		]);
 
 	test("are answered by addresses behind aliases", () => {
-		expect(Buffer.from(question).toString("hex")).toBe("12340100000100000000000004657463640765786172706c650000010001");
+		expect(Buffer.from(question).toString("hex")).toBe("1234010000010000000000000465746364076578616d706c650000010001");
 		expect(texts(addressesIn(answerTo("1234"), { id: 0x1234, question, type: 1 }) ?? [])).toEqual([
 			"10.0.0.1",
 			"10.0.0.2",
