@@ -8,7 +8,7 @@ const rooms = {
 	ip: [],
 	engine: [],
 	linux: ["engine", "ip"],
-	etcd: ["linux", "ip"],
+	etcd: ["engine", "linux", "ip"],
 	netlink: ["linux", "ip"],
 	dbus: ["linux"],
 	cni: ["ip", "linux"],

@@ -13,13 +13,13 @@ import {
 import { isSandboxGone } from "../state/sandbox-identity.ts";
 import { isForwardThere, putForward } from "./forward.ts";
 import { forwardIn } from "./forward-record.ts";
-import { removeForward } from "./forward-removal.ts";
 import { recordedMember } from "./group-record.ts";
-import { missingGroups, putGroups, removeGroups } from "./groups.ts";
-import { putMasquerade, removeMasquerade, verifyMasquerade } from "./masquerade.ts";
+import { missingGroups, putGroups } from "./groups.ts";
+import { isMasqueradeThere, putMasquerade } from "./masquerade.ts";
 import { recordedMasquerade } from "./masquerade-record.ts";
-import { isPortMapThere, putPortMap, removePortMap } from "./port-map.ts";
+import { isPortMapThere, putPortMap } from "./port-map.ts";
 import { recordedPortMap } from "./port-map-record.ts";
+import { isSameRecord, removeRules } from "./remove-rules.ts";
 
 /** What became of one record. */
 export interface Reloaded {
@@ -39,8 +39,7 @@ export interface Reloaded {
 /** One kind of rules: how to tell whether they are there, and how to put them back. */
 interface Reloader {
 	/** Undefined when the rules on record cannot be understood. */
-	read(record: FirewallRecord): { isThere(): Promise<boolean>; put(): Promise<void> } | undefined;
-	remove(attachment: NetworkAttachment, log: Log): Promise<void>;
+	read(record: FirewallRecord): { isThere(): boolean; put(): void } | undefined;
 }
 
 const reloaders: Readonly<Record<RecordKind, Reloader>> = {
@@ -49,15 +48,10 @@ const reloaders: Readonly<Record<RecordKind, Reloader>> = {
 			const options = recordedMasquerade(record);
 			if (options === undefined) return undefined;
 			return {
-				isThere: () =>
-					verifyMasquerade(record.attachment, options).then(
-						() => true,
-						() => false,
-					),
+				isThere: () => orMissing(() => isMasqueradeThere(record.attachment, options)),
 				put: () => putMasquerade(record.attachment, options),
 			};
 		},
-		remove: (attachment) => removeMasquerade(attachment),
 	},
 	portmap: {
 		read(record) {
@@ -66,31 +60,37 @@ const reloaders: Readonly<Record<RecordKind, Reloader>> = {
 			const { portMap, backend } = recorded;
 			return { isThere: () => isPortMapThere(portMap, backend), put: () => putPortMap(portMap, backend) };
 		},
-		remove: (attachment, log) => removePortMap(attachment, { told: { mappings: [], addresses: [] }, log }),
 	},
 	forward: {
 		read(record) {
 			const forward = forwardIn(record);
 			if (forward === undefined) return undefined;
 			return {
-				isThere: () => isForwardThere(record.attachment, forward).catch(() => false),
+				isThere: () => orMissing(() => isForwardThere(record.attachment, forward)),
 				put: () => putForward({ ...record.attachment, netns: record.sandbox.path }, forward),
 			};
 		},
-		remove: (attachment, log) => removeForward(attachment, { addresses: [], backend: "", zone: "", log }),
 	},
 	groups: {
 		read(record) {
 			const member = recordedMember(record);
 			if (member === undefined) return undefined;
 			return {
-				isThere: async () => missingGroups(member).length === 0,
-				put: async () => putGroups(member),
+				isThere: () => missingGroups(member).length === 0,
+				put: () => putGroups(member),
 			};
 		},
-		remove: async (attachment) => removeGroups(attachment),
 	},
 };
+
+/** What cannot be read counts as missing. */
+function orMissing(isThere: () => boolean): boolean {
+	try {
+		return isThere();
+	} catch {
+		return false;
+	}
+}
 
 /**
  * Puts back everything that is on record for the host's namespace, as after `nft flush ruleset` or a restart of
@@ -102,6 +102,11 @@ export async function reloadFirewall(log: Log): Promise<readonly Reloaded[]> {
 		for (const name of listRecords(kind)) reloaded.push(await reload(name, { kind, log }));
 	}
 	return reloaded;
+}
+
+/** Whether the firewall holds all that is on record; undefined when the record cannot be understood. @throws CniError */
+export function isRecordThere(kind: RecordKind, record: FirewallRecord): boolean | undefined {
+	return reloaders[kind].read(record)?.isThere();
 }
 
 async function reload(name: string, { kind, log }: { kind: RecordKind; log: Log }): Promise<Reloaded> {
@@ -118,7 +123,7 @@ async function bringBack(name: string, { kind, log }: { kind: RecordKind; log: L
 	const reloader = reloaders[kind];
 	const gone = readRecord(kind, name);
 	if (gone !== undefined && isSandboxGone(gone.sandbox)) {
-		await reloader.remove(gone.attachment, log);
+		await removeRules(kind, { attachment: gone.attachment, log, onlyIf: () => isSameRecord(kind, gone) });
 		return "dropped";
 	}
 	// Within the lock, and read again: a DEL in between would be undone otherwise.
@@ -129,7 +134,7 @@ async function bringBack(name: string, { kind, log }: { kind: RecordKind; log: L
 		removeRecord(kind, name);
 		return "dropped";
 	}
-	if (await rules.isThere()) return "unchanged";
-	await rules.put();
+	if (rules.isThere()) return "unchanged";
+	rules.put();
 	return "restored";
 }

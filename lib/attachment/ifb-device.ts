@@ -1,11 +1,11 @@
-import { ownerAlias } from "../../../lib/attachment/host-links.ts";
-import type { NetworkAttachment } from "../../../lib/cni/attachment-tag.ts";
-import { sha512Hex } from "../../../lib/cni/sha512.ts";
-import { findLink, type Link } from "../../../lib/netlink/link.ts";
-import { listQdiscs } from "../../../lib/netlink/qdisc.ts";
-import { listIngressFilters } from "../../../lib/netlink/redirect-filter.ts";
-import { ingressParent } from "../../../lib/netlink/traffic-control.ts";
-import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
+import type { NetworkAttachment } from "../cni/attachment-tag.ts";
+import { sha512Hex } from "../cni/sha512.ts";
+import { findLink, type Link } from "../netlink/link.ts";
+import { listQdiscs } from "../netlink/qdisc.ts";
+import { listIngressFilters } from "../netlink/redirect-filter.ts";
+import { ingressParent } from "../netlink/traffic-control.ts";
+import type { NetlinkSocket } from "../netlink/wire/socket.ts";
+import { ownerAlias } from "./host-links.ts";
 
 const prefix = "bwp";
 /** The longest name of an interface. */

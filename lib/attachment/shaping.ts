@@ -1,8 +1,8 @@
-import type { Link } from "../../../lib/netlink/link.ts";
-import { findQdisc, type Qdisc } from "../../../lib/netlink/qdisc.ts";
-import { type IngressFilter, listIngressFilters } from "../../../lib/netlink/redirect-filter.ts";
-import { type Handle, ingressParent, rootParent } from "../../../lib/netlink/traffic-control.ts";
-import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
+import type { Link } from "../netlink/link.ts";
+import { findQdisc, type Qdisc } from "../netlink/qdisc.ts";
+import { type IngressFilter, listIngressFilters } from "../netlink/redirect-filter.ts";
+import { type Handle, ingressParent, rootParent } from "../netlink/traffic-control.ts";
+import type { NetlinkSocket } from "../netlink/wire/socket.ts";
 
 /*
  * What an attachment with limits has, the same as the reference makes:
