@@ -28,11 +28,12 @@ const noFiles = { caFile: undefined, certFile: undefined, keyFile: undefined, se
 const set = parseRangeSet([{ subnet: "10.128.0.0/9" }]);
 
 /** Says that it is there, waits for the end of stdin, and does what stands in ORDER. */
-async function work(): Promise<void> {
+export async function main(): Promise<never> {
 	const order = JSON.parse(process.env.ORDER ?? "{}") as ClaimOrder;
 	writeStdout("ready\n");
 	readStdin();
 	await claim(order);
+	exit(0);
 }
 
 /** With a connection for each, as a plugin has. */
@@ -76,6 +77,3 @@ async function claim({ kind, url, network, directory, worker, each }: ClaimOrder
 		if (outcome !== "reserved") throw new Error(`a claim failed: ${outcome}`);
 	}
 }
-
-await work();
-exit(0);
