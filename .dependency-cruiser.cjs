@@ -10,6 +10,8 @@ const rooms = {
 	linux: ["engine"],
 	netlink: ["linux", "ip"],
 	dbus: ["linux"],
+	gob: ["linux"],
+	dhcp: ["linux", "ip"],
 	cni: ["ip", "linux"],
 	state: ["cni", "linux", "ip"],
 	ipam: ["cni", "linux", "ip", "state"],

@@ -146,6 +146,10 @@ static void define_globals(JSContext *ctx, int argc, char **argv)
 	JS_SetPropertyStr(ctx, global, "host", host);
 
 	JS_SetPropertyStr(ctx, process, "argv0", JS_NewString(ctx, argc > 0 ? argv[0] : ""));
+	JSValue words = JS_NewArray(ctx);
+	for (int i = 0; i < argc; i++)
+		JS_SetPropertyUint32(ctx, words, i, JS_NewString(ctx, argv[i]));
+	JS_SetPropertyStr(ctx, process, "argv", words);
 	JS_SetPropertyStr(ctx, process, "env", environment(ctx));
 	JS_SetPropertyStr(ctx, process, "pid", JS_NewInt32(ctx, getpid()));
 #ifdef __aarch64__

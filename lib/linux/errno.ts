@@ -26,6 +26,7 @@ export const Errno = {
 	ENETDOWN: 100,
 	ENETUNREACH: 101,
 	ENOBUFS: 105,
+	ECONNREFUSED: 111,
 	EHOSTUNREACH: 113,
 } as const;
 
@@ -74,6 +75,7 @@ const words: Readonly<Record<number, string>> = {
 	104: "connection reset by peer",
 	105: "no buffer space available",
 	110: "connection timed out",
+	111: "connection refused",
 	113: "no route to host",
 };
 

@@ -2,6 +2,7 @@ import { concatBytes } from "./bytes.ts";
 import { call, cString } from "./call.ts";
 import { Errno, errnoOf, SystemError } from "./errno.ts";
 import { close, execute, exit, O_CLOEXEC, O_NONBLOCK, read, restoreSignal, setFlags, write } from "./libc.ts";
+import { POLLIN, POLLOUT, poll } from "./poll.ts";
 import type { RunOptions, RunOutcome } from "./run-to-end.ts";
 import { nr } from "./syscall-numbers.ts";
 import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
@@ -120,21 +121,6 @@ function feed(fd: number, data: Uint8Array): Uint8Array {
 		if (errnoOf(thrown) === Errno.EAGAIN) return data;
 		throw thrown;
 	}
-}
-
-const POLLIN = 0x1;
-const POLLOUT = 0x4;
-
-/** Waits until at least one can be read or written, or has been closed at its other end: which. ppoll(2) */
-function poll(wanted: readonly { fd: number; events: number }[]): readonly boolean[] {
-	// struct pollfd: i32 descriptor, i16 wanted and i16 seen events.
-	const view = new DataView(new ArrayBuffer(8 * wanted.length));
-	for (const [index, { fd, events }] of wanted.entries()) {
-		view.setInt32(8 * index, fd, true);
-		view.setInt16(8 * index + 4, events, true);
-	}
-	call("poll", nr.ppoll, new Uint8Array(view.buffer), wanted.length);
-	return wanted.map((_, index) => view.getInt16(8 * index + 6, true) !== 0);
 }
 
 /** wait4(2) */

@@ -1,3 +1,4 @@
+import { tearDownWithIpam } from "../../../lib/attachment/ipam-order.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { Plugin } from "../../../lib/cni/plugin.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
@@ -19,35 +20,36 @@ export const bridge: Plugin<BridgeConfig> = {
 	async del(request) {
 		const { config, ipam, log } = request;
 		const teardown = createTeardown(log);
-		await teardown.step("links", async () =>
-			(await import("../../../lib/attachment/remove-interface.ts")).removePair(request),
-		);
-		if (config.macspoofchk) {
-			await teardown.step("spoof check", async () => (await loadSpoofCheck()).removeSpoofCheck(request));
-		}
-		if (config.ipMasq) {
-			await teardown.step("masquerade", () => removeMasqueradeOf(request));
-		}
-		// Last: nobody else may get the address while its old owner could still use it.
-		await teardown.step("ipam", () => ipam?.del());
+		await tearDownWithIpam(teardown, { ipam, verb: "del" }, async () => {
+			await teardown.step("links", async () =>
+				(await import("../../../lib/attachment/remove-interface.ts")).removePair(request),
+			);
+			if (config.macspoofchk) {
+				await teardown.step("spoof check", async () => (await loadSpoofCheck()).removeSpoofCheck(request));
+			}
+			if (config.ipMasq) {
+				await teardown.step("masquerade", () => removeMasqueradeOf(request));
+			}
+		});
 		teardown.finish();
 	},
 
 	/** By their owners, whatever the configuration says now. */
 	async gc({ network, validAttachments, ipam, log }) {
 		const teardown = createTeardown(log);
-		await teardown.step("links", async () => {
-			const { collectHostLinks } = await import("../../../lib/attachment/host-links.ts");
-			using host = openRouteSocket();
-			collectHostLinks(host, { network, validAttachments });
+		await tearDownWithIpam(teardown, { ipam, verb: "gc" }, async () => {
+			await teardown.step("links", async () => {
+				const { collectHostLinks } = await import("../../../lib/attachment/host-links.ts");
+				using host = openRouteSocket();
+				collectHostLinks(host, { network, validAttachments });
+			});
+			await teardown.step("spoof check", async () =>
+				(await loadSpoofCheck()).collectSpoofChecks(network, validAttachments),
+			);
+			await teardown.step("masquerade", async () =>
+				(await loadMasquerade()).collectMasquerade(network, validAttachments),
+			);
 		});
-		await teardown.step("spoof check", async () =>
-			(await loadSpoofCheck()).collectSpoofChecks(network, validAttachments),
-		);
-		await teardown.step("masquerade", async () =>
-			(await loadMasquerade()).collectMasquerade(network, validAttachments),
-		);
-		await teardown.step("ipam", () => ipam?.gc());
 		teardown.finish();
 	},
 
