@@ -59,7 +59,7 @@ export function createDhcpNetwork(world: World): DhcpNetwork {
 				`--dhcp-range=${range},255.255.255.0,2m --dhcp-option=3,${router} --dhcp-leasefile=${file("leases")}`,
 				...args,
 			].flatMap((words) => words.split(" "));
-			const server = start(world, { command: enter(outside, command), logFile: file("log") });
+			const server = startProgram(world, { command: enter(outside, command), logFile: file("log") });
 			waitUntil("dnsmasq to serve", () => server.log().includes("sockets bound"));
 			return server;
 		},
@@ -116,7 +116,7 @@ export function startDaemon(
 	const { socketPath = join(world.directory, "dhcp.sock") } = options;
 	const isOurs = executable.startsWith(distribution);
 	const command = enter(world.host, [...wrapper, executable, "daemon", "-socketpath", socketPath, ...flags]);
-	const daemon = start(world, { command, logFile: `${socketPath}.log`, env: options.env ?? {} });
+	const daemon = startProgram(world, { command, logFile: `${socketPath}.log`, env: options.env ?? {} });
 	// The reference's says nothing when it begins.
 	const listens = () => daemon.log().includes("listening at") || (!isOurs && existsSync(socketPath));
 	if (awaited) waitUntil("the daemon to listen", listens);
@@ -140,11 +140,13 @@ interface Start {
 	readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Ended with its world, whose namespaces it would keep. */
-function start(world: World, { command: [program = "", ...args], logFile, env = {} }: Start): Background {
+/** Starts a program that is ended with its world, whose namespaces it would keep. */
+export function startProgram(world: World, { command: [program = "", ...args], logFile, env = {} }: Start): Background {
 	const fd = openSync(logFile, "w");
 	const child = spawn(program, args, { stdio: ["ignore", fd, fd], env: { PATH: systemPath, ...env } });
 	closeSync(fd);
+	// Jest ends whether it has ended or not.
+	child.unref();
 	const stop = (signal: NodeJS.Signals = "SIGTERM") => end(child, signal);
 	const dispose = world.dispose;
 	const endFirst = () => {

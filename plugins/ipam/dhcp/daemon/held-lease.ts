@@ -154,8 +154,9 @@ export class HeldLease {
 		if (held !== undefined) this.#try("take the address off", () => takeAddressOff(this.#place, held.address));
 		if (given !== undefined) {
 			this.#try("tell the server", () => this.#open().send(release(given, this.#context), given));
-			this.#surroundings.log(`released ${formatAddress(given.address)}: ${reason}`);
 		}
+		const what = given === undefined ? "given up" : `released ${formatAddress(given.address)}`;
+		this.#surroundings.log(`${what}: ${reason}`);
 		this.#end(reason);
 	}
 
@@ -213,8 +214,8 @@ export class HeldLease {
 				this.#bound(effect.lease);
 				break;
 			case "lost":
-				log(`lost ${formatPrefix(effect.lease.address)}: ${whyLost[effect.reason]}; asking for it again`);
 				this.#lose(effect.lease);
+				log(`lost ${formatPrefix(effect.lease.address)}: ${whyLost[effect.reason]}; asking for it again`);
 				break;
 			case "ignored":
 				this.#ignore(effect.offer);
