@@ -12,15 +12,15 @@ import { type AttachmentRecord, type AttachmentRecords, attachmentRecords } from
  *         <network>/<container id>:<if>      a DhcpLeaseRecord (attachment-files.ts)
  *
  * A record is there before the server is asked for the address, and until the server has been told that it is free: a daemon
- * that was killed anywhere between finds it, and what it tells of may be held. Only the daemon writes. A plugin that finds no
- * daemon removes the records of attachments that end, so that the next daemon does not renew them.
+ * that was killed anywhere between finds it, and what it tells of may be held. Only the daemon writes, but for a plugin that
+ * finds none: it marks the records of attachments that end, and the next daemon gives back what it still can.
  *
  * Times are of the clock that counts from the machine's start; a record of another boot tells of a container that is gone.
  */
 export interface DhcpLeases {
 	of(network: string): AttachmentRecords<DhcpLeaseRecord>;
-	/** @throws CniError code 5 */
-	readAll(): readonly DhcpLeaseRecord[];
+	/** For a daemon that begins: all records; what an earlier one has left incomplete goes. @throws CniError code 5 */
+	takeOver(): readonly DhcpLeaseRecord[];
 	readonly lockPath: string;
 }
 
@@ -30,12 +30,15 @@ export interface DhcpLeaseRecord extends AttachmentRecord {
 	readonly boot: string;
 	/** The interface that the lease was got for. */
 	readonly link: { readonly index: number; readonly mac: string };
-	/** `requested`: a server may hold it for us. `lost`: it must not be used; the client tries to get it back. */
-	readonly state: "requested" | "bound" | "lost";
+	/**
+	 * `unclaimed`: a server may hold it for us, and nobody has it: it is requested, or its attachment has ended. `lost`: it must
+	 * not be used; the client tries to get it back.
+	 */
+	readonly state: "unclaimed" | "bound" | "lost";
 	/** What is sent to servers: bytes in hexadecimal, by the code of the option. */
 	readonly options: Readonly<Record<string, string>>;
 	readonly broadcast: boolean;
-	/** `10.1.2.3/24`; while it is requested, with the length 32. */
+	/** `10.1.2.3/24`; while it is only offered, with the length 32. */
 	readonly address: string;
 	readonly server: string;
 	/** The hardware address that stands before the server. */
@@ -66,15 +69,19 @@ export function dhcpLeases(socketPath: string): DhcpLeases {
 	const networks = () => (unlessAbsent(() => listDirectory(directory)) ?? []).filter((name) => !name.startsWith("."));
 	return {
 		of,
-		readAll: () => networks().flatMap((network) => of(network).readAll()),
+		takeOver: () =>
+			networks().flatMap((network) => {
+				const records = of(network).readAll();
+				of(network).retain(records);
+				return records;
+			}),
 		lockPath: `${directory}/.lock`,
 	};
 }
 
-/** Removes the records of a network's attachments but those of these. @throws CniError code 5 */
-export function retainDhcpLeases(
-	socketPath: string,
-	{ network, attachments }: { network: string; attachments: readonly Attachment[] },
-): void {
-	dhcpLeases(socketPath).of(network).retain(attachments);
+/** For an attachment that ends while no daemon runs; nothing is fine. @throws CniError code 5 */
+export function markUnclaimed(socketPath: string, { network, ...attachment }: Attachment & { network: string }): void {
+	const records = dhcpLeases(socketPath).of(network);
+	const record = records.read(attachment);
+	if (record !== undefined) records.write({ ...record, state: "unclaimed" });
 }

@@ -244,7 +244,7 @@ describe("the life of a lease", () => {
 		one.add();
 		const address = configure(one);
 		const listen = `import socket
-s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0x0800)
+s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
 print("ready", flush=True)
 while True:
     p, (name, _, kind, _, _) = s.recvfrom(2000)
@@ -369,7 +369,7 @@ while True:
 		for (const path of recordPaths(daemon.socketPath)) {
 			writeFileSync(
 				path,
-				JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8")), state: "requested", times: null }),
+				JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8")), state: "unclaimed", times: null }),
 			);
 		}
 		const later = startDaemon(world);
@@ -379,7 +379,7 @@ while True:
 });
 
 describe("without a daemon", () => {
-	it("DEL and GC succeed, and what a later daemon would go on with is gone", () => {
+	it("DEL and GC succeed, and the next daemon gives back what is held", () => {
 		using world = createWorld();
 		const here = place(world);
 		here.network.serve();
@@ -390,14 +390,18 @@ describe("without a daemon", () => {
 		expect(existsSync(daemon.socketPath)).toBe(false);
 		const ended = one.run("DEL");
 		expect(ended).toMatchObject({ exitCode: 0, stdout: "", stderr: expect.stringContaining("ends by itself") });
-		expect(daemon.records()).toMatchObject([{ containerId: "two", state: "bound" }]);
+		const states = () => daemon.records().map(({ containerId, state }) => `${containerId} ${state}`);
+		expect(states()).toEqual(["one unclaimed", "two bound"]);
 		const config = { ...(two.call.config as Config), "cni.dev/valid-attachments": [] };
 		two.must("GC", { config, netns: undefined });
-		expect(daemon.records()).toEqual([]);
+		expect(states()).toEqual(["one unclaimed", "two unclaimed"]);
 		expect(two.run("STATUS", { netns: undefined }).error).toMatchObject({
 			code: 50,
 			details: expect.stringContaining("systemctl enable --now cni-dhcp.socket"),
 		});
+		const next = startDaemon(world);
+		waitUntil("the server to forget them", () => here.network.leases().length === 0);
+		expect(next.records()).toEqual([]);
 	});
 });
 

@@ -1,5 +1,5 @@
 import { CniError, ErrorCode, messageOf } from "../../../lib/cni/error.ts";
-import type { AttachmentRequest, NetworkRequest, Plugin } from "../../../lib/cni/plugin.ts";
+import { type AttachmentRequest, type NetworkRequest, type Plugin, sameAttachment } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
 import { GobError, type GobObject } from "../../../lib/gob/types.ts";
@@ -7,7 +7,7 @@ import { formatAddress, formatPrefix, sameAddress, samePrefix } from "../../../l
 import { Errno, errnoOf, SystemError } from "../../../lib/linux/errno.ts";
 import { workingDirectory } from "../../../lib/linux/libc.ts";
 import { encodeUtf8 } from "../../../lib/linux/utf8.ts";
-import { dhcpLeases, retainDhcpLeases } from "../../../lib/state/dhcp-leases.ts";
+import { dhcpLeases, markUnclaimed } from "../../../lib/state/dhcp-leases.ts";
 import { callDaemon, DaemonError } from "./call-daemon.ts";
 import { clientIdOf, clientOptions } from "./client-options.ts";
 import { type DhcpConfig, dhcpSchema, socketPathOf } from "./config.ts";
@@ -23,8 +23,10 @@ export const dhcp: Plugin<DhcpConfig> = {
 
 	add(request) {
 		requireUsable(request, { ...request });
-		// Also after an answer that could not be read: who asks again is told the same.
-		request.rollback.push("release the lease", () => release(request));
+		// What a daemon leaves that ends meanwhile, the next one gives back.
+		request.rollback.push("release the lease", () => {
+			call("DHCP.Release", request);
+		});
 		return resultOf(call("DHCP.Allocate", request));
 	},
 
@@ -42,8 +44,11 @@ export const dhcp: Plugin<DhcpConfig> = {
 			unlessUnknown(request, "DHCP.Collect", () => call("DHCP.Collect", request));
 		} catch (thrown) {
 			if (!isUnreachable(thrown)) throw thrown;
-			retainDhcpLeases(socketPathOf(config), { network, attachments: validAttachments });
-			log.warn(`${thrown.message}. Leases of attachments that are not valid are not renewed any more`);
+			const socketPath = socketPathOf(config);
+			for (const record of dhcpLeases(socketPath).of(network).readAll()) {
+				if (!validAttachments.some((valid) => sameAttachment(valid, record))) markUnclaimed(socketPath, record);
+			}
+			log.warn(`${thrown.message}. ${nextDaemon}`);
 		}
 	},
 
@@ -64,18 +69,19 @@ function requireUsable(
 	clientOptions(config, { args, clientId: clientIdOf({ containerId, network, ifName }) });
 }
 
-/** Without a daemon there is nobody who could tell the server; the lease ends by itself. */
+/** Without a daemon there is nobody who could tell the server. */
 function release(request: Request): void {
-	const { config, network, log } = request;
+	const { config, network, containerId, ifName, log } = request;
 	try {
 		call("DHCP.Release", request);
 	} catch (thrown) {
 		if (!isUnreachable(thrown)) throw thrown;
-		// Or the next daemon would renew it.
-		dhcpLeases(socketPathOf(config)).of(network).remove(request);
-		log.warn(`${thrown.message}. The lease, if there was one, ends by itself`);
+		markUnclaimed(socketPathOf(config), { network, containerId, ifName });
+		log.warn(`${thrown.message}. ${nextDaemon}`);
 	}
 }
+
+const nextDaemon = "What is held, the next daemon gives back, or it ends by itself";
 
 /** Longer than a daemon tries that was not told otherwise. What it knows already, it says at once. */
 const timeoutsMs: Readonly<Record<Method, number>> = {

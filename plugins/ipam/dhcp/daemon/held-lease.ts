@@ -120,10 +120,9 @@ export class HeldLease {
 
 	/** Goes on with what an earlier daemon has kept. */
 	restore({ state, lease, takenRoutes }: { lease: Lease } & Pick<DhcpLeaseRecord, "state" | "takenRoutes">): void {
-		if (state === "requested") {
+		if (state === "unclaimed") {
 			this.#offer = { address: lease.address.address, server: lease.server, via: lease.via };
-			// Nobody waits for it any more.
-			this.release("nobody waits for it");
+			this.release("nobody claims it");
 		} else if (state === "lost") {
 			this.#takenRoutes = takenRoutes;
 			this.#take(regain(this.#context, lease));

@@ -100,7 +100,7 @@ export function createLeaseKeeper(keeping: Keeping): LeaseKeeper {
 
 	return {
 		restore() {
-			for (const record of leases.readAll()) restoreOne(record);
+			for (const record of leases.takeOver()) restoreOne(record);
 			sweep();
 		},
 

@@ -47,7 +47,7 @@ export function leasePart(
 export function offerPart({ address, server, via }: Offer, identity: ClientIdentity): LeasePart {
 	return {
 		...clientPart(identity),
-		state: "requested",
+		state: "unclaimed",
 		address: formatPrefix(hostPrefix(address)),
 		server: formatAddress(server),
 		via: formatMac(via),
