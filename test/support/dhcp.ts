@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { attempt, attemptIn, enter, type Namespace, runIn } from "./namespace.ts";
 import { distribution, systemPath } from "./paths.ts";
 import type { World } from "./world.ts";
@@ -115,6 +115,7 @@ export function startDaemon(
 ): Daemon {
 	const { socketPath = join(world.directory, "dhcp.sock") } = options;
 	const isOurs = executable.startsWith(distribution);
+	mkdirSync(dirname(socketPath), { recursive: true });
 	const command = enter(world.host, [...wrapper, executable, "daemon", "-socketpath", socketPath, ...flags]);
 	const daemon = startProgram(world, { command, logFile: `${socketPath}.log`, env: options.env ?? {} });
 	// The reference's says nothing when it begins.
