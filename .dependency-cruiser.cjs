@@ -7,18 +7,20 @@
 const rooms = {
 	ip: [],
 	engine: [],
-	linux: ["engine"],
+	linux: ["engine", "ip"],
+	etcd: ["engine", "linux", "ip"],
 	netlink: ["linux", "ip"],
 	dbus: ["linux"],
 	gob: ["linux"],
 	dhcp: ["linux", "ip"],
 	cni: ["ip", "linux"],
 	state: ["cni", "linux", "ip"],
-	ipam: ["cni", "linux", "ip", "state"],
+	ipam: ["cni", "etcd", "linux", "ip", "state"],
 	firewall: ["dbus", "netlink", "cni", "linux", "ip", "state"],
 	attachment: ["netlink", "linux", "ip", "cni"],
+	"range-ipam": ["cni", "ip", "ipam", "linux", "mesos"],
 	mesos: ["attachment", "cni", "firewall", "ip", "ipam", "linux", "netlink", "state"],
-	cli: ["attachment", "cni", "firewall", "ip", "ipam", "linux", "mesos", "netlink", "state"],
+	cli: ["attachment", "cni", "etcd", "firewall", "ip", "ipam", "linux", "mesos", "netlink", "state"],
 };
 
 const roomRules = Object.entries(rooms).map(([room, allowed]) => ({

@@ -7,7 +7,7 @@ import { dirname, resolve } from "node:path";
 
 const [entry, outdir] = process.argv.slice(2);
 if (entry === undefined || outdir === undefined) throw new Error("usage: bundle ENTRY DIRECTORY");
-const { outputs } = await Bun.build({
+await Bun.build({
 	entrypoints: [entry],
 	outdir,
 	naming: { entry: "entry.js", chunk: "[hash].js" },
@@ -27,6 +27,3 @@ const { outputs } = await Bun.build({
 		},
 	],
 });
-// The bytecode has no names of files, which import() would need.
-for (const { path } of outputs)
-	await Bun.write(path, (await Bun.file(path).text()).replaceAll("import(", "host.load("));

@@ -8,7 +8,7 @@ import { readStdin, writeStderr, writeStdout } from "../lib/linux/stdio.ts";
 import { version as release } from "../package.json";
 import { findProgram, plugins } from "../plugins/registry.ts";
 
-async function main(): Promise<number> {
+async function run(): Promise<number> {
 	const name = process.argv0.slice(process.argv0.lastIndexOf("/") + 1);
 	const [word, ...args] = process.argv.slice(1);
 	const program = findProgram(name, word);
@@ -29,5 +29,8 @@ async function main(): Promise<number> {
 	});
 }
 
-// Everything is written, and nothing is open.
-exit(await main());
+/** What a process does: the modules were run when the executable was built. */
+export async function main(): Promise<never> {
+	// Everything is written, and nothing is open.
+	exit(await run());
+}

@@ -2,13 +2,11 @@ import type { PluginRegistry } from "../lib/cni/call.ts";
 import type { CommonConfig } from "../lib/cni/common-keys.ts";
 import type { Plugin } from "../lib/cni/plugin.ts";
 
-/**
- * Every type of plugin in the executable, and how it is loaded: a run of one plugin evaluates the modules of no
- * other.
- */
+/** Every type of plugin in the executable, and how it is loaded where modules are not in the executable's snapshot. */
 const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	bandwidth: async () => erase((await import("./meta/bandwidth/bandwidth.ts")).bandwidth),
 	bridge: async () => erase((await import("./main/bridge/bridge.ts")).bridge),
+	cluster: async () => erase((await import("./ipam/cluster/cluster.ts")).cluster),
 	dhcp: async () => erase((await import("./ipam/dhcp/dhcp.ts")).dhcp),
 	dummy: async () => erase((await import("./main/dummy.ts")).dummy),
 	firewall: async () => erase((await import("./meta/firewall/firewall.ts")).firewall),

@@ -1,4 +1,11 @@
-import { attachmentTag, type NetworkAttachment, networkPrefix } from "../cni/attachment-tag.ts";
+import {
+	attachmentPrefix,
+	attachmentTag,
+	type NetworkAttachment,
+	networkPrefix,
+	parseTag,
+	type TagOwner,
+} from "../cni/attachment-tag.ts";
 import type { Attachment } from "../cni/plugin.ts";
 import { utf8Length } from "../linux/bytes.ts";
 import { deleteLink, isNoSuchLink, type Link, listLinks } from "../netlink/link.ts";
@@ -18,6 +25,15 @@ export function ownerAlias(attachment: NetworkAttachment): string {
 	const { network, ifName, containerId } = attachment;
 	const alias = `${aliasOfNetwork(network)}${ifName}, id: ${containerId}`;
 	return utf8Length(alias) <= maxAliasBytes ? alias : attachmentTag(attachment);
+}
+
+/** Whose a link with this alias is; undefined for anybody else's alias. The inverse of {@link ownerAlias}. */
+export function parseOwnerAlias(alias: string): TagOwner | undefined {
+	const match = /^net: (\S+), if: (\S+), id: (\S+)$/.exec(alias);
+	const [, network, ifName, containerId] = match ?? [];
+	if (network === undefined || ifName === undefined || containerId === undefined) return parseTag(alias);
+	const attachment = { network, ifName, containerId };
+	return { prefix: attachmentPrefix(attachment), attachment };
 }
 
 /** What the aliases of a network begin with: no name of a network or interface contains white space. */

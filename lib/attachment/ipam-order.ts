@@ -2,7 +2,7 @@ import type { Ipam } from "../cni/ipam.ts";
 import type { Teardown } from "../cni/teardown.ts";
 
 /** These give addresses whatever there is; any other IPAM plugin finds what it would find under the reference's plugins. */
-const indifferent: readonly string[] = ["host-local", "static"];
+const indifferent: readonly string[] = ["cluster", "host-local", "static"];
 
 /**
  * Whether the IPAM plugin wants to find the interface that the addresses are for: `dhcp` speaks through it. It is called after

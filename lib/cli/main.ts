@@ -6,11 +6,13 @@ import { addCommand } from "./commands/add.ts";
 import { addressesCommand } from "./commands/addresses.ts";
 import { checkCommand } from "./commands/check.ts";
 import { delCommand } from "./commands/del.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { firewallCommand } from "./commands/firewall.ts";
 import { gcCommand } from "./commands/gc.ts";
 import { groupsCommand } from "./commands/groups.ts";
 import { installCommand } from "./commands/install.ts";
 import { networksCommand } from "./commands/networks.ts";
+import { showCommand } from "./commands/show.ts";
 import { statusCommand } from "./commands/status.ts";
 import { taskCommand } from "./commands/task.ts";
 import { validateCommand } from "./commands/validate.ts";
@@ -44,6 +46,8 @@ export async function cnictl(
 		networksCommand(plugins),
 		addressesCommand(),
 		validateCommand(plugins),
+		showCommand(),
+		doctorCommand(plugins),
 		installCommand(plugins),
 		taskCommand(),
 	]) {

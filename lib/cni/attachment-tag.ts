@@ -32,6 +32,24 @@ export function describeTag(tag: string): string {
 	return match?.[1] === undefined ? "somebody else" : `the attachment "${match[1]}"`;
 }
 
+/** Whose a tag is, as far as it tells; undefined for the comment of anybody else. */
+export function parseTag(tag: string): TagOwner | undefined {
+	const match = /^([0-9a-f]{16}-[0-9a-f]{16})(?:, net: (.*), if: (\S*), id: (.*))?/.exec(tag);
+	const [, prefix, network, ifName, containerId] = match ?? [];
+	if (prefix === undefined) return undefined;
+	if (network === undefined || ifName === undefined || containerId === undefined) return { prefix };
+	const attachment = { network, ifName, containerId };
+	// What was cut off, or forged, gives other hashes.
+	return attachmentPrefix(attachment) === prefix ? { prefix, attachment } : { prefix };
+}
+
+export interface TagOwner {
+	/** {@link attachmentPrefix} of the attachment. */
+	readonly prefix: string;
+	/** Undefined where the readable part is not whole. */
+	readonly attachment?: NetworkAttachment;
+}
+
 /** What the tags of this attachment, and of no other, begin with. */
 export function attachmentPrefix({ network, ifName, containerId }: NetworkAttachment): string {
 	return `${networkPrefix(network)}-${shortHash(`${ifName}:${containerId}`)}`;

@@ -9,9 +9,10 @@ import { loadBackend, loadFirewalld } from "./forward-parts.ts";
 import { type ForwardRecord, recordedForward, recordedForwards } from "./forward-record.ts";
 import { hasIptablesForward } from "./iptables/filter-in-use.ts";
 import { nftablesForward } from "./nftables-forward.ts";
+import type { Removal } from "./removal.ts";
 import { isInterfaceGone, sharedBridge, sharedOutlet } from "./shared-interface.ts";
 
-export interface RemoveForward {
+export interface RemoveForward extends Removal {
 	/** What the result says that the attachment has; used where nothing is recorded of it. */
 	readonly addresses: readonly IpAddress[];
 	readonly backend: string;
@@ -27,10 +28,11 @@ export interface RemoveForward {
  */
 export async function removeForward(
 	attachment: NetworkAttachment,
-	{ addresses, backend, zone, log }: RemoveForward,
+	{ addresses, backend, zone, log, onlyIf }: RemoveForward,
 ): Promise<void> {
 	// Nobody puts back what is being removed.
 	using _ = keepsRecords("forward") ? lockFirewall() : undefined;
+	if (onlyIf?.() === false) return;
 	const record = recordedForward(attachment) ?? {
 		// The reference leaves no record; where it may have spoken with firewalld, we ask there.
 		backend: backend === "firewalld" || backend === "iptables" || backend === "nftables" ? backend : "firewalld",

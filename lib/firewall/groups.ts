@@ -16,6 +16,7 @@ import type { GroupHolder } from "./group-backend.ts";
 import type { GroupMember } from "./group-member.ts";
 import { recordedMember, recordMember } from "./group-record.ts";
 import { nftablesGroups } from "./nftables-groups.ts";
+import type { Removal } from "./removal.ts";
 
 /**
  * Lets groups decide about the member's traffic; when it is so already, nothing changes. A port or an address that
@@ -63,8 +64,9 @@ export function verifyGroups(member: GroupMember): void {
 }
 
 /** Removes what is there of the attachment; nothing there is success. @throws CniError */
-export function removeGroups(attachment: NetworkAttachment): void {
+export function removeGroups(attachment: NetworkAttachment, { onlyIf }: Removal = {}): void {
 	using _ = lockFirewallIfKept();
+	if (onlyIf?.() === false) return;
 	const record = recordOf("groups", attachment);
 	const known = record === undefined ? undefined : recordedMember(record);
 	nftablesGroups.remove(attachment, known);

@@ -10,6 +10,7 @@ import type { MasqueradeBackendName } from "./masquerade-choice.ts";
 import { recordMasquerade } from "./masquerade-record.ts";
 import { nftablesMasquerade } from "./nftables-masquerade.ts";
 import { isWithoutNftables } from "./nftables-session.ts";
+import type { Removal } from "./removal.ts";
 
 export interface MasqueradeOptions {
 	readonly addresses: readonly IpPrefix[];
@@ -63,11 +64,12 @@ export async function verifyMasquerade(
  */
 export async function removeMasquerade(
 	attachment: NetworkAttachment,
-	{ addresses }: { addresses?: readonly IpPrefix[] } = {},
+	{ addresses, onlyIf }: { addresses?: readonly IpPrefix[] } & Removal = {},
 ): Promise<void> {
 	const backends = await backendsInUse();
 	// Rules and record go together: `cnictl firewall reload` in between would put back what nobody removes.
 	using _ = lockFirewallIfKept();
+	if (onlyIf?.() === false) return;
 	everyOne(backends, (backend) => backend.remove(attachment, addresses));
 	removeRecord("masquerade", attachmentPrefix(attachment));
 }

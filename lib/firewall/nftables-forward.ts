@@ -23,7 +23,7 @@ import {
 	policyBridges,
 	portIsolationLayout,
 } from "./forward-layout.ts";
-import { makeLayout, missingOfLayout } from "./nftables-layout.ts";
+import { makeLayouts, missingOfLayout } from "./nftables-layout.ts";
 import { withNftables } from "./nftables-session.ts";
 
 /** Accepting and isolating through nf_tables; `forward-layout.ts` draws the tables. */
@@ -58,7 +58,7 @@ function apply(socket: NetlinkSocket, forward: Forward): void {
 	// What another attachment had and left behind: its DEL may come yet, and must not take it from this one.
 	const superseded = owned.filter(({ comment }, index) => (found[index]?.comment ?? comment) !== comment);
 	const messages = [
-		...layoutsOf(forward).flatMap((layout) => makeLayout(socket, layout)),
+		...makeLayouts(socket, layoutsOf(forward), { repair: true }),
 		...deletion(superseded),
 		...addition(owned),
 		// Also where they are: the last attachment of the bridge may be about to take them away.

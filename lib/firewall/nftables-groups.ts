@@ -17,7 +17,7 @@ import { inetLayout } from "./nftables-groups/inet-rules.ts";
 import { layoutsFor } from "./nftables-groups/layouts.ts";
 import { memberClass } from "./nftables-groups/member-class.ts";
 import { bridgeSet, bridgeTable, inetSet, tables } from "./nftables-groups/tables.ts";
-import { isLayoutThere, makeLayout, missingOfLayout } from "./nftables-layout.ts";
+import { makeLayouts, missingOfLayout } from "./nftables-layout.ts";
 import { withNftables } from "./nftables-session.ts";
 import { additionsOf, deletionsOf, foundAt, isOwnedBy, isSameElement, type PlacedElement } from "./owned-elements.ts";
 
@@ -63,12 +63,9 @@ function holders(socket: NetlinkSocket, member: GroupMember): readonly GroupHold
  * or one of the matches.
  */
 function probe(socket: NetlinkSocket): void {
-	const layouts = [bridgeLayout(), inetLayout()].filter((layout) => !isLayoutThere(socket, layout));
-	if (layouts.length === 0) return;
-	const messages = [
-		...layouts.flatMap((layout) => makeLayout(socket, layout)),
-		deleteChain({ ...bridgeTable, chain: "that is not there" }),
-	];
+	const changes = makeLayouts(socket, [bridgeLayout(), inetLayout()]);
+	if (changes.length === 0) return;
+	const messages = [...changes, deleteChain({ ...bridgeTable, chain: "that is not there" })];
 	try {
 		commit(socket, messages);
 	} catch (thrown) {
@@ -90,9 +87,7 @@ function apply(socket: NetlinkSocket, { member, previous, repair = false }: Appl
 	const added = wanted.filter((element, index) => !isThere(element, present[index]));
 	const replaced = added.filter((element) => present[wanted.indexOf(element)] !== undefined);
 	commit(socket, [
-		...layoutsFor(member)
-			.filter((layout) => repair || !isLayoutThere(socket, layout))
-			.flatMap((layout) => makeLayout(socket, layout)),
+		...makeLayouts(socket, layoutsFor(member), { repair }),
 		...deletionsOf([...replaced, ...outdated(socket, { member, previous })]),
 		...additionsOf([...added, ...bridgeElements(member)]),
 	]);

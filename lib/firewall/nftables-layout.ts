@@ -31,30 +31,53 @@ export interface RuleLayout {
 }
 
 /**
- * Whether nobody has flushed or removed anything of it: rules are counted, not read, for reading those of a table takes
- * longer than all the rest of an ADD. A rule in the place of another is for {@link missingOfLayout} to find. Sets are
- * not looked for: the kernel keeps those that a rule looks into.
+ * What brings tables into these forms; nothing when they have them. Chains that somebody changed are written anew.
+ *
+ * Rules are counted, not read, for reading those of a table takes longer than all the rest of an ADD; a rule in the place
+ * of another is for {@link missingOfLayout} to find, and for `repair`, which reads them. Without it, sets are not
+ * looked for either: the kernel keeps those that a rule looks into.
  */
-export function isLayoutThere(socket: NetlinkSocket, { family, table, chains }: TableLayout): boolean {
-	const name = { family, table };
+export function makeLayouts(
+	socket: NetlinkSocket,
+	layouts: readonly TableLayout[],
+	{ repair = false } = {},
+): readonly Message[] {
 	const found = findChains(
 		socket,
-		chains.map(({ chain }) => ({ ...name, chain })),
+		layouts.flatMap(({ family, table, chains }) => chains.map(({ chain }) => ({ family, table, chain }))),
 	);
-	return chains.every((wanted, index) => {
-		if (found[index] === undefined) return false;
-		if (wanted.uses !== undefined) return found[index].uses === wanted.uses;
-		return listRules(socket, { ...name, chain: wanted.chain }).length === wanted.rules?.length;
+	let next = 0;
+	return layouts.flatMap((layout) => {
+		const chains = layout.chains.filter(
+			(chain) => !isAsWanted(socket, layout, { chain, found: found[next++], repair }),
+		);
+		return messagesFor(layout, {
+			sets: repair ? missingSets(socket, layout) : chains.length > 0 ? layout.sets : [],
+			chains,
+		});
 	});
 }
 
-/** What brings the table into this form; nothing when it has it. Chains that somebody changed are written anew. */
-export function makeLayout(socket: NetlinkSocket, layout: TableLayout): readonly Message[] {
-	const table = { family: layout.family, table: layout.table };
-	const present = listSets(socket, table);
-	const sets = layout.sets.filter(({ set }) => !present.has(set));
-	const chains = layout.chains.filter((chain) => !isRight(socket, table, chain));
+interface PresentChain {
+	readonly chain: ChainLayout;
+	readonly found: Chain | undefined;
+	readonly repair: boolean;
+}
+
+function isAsWanted(socket: NetlinkSocket, table: TableName, { chain, found, repair }: PresentChain): boolean {
+	if (found === undefined) return false;
+	if (repair) return isRight(socket, table, chain);
+	if (chain.uses !== undefined) return found.uses === chain.uses;
+	return (
+		chain.rules === undefined ||
+		listRules(socket, { ...nameOf(table), chain: chain.chain }).length === chain.rules.length
+	);
+}
+
+/** Sets that are there keep their elements. */
+function messagesFor(layout: TableLayout, { sets, chains }: Pick<TableLayout, "sets" | "chains">): readonly Message[] {
 	if (sets.length === 0 && chains.length === 0) return [];
+	const table = nameOf(layout);
 	return [
 		addTable(table, { comment: layout.comment }),
 		...sets.map((set) => addSet({ ...table, ...set })),
@@ -71,16 +94,24 @@ export function makeLayout(socket: NetlinkSocket, layout: TableLayout): readonly
 	];
 }
 
+function missingSets(socket: NetlinkSocket, layout: TableLayout): TableLayout["sets"] {
+	const present = listSets(socket, layout);
+	return layout.sets.filter(({ set }) => !present.has(set));
+}
+
 /** What the table lacks of this form, in words. */
 export function missingOfLayout(socket: NetlinkSocket, layout: TableLayout): readonly string[] {
-	const table = { family: layout.family, table: layout.table };
+	const table = nameOf(layout);
 	const name = `table "${table.family} ${table.table}"`;
 	if (!hasTable(socket, table)) return [name];
-	const present = listSets(socket, table);
 	return [
-		...layout.sets.filter(({ set }) => !present.has(set)).map(({ set }) => `set "${set}" of ${name}`),
+		...missingSets(socket, layout).map(({ set }) => `set "${set}" of ${name}`),
 		...layout.chains.flatMap((wanted) => missingOfChain(socket, table, wanted).map((words) => `${words} of ${name}`)),
 	];
+}
+
+function nameOf({ family, table }: TableName): TableName {
+	return { family, table };
 }
 
 function missingOfChain(socket: NetlinkSocket, table: TableName, wanted: ChainLayout): readonly string[] {

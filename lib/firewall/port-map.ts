@@ -30,6 +30,7 @@ import {
 import type { PortMapBackendName } from "./port-map-choice.ts";
 import { recordedPortMap, recordPortMap } from "./port-map-record.ts";
 import { referencePortMap } from "./reference-port-map.ts";
+import type { Removal } from "./removal.ts";
 
 export interface PortMapOptions {
 	readonly portMap: PortMap;
@@ -103,25 +104,27 @@ export async function isPortMapThere(portMap: PortMap, backend: PortMapBackendNa
 /**
  * Removes the attachment's port maps from both backends, whoever made them and whether or not anything is there.
  *
- * @param told what the configuration and the result say of them, where there are such
+ * @param told what the configuration and the result say of them; undefined where nobody can say, and all has to be searched
  * @throws CniError: the first, after everything was tried
  */
 export async function removePortMap(
 	attachment: NetworkAttachment,
-	{ told, log }: { told: KnownPorts; log: Log },
+	{ told, log, onlyIf }: { told: KnownPorts | undefined; log: Log } & Removal,
 ): Promise<void> {
 	const backends = await backendsInUse();
 	let known: KnownPorts | undefined;
 	{
 		using _ = lockFirewallIfKept();
+		if (onlyIf?.() === false) return;
 		known = knownOf(attachment, told);
-		everyOne([...backends, referencePortMap], (backend) =>
-			// Its rules do not say whose they are: without a record, what the call was told is better than nothing.
-			backend.remove(attachment, backend === referencePortMap ? (known ?? told) : known),
-		);
+		// The reference's rules do not say of which network they are: without a record, what the call was told is better
+		// than nothing, and without that they may be of another.
+		const all = (known ?? told) === undefined ? backends : [...backends, referencePortMap];
+		everyOne(all, (backend) => backend.remove(attachment, backend === referencePortMap ? (known ?? told) : known));
 		removeRecord("portmap", attachmentPrefix(attachment));
 	}
-	await forgetStale(portEntries(known ?? told), { log, because: "gone" });
+	const ports = known ?? told;
+	if (ports !== undefined) await forgetStale(portEntries(ports), { log, because: "gone" });
 }
 
 /**
@@ -201,7 +204,7 @@ function refusal({ port, description }: PortHolder, attachment: NetworkAttachmen
  * The record says everything. Where none is, nothing was made, or somebody removed it: then what the call was told is
  * looked at, and without any record of anybody, everything.
  */
-function knownOf(attachment: NetworkAttachment, told: KnownPorts): KnownPorts | undefined {
+function knownOf(attachment: NetworkAttachment, told: KnownPorts | undefined): KnownPorts | undefined {
 	const record = recordOf("portmap", attachment);
 	const recorded = record === undefined ? undefined : recordedPortMap(record)?.portMap;
 	if (recorded !== undefined) return recorded;

@@ -13,13 +13,13 @@ import {
 import { isSandboxGone } from "../state/sandbox-identity.ts";
 import { isForwardThere, putForward } from "./forward.ts";
 import { forwardIn } from "./forward-record.ts";
-import { removeForward } from "./forward-removal.ts";
 import { recordedMember } from "./group-record.ts";
-import { missingGroups, putGroups, removeGroups } from "./groups.ts";
-import { putMasquerade, removeMasquerade, verifyMasquerade } from "./masquerade.ts";
+import { missingGroups, putGroups } from "./groups.ts";
+import { putMasquerade, verifyMasquerade } from "./masquerade.ts";
 import { recordedMasquerade } from "./masquerade-record.ts";
-import { isPortMapThere, putPortMap, removePortMap } from "./port-map.ts";
+import { isPortMapThere, putPortMap } from "./port-map.ts";
 import { recordedPortMap } from "./port-map-record.ts";
+import { isSameRecord, removeRules } from "./remove-rules.ts";
 
 /** What became of one record. */
 export interface Reloaded {
@@ -40,7 +40,6 @@ export interface Reloaded {
 interface Reloader {
 	/** Undefined when the rules on record cannot be understood. */
 	read(record: FirewallRecord): { isThere(): Promise<boolean>; put(): Promise<void> } | undefined;
-	remove(attachment: NetworkAttachment, log: Log): Promise<void>;
 }
 
 const reloaders: Readonly<Record<RecordKind, Reloader>> = {
@@ -57,7 +56,6 @@ const reloaders: Readonly<Record<RecordKind, Reloader>> = {
 				put: () => putMasquerade(record.attachment, options),
 			};
 		},
-		remove: (attachment) => removeMasquerade(attachment),
 	},
 	portmap: {
 		read(record) {
@@ -66,7 +64,6 @@ const reloaders: Readonly<Record<RecordKind, Reloader>> = {
 			const { portMap, backend } = recorded;
 			return { isThere: () => isPortMapThere(portMap, backend), put: () => putPortMap(portMap, backend) };
 		},
-		remove: (attachment, log) => removePortMap(attachment, { told: { mappings: [], addresses: [] }, log }),
 	},
 	forward: {
 		read(record) {
@@ -77,7 +74,6 @@ const reloaders: Readonly<Record<RecordKind, Reloader>> = {
 				put: () => putForward({ ...record.attachment, netns: record.sandbox.path }, forward),
 			};
 		},
-		remove: (attachment, log) => removeForward(attachment, { addresses: [], backend: "", zone: "", log }),
 	},
 	groups: {
 		read(record) {
@@ -88,7 +84,6 @@ const reloaders: Readonly<Record<RecordKind, Reloader>> = {
 				put: async () => putGroups(member),
 			};
 		},
-		remove: async (attachment) => removeGroups(attachment),
 	},
 };
 
@@ -102,6 +97,11 @@ export async function reloadFirewall(log: Log): Promise<readonly Reloaded[]> {
 		for (const name of listRecords(kind)) reloaded.push(await reload(name, { kind, log }));
 	}
 	return reloaded;
+}
+
+/** Whether the firewall holds all that is on record; undefined when the record cannot be understood. @throws CniError */
+export async function isRecordThere(kind: RecordKind, record: FirewallRecord): Promise<boolean | undefined> {
+	return await reloaders[kind].read(record)?.isThere();
 }
 
 async function reload(name: string, { kind, log }: { kind: RecordKind; log: Log }): Promise<Reloaded> {
@@ -118,7 +118,7 @@ async function bringBack(name: string, { kind, log }: { kind: RecordKind; log: L
 	const reloader = reloaders[kind];
 	const gone = readRecord(kind, name);
 	if (gone !== undefined && isSandboxGone(gone.sandbox)) {
-		await reloader.remove(gone.attachment, log);
+		await removeRules(kind, { attachment: gone.attachment, log, onlyIf: () => isSameRecord(kind, gone) });
 		return "dropped";
 	}
 	// Within the lock, and read again: a DEL in between would be undone otherwise.

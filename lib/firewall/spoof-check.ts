@@ -152,6 +152,41 @@ export function collectSpoofChecks(
 	if (failure !== undefined) throw failure;
 }
 
+/** A check as the ruleset has it. */
+export interface InstalledSpoofCheck {
+	/** `<containerId>-<ifName>` */
+	readonly id: string;
+	/** Of its owner; undefined where the reference has made it. */
+	readonly tag: string | undefined;
+	/** The host's interface that it watches; undefined where nothing leads to it. */
+	readonly link: string | undefined;
+}
+
+/** Every check that there is. @throws CniError */
+export function listSpoofChecks(): readonly InstalledSpoofCheck[] {
+	return withNftables(
+		(socket) => {
+			const rules = listRules(socket, prerouting);
+			const linkOf = (id: string) => {
+				const rule = rules.find(({ comment }) => comment === `${commentPrefix}${id}`);
+				return rule === undefined ? undefined : watchedLink(rule);
+			};
+			return listChains(socket, table)
+				.filter(({ name }) => name.startsWith(chainPrefix) && !name.endsWith("-mac"))
+				.map(({ name, comment }) => {
+					const id = name.slice(chainPrefix.length);
+					return { id, tag: comment === "" ? undefined : comment, link: linkOf(id) };
+				});
+		},
+		() => [],
+	);
+}
+
+/** Removes the check of this id; nothing there is success. @throws CniError */
+export function removeSpoofCheckOf(id: string): void {
+	removeNames(namesOfId(id));
+}
+
 interface Names {
 	/** Where the interface's frames go. */
 	readonly iface: ChainName;

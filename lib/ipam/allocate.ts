@@ -3,7 +3,7 @@ import type { Attachment } from "../cni/plugin.ts";
 import type { ResultIp } from "../cni/result.ts";
 import { type Family, formatAddress, type IpAddress, sameAddress } from "../ip/address.ts";
 import { familyOf, formatRangeSet, type RangeSet, rangeOf, requireRangeOf, setSize } from "./range-set.ts";
-import type { IpamStore, ReserveOutcome, Wish } from "./store.ts";
+import type { Holder, IpamStore, ReserveOutcome, Wish } from "./store.ts";
 import type { Tags } from "./tags.ts";
 
 export interface AllocationRequest {
@@ -53,8 +53,9 @@ export function planWishes({ sets, requested, only }: AllocationRequest): readon
 }
 
 /** What helps when a set has no free address left. */
-export function exhaustedDetails(set: RangeSet, taken: number): string {
-	return `${taken} of ${setSize(set)} addresses are taken in ${formatRangeSet(set)}. Extend the range, or release addresses of containers that are gone with GC`;
+export function exhaustedDetails(set: RangeSet, { taken, resting = 0 }: { taken: number; resting?: number }): string {
+	const rest = resting === 0 ? "" : `, and ${resting} rest after their release`;
+	return `${taken} of ${setSize(set)} addresses are taken in ${formatRangeSet(set)}${rest}. Extend the range, or release addresses of containers that are gone with GC`;
 }
 
 function refuseGateway(address: IpAddress, { set, index }: { set: RangeSet; index: number }): void {
@@ -92,15 +93,16 @@ function refusal(
 			return failed(setIndex, {
 				code: ErrorCode.tryAgainLater,
 				reason: `no IP addresses available in range set: ${formatRangeSet(set)}`,
-				details: exhaustedDetails(set, outcome.taken),
+				details: exhaustedDetails(set, outcome),
 			});
 	}
 }
 
-function heldBy(holder: Attachment | undefined): string {
+function heldBy(holder: Holder | undefined): string {
 	if (holder === undefined) return "Request another address";
 	const interfaceText = holder.ifName === "" ? "" : ` (interface "${holder.ifName}")`;
-	return `Container "${holder.containerId}"${interfaceText} holds it. Request another address`;
+	const agentText = holder.agent === undefined ? "" : ` on agent "${holder.agent}"`;
+	return `Container "${holder.containerId}"${interfaceText}${agentText} holds it. Request another address`;
 }
 
 function failed(index: number, { code, reason, details }: { code: number; reason: string; details: string }): CniError {

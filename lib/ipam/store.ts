@@ -25,6 +25,8 @@ export interface IpamStore {
 	unreserve(owner: Attachment, addresses: readonly IpAddress[]): Eventually<void>;
 	/** What the owner holds. */
 	find(owner: Attachment): Eventually<readonly IpAddress[]>;
+	/** Who holds the address; undefined when it is free, or when that cannot be told. */
+	holderOf(address: IpAddress): Eventually<Holder | undefined>;
 	/** Every reservation, in no order; reads all of them. */
 	list(): Eventually<readonly Reservation[]>;
 	/** Frees every reservation whose owner is not valid, and returns them. */
@@ -38,6 +40,17 @@ export interface Reservation {
 	/** `ifName` is empty where only the container is known. */
 	readonly owner: Attachment;
 	readonly tags: Tags;
+	/** From a store that several agents share: whose container it is. */
+	readonly agent?: string;
+	/** From a store that knows: when it was made, in milliseconds since the epoch by the agent's clock. */
+	readonly time?: number;
+	/** From a store that counts: a later reservation has a greater one. */
+	readonly sequence?: string;
+}
+
+/** `agent` is there where several share a store. */
+export interface Holder extends Attachment {
+	readonly agent?: string;
 }
 
 /** One address wanted: any of the set, or the requested one, which lies in the set and is not a gateway. */
@@ -55,6 +68,12 @@ export type ReserveOutcome =
 			readonly kind: "taken";
 			readonly wish: number;
 			readonly address: IpAddress;
-			readonly holder: Attachment | undefined;
+			readonly holder: Holder | undefined;
 	  }
-	| { readonly kind: "exhausted"; readonly wish: number; readonly taken: number };
+	| {
+			readonly kind: "exhausted";
+			readonly wish: number;
+			readonly taken: number;
+			/** How many others rest, where that keeps them from being given. */
+			readonly resting?: number;
+	  };

@@ -25,9 +25,12 @@ export const Errno = {
 	EADDRNOTAVAIL: 99,
 	ENETDOWN: 100,
 	ENETUNREACH: 101,
+	ECONNRESET: 104,
 	ENOBUFS: 105,
+	ETIMEDOUT: 110,
 	ECONNREFUSED: 111,
 	EHOSTUNREACH: 113,
+	EINPROGRESS: 115,
 } as const;
 
 const words: Readonly<Record<number, string>> = {
@@ -77,6 +80,7 @@ const words: Readonly<Record<number, string>> = {
 	110: "connection timed out",
 	111: "connection refused",
 	113: "no route to host",
+	115: "operation now in progress",
 };
 
 /** The text of an errno in the lower case that operators know from the reference; strerror(3). */

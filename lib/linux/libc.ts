@@ -187,10 +187,13 @@ export function setns(fd: number, kind: number): void {
 	call("setns", nr.setns, fd, kind);
 }
 
+export const AF_INET = 2;
+export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
+export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 
 export function socket(domain: number, { type, protocol }: { type: number; protocol: number }): number {

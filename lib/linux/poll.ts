@@ -5,12 +5,13 @@ export const POLLIN = 0x1;
 export const POLLOUT = 0x4;
 
 /**
- * Waits until at least one of the descriptors has one of the events that are wanted of it, or an error, or has been closed at
- * its other end; or, with a time limit, until that is over. ppoll(2)
- *
- * @returns for each whether there is anything
+ * Waits until at least one of the descriptors can be read or written, or has been closed at its other end: which. None
+ * when `timeoutMs` is over before; without it the wait has no end. ppoll(2)
  */
-export function poll(wanted: readonly { fd: number; events: number }[], timeoutMs?: number): readonly boolean[] {
+export function poll(
+	wanted: readonly { readonly fd: number; readonly events: number }[],
+	timeoutMs?: number,
+): readonly boolean[] {
 	// struct pollfd: i32 descriptor, i16 wanted and i16 seen events.
 	const view = new DataView(new ArrayBuffer(8 * wanted.length));
 	for (const [index, { fd, events }] of wanted.entries()) {
@@ -22,6 +23,7 @@ export function poll(wanted: readonly { fd: number; events: number }[], timeoutM
 }
 
 function timespec(milliseconds: number): BigInt64Array {
-	const nanoseconds = BigInt(Math.ceil(milliseconds * 1e6));
-	return new BigInt64Array([nanoseconds / 1_000_000_000n, nanoseconds % 1_000_000_000n]);
+	const nanoseconds = BigInt(Math.max(0, Math.ceil(milliseconds * 1e6)));
+	const second = 1_000_000_000n;
+	return new BigInt64Array([nanoseconds / second, nanoseconds % second]);
 }

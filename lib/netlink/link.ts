@@ -40,6 +40,8 @@ export interface Link {
 	readonly master: number;
 	/** Index of the veth peer or lower device, in the namespace where that one is. */
 	readonly peerIndex: number;
+	/** Whether the veth peer or lower device is in another namespace. */
+	readonly isPeerElsewhere: boolean;
 	/** How many users want it promiscuous. */
 	readonly promiscuity: number;
 	/** Whether somebody has asked for all multicast packets. */
@@ -63,6 +65,7 @@ const IFLA_OPERSTATE = 16;
 const IFLA_IFALIAS = 20;
 const IFLA_EXT_MASK = 29;
 const IFLA_PROMISCUITY = 30;
+const IFLA_LINK_NETNSID = 37;
 const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
 
@@ -164,6 +167,7 @@ export function decodeLink({ body }: ReceivedMessage): Link {
 		operState: operStates[read.u8(attributes.get(IFLA_OPERSTATE)) ?? 0] ?? "unknown",
 		master: read.u32(attributes.get(IFLA_MASTER)) ?? 0,
 		peerIndex: read.u32(attributes.get(IFLA_LINK)) ?? 0,
+		isPeerElsewhere: attributes.has(IFLA_LINK_NETNSID),
 		promiscuity: read.u32(attributes.get(IFLA_PROMISCUITY)) ?? 0,
 		allMulticast: (flags & IFF_ALLMULTI) !== 0,
 		txQueueLength: read.u32(attributes.get(IFLA_TXQLEN)) ?? 0,

@@ -2,7 +2,7 @@ import { everyOne } from "../cni/every-one.ts";
 import type { Attachment } from "../cni/plugin.ts";
 import { sha512Hex } from "../cni/sha512.ts";
 import { inDirectoryOf, unlessAbsent } from "../linux/absent.ts";
-import { listDirectory, readText, rename, unlink, writeFile } from "../linux/files.ts";
+import { listDirectory, readText, rename, stat, unlink, writeFile } from "../linux/files.ts";
 
 /**
  * A directory with one file for each attachment of a network:
@@ -28,10 +28,23 @@ export interface AttachmentFiles {
 	remove(attachment: Attachment): void;
 	/** The text of every complete file. @throws SystemError */
 	readAll(): readonly string[];
+	/** Every file, complete or not, with what a survey of the host has to know. @throws SystemError */
+	list(): readonly AttachmentFile[];
 	/** Removes all but those of these attachments. @throws SystemError, after it has removed what it could */
 	retain(attachments: readonly Attachment[]): void;
 	/** For messages. */
 	pathOf(attachment: Attachment): string;
+}
+
+export interface AttachmentFile {
+	readonly path: string;
+	/** The container id or its hash, and the interface. */
+	readonly owner: Attachment;
+	/** False for what a crash has left: nothing had been done by then. */
+	readonly complete: boolean;
+	readonly text: string;
+	/** Milliseconds since the epoch. */
+	readonly changedAt: number;
 }
 
 export function attachmentFiles(directory: string): AttachmentFiles {
@@ -53,6 +66,7 @@ export function attachmentFiles(directory: string): AttachmentFiles {
 			names()
 				.filter((name) => !name.startsWith("."))
 				.flatMap((name) => unlessAbsent(() => readText(`${directory}/${name}`)) ?? []),
+		list: () => names().flatMap((name) => unlessAbsent(() => readEntry(directory, name)) ?? []),
 		retain(attachments) {
 			const kept = new Set(attachments.map(nameOf));
 			const stale = names().filter((name) => !kept.has(name.startsWith(".") ? name.slice(1) : name));
@@ -69,6 +83,20 @@ const longestContainerId = 255 - 1 - 1 - 15;
 
 function nameOf({ containerId, ifName }: Attachment): string {
 	return `${containerId.length > longestContainerId ? sha512Hex(containerId) : containerId}:${ifName}`;
+}
+
+function readEntry(directory: string, name: string): AttachmentFile {
+	const path = `${directory}/${name}`;
+	const complete = !name.startsWith(".");
+	const [containerId = "", ifName = ""] = (complete ? name : name.slice(1)).split(":");
+	const { mtimeNs } = stat(path);
+	return {
+		path,
+		owner: { containerId, ifName },
+		complete,
+		text: readText(path),
+		changedAt: Number(mtimeNs / 1_000_000n),
+	};
 }
 
 function removeFile(path: string): void {

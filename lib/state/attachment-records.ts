@@ -1,6 +1,6 @@
 import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
 import type { Attachment } from "../cni/plugin.ts";
-import { attachmentFiles } from "./attachment-files.ts";
+import { type AttachmentFile, attachmentFiles } from "./attachment-files.ts";
 import type { SandboxIdentity } from "./sandbox-identity.ts";
 
 /** What is known of an attachment that DEL and GC must find again. */
@@ -16,8 +16,14 @@ export interface AttachmentRecords<T extends AttachmentRecord> {
 	write(record: T): void;
 	remove(attachment: Attachment): void;
 	readAll(): readonly T[];
+	/** Every file, complete or not, and what it says where that can be read. */
+	list(): readonly RecordFile<T>[];
 	/** Removes records, complete or not, but those of these attachments. */
 	retain(attachments: readonly Attachment[]): void;
+}
+
+export interface RecordFile<T> extends AttachmentFile {
+	readonly record: T | undefined;
 }
 
 export interface RecordKind<T> {
@@ -49,6 +55,10 @@ export function attachmentRecords<T extends AttachmentRecord>(
 		write: (record) => accessing("keep", () => files.write(record, `${JSON.stringify(record)}\n`)),
 		remove: (attachment) => accessing("remove", () => files.remove(attachment)),
 		readAll: () => accessing("read", () => files.readAll().flatMap((text) => parse(text, kind.keys) ?? [])),
+		list: () =>
+			accessing("read", () =>
+				files.list().map((file) => ({ ...file, record: file.complete ? parse(file.text, kind.keys) : undefined })),
+			),
 		retain: (attachments) => accessing("remove", () => files.retain(attachments)),
 	};
 }

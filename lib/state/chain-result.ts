@@ -4,7 +4,7 @@ import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
 import type { Attachment } from "../cni/plugin.ts";
 import type { Result } from "../cni/result.ts";
 import { isSpecVersion, type SpecVersion } from "../cni/version.ts";
-import { type AttachmentFiles, attachmentFiles } from "./attachment-files.ts";
+import { type AttachmentFile, type AttachmentFiles, attachmentFiles } from "./attachment-files.ts";
 
 /*
  * What an ADD of a chain has come to, kept for CHECK and DEL, because Mesos gives them no prevResult: one file for each
@@ -46,6 +46,27 @@ export function readChainResult(network: ChainNetwork, attachment: Attachment): 
 	const path = files.pathOf(attachment);
 	const text = accessing(`Cannot read the result of the chain in "${path}"`, () => files.read(attachment));
 	return text === undefined ? undefined : parseChainResult(text, path);
+}
+
+/** Every file, complete or not, and the result where that can be read. @throws CniError code 5 */
+export function listChainResults(network: ChainNetwork): readonly ChainResultFile[] {
+	return accessing(`Cannot read the results of chains in "${directoryOf(network)}"`, () =>
+		filesOf(network)
+			.list()
+			.map((file) => ({ ...file, kept: file.complete ? parseOrNothing(file) : undefined })),
+	);
+}
+
+export interface ChainResultFile extends AttachmentFile {
+	readonly kept: ChainResult | undefined;
+}
+
+function parseOrNothing({ text, path }: AttachmentFile): ChainResult | undefined {
+	try {
+		return parseChainResult(text, path);
+	} catch {
+		return undefined;
+	}
 }
 
 /** Forgets the attachment, of which nothing may be kept. @throws CniError code 5 */

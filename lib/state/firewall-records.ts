@@ -80,6 +80,12 @@ export function readRecord(kind: RecordKind, name: string): FirewallRecord | und
 	return parseRecord(text);
 }
 
+/** When what is kept under the name was written, in milliseconds since the epoch; undefined when there is nothing. */
+export function recordedAt(kind: RecordKind, name: string): number | undefined {
+	const status = unless([Errno.ENOENT], () => stat(pathOf(kind, name)));
+	return status === undefined ? undefined : Number(status.mtimeNs / 1_000_000n);
+}
+
 /** What is kept of the first attachment that is the one; it reads all of them. */
 export function findRecord(
 	kind: RecordKind,

@@ -4,6 +4,7 @@ import type { Attachment } from "../cni/plugin.ts";
 import { unlessAbsent } from "../linux/absent.ts";
 import { makeDirectories, readText, rename, unlink, writeFile } from "../linux/files.ts";
 import { type AttachmentFiles, attachmentFiles } from "./attachment-files.ts";
+import type { RecordFile } from "./attachment-records.ts";
 import type { SandboxIdentity } from "./sandbox-identity.ts";
 
 /*
@@ -94,6 +95,15 @@ export function listTuning(dataDir: string, network: string): readonly TuningRec
 		recordsOf(dataDir, network)
 			.readAll()
 			.flatMap((text) => parseRecord(text) ?? []),
+	);
+}
+
+/** Every file of ours, complete or not, and what it says where that can be read. @throws CniError code 5 */
+export function listTuningFiles(dataDir: string, network: string): readonly RecordFile<TuningRecord>[] {
+	return accessing(`Cannot read what was before tuning in "${dataDir}"`, () =>
+		recordsOf(dataDir, network)
+			.list()
+			.map((file) => ({ ...file, record: file.complete ? parseRecord(file.text) : undefined })),
 	);
 }
 

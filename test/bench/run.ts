@@ -19,7 +19,7 @@ import { type Bench, type Figure, table } from "./figure.ts";
 import { groupsFigures } from "./groups.ts";
 import { isolateFigures } from "./isolate.ts";
 import { machine } from "./machine.ts";
-import { mainFigures } from "./mains.ts";
+import { pluginFigures } from "./plugins.ts";
 import { portFigures } from "./ports.ts";
 import { startupFigures } from "./startup.ts";
 import { taskFigures } from "./tasks.ts";
@@ -54,7 +54,7 @@ async function measure(directory: string): Promise<number> {
 		allocation: allocationFigures,
 		groups: groupsFigures,
 		isolate: isolateFigures,
-		mains: mainFigures,
+		plugins: pluginFigures,
 		ports: portFigures,
 		startup: startupFigures,
 		tasks: taskFigures,

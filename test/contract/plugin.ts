@@ -65,10 +65,11 @@ export interface AttachedResult {
 	readonly ips?: readonly { readonly address: string; readonly gateway?: string }[];
 }
 
-/** Of host-local's store: indexes, which may be missing or stale, and the cursor, which only says where to look first. */
+/** Of the stores of IPAM: indexes and hints, which may be missing or stale, and the cursor, which only says where to look first. */
 const indexes: readonly RegExp[] = [
 	/^[+-] file \.cni-suite\/[^/]+\/(stamp|(taken|owners)\/\S+) /,
 	/^[+-] file \S+\/last_reserved_ip\.\d+ /,
+	/^[+-] file \S+\/hint /,
 ];
 
 const badPrevResults: readonly unknown[] = [

@@ -2,10 +2,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { attempt, attemptIn, enter } from "../support/namespace.ts";
+import { attempt, attemptIn } from "../support/namespace.ts";
 import { distribution, root, systemPath } from "../support/paths.ts";
 import { environmentOf, mustRunPlugin, type PluginCall, runPlugin } from "../support/run-plugin.ts";
-import { itUnless, missingProgram } from "../support/skip.ts";
 import { createWorld, type World } from "../support/world.ts";
 
 let world: World;
@@ -178,31 +177,15 @@ describe("the name by which the executable is started", () => {
 			expect([exitCode, stderr]).toEqual([1, expect.stringContaining(`started as "${name}"`)]);
 		}
 	});
+});
 
-	/** The sources, relative to the root, that a plugin opens. Of the compiled executable nobody can see as much. */
-	function modulesOf(type: string): string[] {
-		const log = join(world.directory, "trace");
-		const bun = join(root, "node_modules/bun/bin/bun.exe");
-		const start = `exec -a ${type} "$0" "$1"`;
-		const shell = ["bash", "--norc", "-c", start, bun, join(root, "bin/cni-suite.ts")];
-		const command = enter(world.host, ["strace", "-f", "-e", "trace=openat,open", "-o", log, ...shell]);
-		const env = environmentOf(call());
-		const { exitCode, stderr } = attempt(command, { env, input: '{"cniVersion":"1.1.0","name":"n"}' });
-		expect([exitCode, stderr]).toEqual([0, ""]);
-		const paths = readFileSync(log, "utf8").matchAll(/"([^"]*\/(?:plugins|lib)\/[^"]+\.ts)"/g);
-		return [...paths].map(([, path = ""]) => path.slice(root.length + 1));
-	}
-
-	itUnless(missingProgram("strace"))("loopback loads its own modules and not those of another plugin", () => {
-		const opened = modulesOf("loopback");
-		expect(opened).toEqual(expect.arrayContaining(["plugins/registry.ts", "plugins/main/loopback.ts"]));
-		const foreign =
-			/^plugins\/(?!registry\.ts|main\/loopback\.ts)|^lib\/(cli|firewall|ipam|mesos(?!\/task\/launcher-command)|cni\/runtime|cni\/execute)\b/;
-		expect(opened.filter((path) => foreign.test(path))).toEqual([]);
-		expect(modulesOf("bridge").filter((path) => foreign.test(path))).toContain("plugins/main/bridge/bridge.ts");
-	});
-
-	test("the build keeps the modules of the plugins apart", () => {
-		expect(readFileSync(join(root, "bin/bundle.ts"), "utf8")).toContain("splitting: true");
+describe("modules that are run when the executable is built", () => {
+	test("cannot ask the clock, chance or the kernel: what they learn would be the same in every process", () => {
+		for (const question of ["performance.now()", "Math.random()", "host.systemCall(39)"]) {
+			const source = join(world.directory, "asks.ts");
+			writeFileSync(source, `const answer = ${question};\nexport async function main() { answer; }\n`);
+			const { exitCode, stderr } = attempt([join(root, "bin/link"), source, join(world.directory, "asks")]);
+			expect([exitCode, stderr]).toEqual([1, expect.stringContaining("when the executable is built")]);
+		}
 	});
 });

@@ -4,9 +4,8 @@ import { createDhcpNetwork, quickFlags, recordPaths, startDaemon, waitUntil } fr
 import { attemptIn, type Outcome, runIn } from "../support/namespace.ts";
 import { distribution } from "../support/paths.ts";
 import { environmentOf, mustRunPlugin, type PluginCall } from "../support/run-plugin.ts";
-import { takeSnapshot } from "../support/snapshot.ts";
-import { createWorld, keptByContract, leftovers, snapshotOf, type World } from "../support/world.ts";
-import { leftoversIn } from "./bridge-scenario.ts";
+import { createWorld, keptByContract, type World } from "../support/world.ts";
+import { unchanged } from "./crash-tests.ts";
 import { type CutPoint, killEverywhere } from "./kill-everywhere.ts";
 
 const minutes = 60_000;
@@ -72,7 +71,7 @@ describe("dhcp", () => {
 			const ipam = { type: "dhcp", daemonSocketPath: daemon.socketPath };
 			const config = { cniVersion: "1.1.0", name: "n1", type: "bridge", bridge: "br0", ipam };
 			const call = { world, type: "bridge", command: "ADD", config, netns: container };
-			const [since, empty] = [snapshotOf(world), takeSnapshot(container)];
+			const differences = unchanged(world, { container, except: keptByContract });
 			let asked = false;
 			const { killed, wrong } = killEverywhere({
 				call,
@@ -85,11 +84,7 @@ describe("dhcp", () => {
 					mustRunPlugin({ ...call, command: "DEL" });
 					settle(network);
 				},
-				verify: () => [
-					...leftovers(world, { since, except: keptByContract }),
-					...leftoversIn(container, empty),
-					...held(network, daemon.socketPath),
-				],
+				verify: () => [...differences(), ...held(network, daemon.socketPath)],
 			});
 			expect(wrong).toEqual([]);
 			expect(killed).toBeGreaterThan(5);

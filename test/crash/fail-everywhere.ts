@@ -42,9 +42,11 @@ export function failEverywhere({ call, prepare, recover, verify }: FailEverywher
 			if (outcome.exitCode !== 1 || !isErrorObject(outcome.stdout)) {
 				lines.push(`no error object: exit ${outcome.exitCode ?? outcome.signal}, stdout ${outcome.stdout}`);
 			}
+			recover();
+		} else {
+			recover();
+			lines.push(...verify().map((line) => `after DEL: ${line}`));
 		}
-		recover();
-		lines.push(...verify().map((line) => `after DEL: ${line}`));
 		if (lines.length > 0) wrong.push({ cut: `${errorOf(cut)} at ${describeCut(cut)}: ${outcome.stderr}`, lines });
 	}
 	return { failed, succeeded: cuts.length - failed, wrong };

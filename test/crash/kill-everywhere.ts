@@ -11,6 +11,8 @@ export interface CutPoint {
 	readonly occurrence: number;
 	/** The call as strace shows it. */
 	readonly text: string;
+	/** How many calls before it have changed something: where it is the same, the process dies in the same state. */
+	readonly changesBefore: number;
 }
 
 /** Any program that changes something in a world. */
@@ -49,7 +51,8 @@ export interface KillReport {
 /**
  * Kills a plugin (SIGKILL, by strace's injection) at each system call that could change something, and lets the runtime
  * recover after each. Dry runs find the calls. Between two of them the state is the same wherever the process dies,
- * so that these are all the states that a crash can leave.
+ * so that these are all the states that a crash can leave. Where a call has changed nothing, as it failed, the state is
+ * still that of the kill before.
  *
  * Only the main thread is traced; the dry runs make sure that no other one changes anything.
  */
@@ -62,7 +65,7 @@ export function killEverywhere({ call, only, prepare, recover, verify }: KillEve
 	};
 	// What disturbs a run makes it longer (a change to the rules is repeated), and is not there when the kills are made.
 	const { cuts: found, startsProcesses } = shorter(dryRun(), dryRun());
-	const cuts = only === undefined ? found : found.filter(only);
+	const cuts = distinct(only === undefined ? found : found.filter(only));
 	const wrong: { cut: string; lines: string[] }[] = [];
 	const check = (cut: string) => {
 		const lines = verify();
@@ -84,6 +87,10 @@ export function killEverywhere({ call, only, prepare, recover, verify }: KillEve
 		check(attempt);
 	}
 	return { killed: cuts.length - survived.length, survived, wrong };
+}
+
+function distinct(cuts: readonly CutPoint[]): readonly CutPoint[] {
+	return cuts.filter(({ changesBefore }, index) => cuts[index - 1]?.changesBefore !== changesBefore);
 }
 
 function shorter(one: Cuts, other: Cuts): Cuts {
@@ -116,13 +123,17 @@ export function cutsOf(log: string): Cuts {
 	const [, main] = lines[0] ?? [];
 	const programs = new Set(lines.filter(([, , syscall]) => syscall === "execve").map(([, process]) => process));
 	const counts = new Map<string, number>();
+	let changesBefore = 0;
 	const cuts = lines.flatMap(([line, thread, syscall, text]) => {
 		if (syscall === undefined || text === undefined) return [];
 		const changes = changesState(syscall, text);
 		if (thread === main) {
 			const occurrence = (counts.get(syscall) ?? 0) + 1;
 			counts.set(syscall, occurrence);
-			return changes ? [{ syscall, occurrence, text }] : [];
+			if (!changes) return [];
+			const cut = { syscall, occurrence, text, changesBefore };
+			if (hasChanged(syscall, text)) changesBefore++;
+			return [cut];
 		}
 		if (changes && !programs.has(thread) && !harmlessElsewhere.has(syscall)) {
 			throw new Error(`Cannot kill at every change: "${line}" is made by another thread than the main one`);
@@ -159,6 +170,31 @@ const changing = [
 
 /** Helper threads that a runtime makes, and what they ask their descriptors. */
 const harmlessElsewhere = new Set(["clone3", "clone", "ioctl"]);
+
+/** Whether there is something else after the call than before, for all but the process itself. */
+function hasChanged(syscall: string, text: string): boolean {
+	if (/\) += -1 E/.test(text)) return false;
+	switch (syscall) {
+		case "setns":
+		case "unshare":
+		case "fsync":
+		case "fdatasync":
+			return false;
+		case "kill":
+			return !/^\d+, 0\)/.test(text);
+		case "sendto":
+		case "sendmsg":
+			return !isQuestion(text);
+		default:
+			return true;
+	}
+}
+
+/** A request of rtnetlink to another namespace, whose types strace shows as numbers: every fourth asks. */
+function isQuestion(text: string): boolean {
+	const types = [...text.matchAll(/nlmsg_type=(\w+)/g)].map(([, type]) => Number(type));
+	return types.length > 0 && types.every((type) => type >= 0x10 && type < 0x80 && type % 4 === 2);
+}
 
 function changesState(syscall: string, rest: string): boolean {
 	switch (syscall) {

@@ -1,29 +1,24 @@
-import { describe, it } from "@jest/globals";
-import { createWorld } from "../support/world.ts";
-import { expectNothingLeft, expectRestored } from "./on-master-scenario.ts";
+import { describe } from "@jest/globals";
+import { ensureMaster } from "../support/master.ts";
+import { besideRunning } from "./beside-running.ts";
+import { crashTests } from "./crash-tests.ts";
 
-const minutes = 60_000;
-
-describe("macvlan", () => {
-	it.each([
-		["ADD", "DEL"],
-		["ADD", "GC"],
-		["DEL", "DEL"],
-	] as const)(
-		"%s killed anywhere: %s restores the earlier state",
-		(killed, by) => {
-			using world = createWorld();
-			expectRestored(world, { type: "macvlan", killed, by });
+describe("macvlan beside a running container", () => {
+	crashTests(
+		(world) =>
+			besideRunning(world, {
+				type: "macvlan",
+				keys: { master: ensureMaster(world) },
+				subnets: ["10.60.0.0/24", "fd60::/64"],
+				endsWithContainer: true,
+			}),
+		{
+			kills: [
+				["ADD", "DEL"],
+				["ADD", "GC"],
+				["DEL", "DEL"],
+			],
+			atLeast: 5,
 		},
-		5 * minutes,
-	);
-
-	it(
-		"ADD that fails anywhere leaves nothing",
-		() => {
-			using world = createWorld();
-			expectNothingLeft(world, { type: "macvlan" });
-		},
-		5 * minutes,
 	);
 });

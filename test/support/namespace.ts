@@ -1,5 +1,6 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { systemPath } from "./paths.ts";
+import { type Ended, runToEnd } from "./starter.ts";
 
 /** A network namespace that a test made, known to `ip netns` by its name. */
 export interface Namespace {
@@ -17,13 +18,7 @@ export interface RunOptions {
 	readonly timeoutMs?: number;
 }
 
-export interface Outcome {
-	/** Null when a signal ended the command. */
-	readonly exitCode: number | null;
-	readonly signal: NodeJS.Signals | null;
-	readonly stdout: string;
-	readonly stderr: string;
-}
+export type Outcome = Ended;
 
 /** `ip netns add NAME`, with the loopback interface up. */
 export function createNamespace(name: string): Namespace {
@@ -42,7 +37,7 @@ export function deleteNamespace({ name }: Namespace): void {
 
 /** Runs a command (program and arguments, no shell) and returns its stdout. @throws Error when it fails. */
 export function runIn(namespace: Namespace, command: readonly string[], options?: RunOptions): string {
-	return mustRun(enter(namespace, command), options);
+	return succeeded(command, attemptIn(namespace, command, options));
 }
 
 /** Runs a command and parses its stdout: `json(host, ["ip", "-j", "link"])`. */
@@ -51,16 +46,17 @@ export function jsonIn<T = unknown>(namespace: Namespace, command: readonly stri
 }
 
 /** Runs a command that may fail. */
-export function attemptIn(namespace: Namespace, command: readonly string[], options?: RunOptions): Outcome {
-	return attempt(enter(namespace, command), options);
+export function attemptIn({ path }: Namespace, command: readonly string[], options?: RunOptions): Outcome {
+	return runToEnd({ ...settings(options), namespace: path, command });
 }
 
 /** The same without waiting, so that many can run at once. */
 export function attemptInAsync(
 	namespace: Namespace,
 	command: readonly string[],
-	{ input = "", env = { PATH: systemPath }, cwd, timeoutMs = 60_000 }: RunOptions = {},
+	options: RunOptions = {},
 ): Promise<Outcome> {
+	const { input, env, cwd, timeoutMs } = settings(options);
 	const [program = "", ...args] = enter(namespace, command);
 	return new Promise((resolve, reject) => {
 		const child = spawn(program, args, { env, cwd, timeout: timeoutMs, killSignal: "SIGKILL" });
@@ -82,33 +78,26 @@ export function attemptInAsync(
 
 /**
  * The command line that runs `command` inside. nsenter instead of `ip netns exec`: it changes nothing but the network
- * namespace (no mount of /sys), as a runtime on a real host would find it, and costs a millisecond less.
+ * namespace (no mount of /sys), as a runtime on a real host would find it.
  */
 export function enter(namespace: Namespace, command: readonly string[]): string[] {
 	return ["/usr/bin/nsenter", `--net=${namespace.path}`, "--", ...command];
 }
 
 /** Runs a command in whatever namespace we are in; only for making namespaces. */
-export function attempt(
-	command: readonly string[],
-	{ input = "", env = { PATH: systemPath }, cwd, timeoutMs = 60_000 }: RunOptions = {},
-): Outcome {
-	const [program = "", ...args] = command;
-	const { status, signal, stdout, stderr, error } = spawnSync(program, args, {
-		input,
-		env,
-		cwd,
-		timeout: timeoutMs,
-		killSignal: "SIGKILL",
-		encoding: "utf8",
-		maxBuffer: 256 * 1024 * 1024,
-	});
-	if (error && status === null && signal === null) throw error;
-	return { exitCode: status, signal, stdout, stderr };
+export function attempt(command: readonly string[], options?: RunOptions): Outcome {
+	return runToEnd({ ...settings(options), command });
+}
+
+function settings({ input = "", env = { PATH: systemPath }, cwd, timeoutMs = 60_000 }: RunOptions = {}) {
+	return { input, env, cwd, timeoutMs };
 }
 
 function mustRun(command: readonly string[], options?: RunOptions): string {
-	const { exitCode, signal, stdout, stderr } = attempt(command, options);
+	return succeeded(command, attempt(command, options));
+}
+
+function succeeded(command: readonly string[], { exitCode, signal, stdout, stderr }: Outcome): string {
 	if (exitCode !== 0) throw new Error(`Cannot run "${command.join(" ")}": ${signal ?? `exit ${exitCode}`}: ${stderr}`);
 	return stdout;
 }

@@ -36,57 +36,71 @@ export function differences(before: Snapshot, after: Snapshot): string[] {
 	return [...added, ...removed];
 }
 
-/** One process for all readers: a snapshot is taken hundreds of times. Each prints a section; one that is missing, none. */
-const readers = {
-	links: "ip -j -d link show",
-	addresses: "ip -j address show",
-	routes4: "ip -j -4 route show table all",
-	routes6: "ip -j -6 route show table all",
-	rules4: "ip -j -4 rule show",
-	rules6: "ip -j -6 rule show",
-	neighbours: "ip -j neighbour show nud permanent",
-	disciplines: "tc -j qdisc show",
-	vlans: "bridge -j vlan show",
-	sysctls:
-		"grep . /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding /proc/sys/net/ipv4/conf/all/route_localnet",
-	nft: "nft -j list ruleset",
-	iptables: "iptables-nft-save; iptables-legacy-save; ip6tables-nft-save; ip6tables-legacy-save",
-} as const;
-
-const separator = "\u0001";
-const script = Object.values(readers).join(` 2>/dev/null; printf '${separator}'; `);
+/**
+ * Run in the namespace; prints a section for each kind of thing, empty where a program is missing. Snapshots are taken by
+ * the thousand, and what they cost is to start programs: one `ip` reads all that it can, and what needs something else to
+ * be there is not looked for without that.
+ */
+const script = `
+exec 2>/dev/null
+show() { printf '%s\\n' "$1"; }
+next() { printf '\\001'; }
+links=$(
+	ip -j -d -batch - <<-END
+		address show
+		route show table all
+		rule show
+		neighbour show nud permanent
+	END
+)
+show "$links"
+next; ip -j -6 rule show
+next; tc -j qdisc show
+next; case $links in *'"info_kind":"bridge"'*) bridge -j vlan show ;; esac
+next; for name in ipv4/ip_forward ipv6/conf/all/forwarding ipv4/conf/all/route_localnet; do
+	# One byte, which is all there is: the kernel gives the rest to nobody who reads so little at a time.
+	value=; read -r value </proc/sys/net/$name; show "/proc/sys/net/$name:$value"
+done
+next; nft=$(nft -j list ruleset); show "$nft"
+next; case $nft in *'"family": "ip"'*) iptables-nft-save ;; esac
+read -r table </proc/net/ip_tables_names && iptables-legacy-save
+case $nft in *'"family": "ip6"'*) ip6tables-nft-save ;; esac
+read -r table </proc/net/ip6_tables_names && ip6tables-legacy-save
+true`;
 
 function networkLines(namespace: Namespace): string[] {
-	const sections = runIn(namespace, ["sh", "-c", `{ ${script}; } 2>/dev/null; true`]).split(separator);
-	const output = Object.fromEntries(Object.keys(readers).map((name, index) => [name, sections[index] ?? ""]));
-	const text = (name: keyof typeof readers) => (output[name] ?? "").trim();
-	const list = (name: keyof typeof readers) => JSON.parse(text(name) || "[]") as Entry[];
+	const output = runIn(namespace, ["sh", "-c", script]).split("\u0001");
+	const [ip = "", rules6 = "", disciplines = "", vlans = "", sysctls = "", nft = "", iptables = ""] = output;
+	const [links = [], routes = [], rules4 = [], neighbours = []] = lines(ip).map(list);
 
-	const links = list("links").filter(isPresent);
 	const kinds = new Map(links.map((link) => [string(link.ifname), kindOf(link)]));
 	const device = (name: unknown) => `on ${string(name)} (${kinds.get(string(name)) ?? "?"})`;
 	return [
 		...links.map(describeLink),
-		...list("addresses").flatMap((link) =>
-			entries(link.addr_info).map(
-				(address) => `address ${address.local}/${address.prefixlen} scope ${address.scope} ${device(link.ifname)}`,
-			),
+		...links.flatMap((link) =>
+			entries(link.addr_info)
+				.filter((address) => !isLinkLocal(address))
+				.map(
+					(address) => `address ${address.local}/${address.prefixlen} scope ${address.scope} ${device(link.ifname)}`,
+				),
 		),
-		...[...list("routes4"), ...list("routes6")]
+		...routes
 			.filter((route) => !followsByItself(route))
 			.map(({ dev, flags: _, expires: __, ...route }) => `route ${stable(route)} ${device(dev)}`),
-		...[...list("rules4"), ...list("rules6")].map((rule) => `rule ${stable(rule)}`),
-		...list("neighbours").map((neighbour) => `neighbour ${neighbour.dst} ${neighbour.lladdr} ${device(neighbour.dev)}`),
-		...list("disciplines").map(
+		...[...rules4, ...list(rules6)].map((rule) => `rule ${stable(rule)}`),
+		...neighbours.map((neighbour) => `neighbour ${neighbour.dst} ${neighbour.lladdr} ${device(neighbour.dev)}`),
+		...list(disciplines).map(
 			({ kind, dev, root, parent, options }) => `qdisc ${kind} ${stable({ root, parent, options })} ${device(dev)}`,
 		),
-		...list("vlans").flatMap((port) =>
-			entries(port.vlans).map((vlan) => `vlan ${stable(vlan)} ${device(port.ifname)}`),
-		),
-		...lines(text("sysctls")).map((line) => `sysctl ${line}`),
-		...nftLines(text("nft")),
-		...iptablesLines(text("iptables")),
+		...list(vlans).flatMap((port) => entries(port.vlans).map((vlan) => `vlan ${stable(vlan)} ${device(port.ifname)}`)),
+		...lines(sysctls).map((line) => `sysctl ${line}`),
+		...nftLines(nft.trim()),
+		...iptablesLines(iptables),
 	];
+}
+
+function list(text: string): Entry[] {
+	return (JSON.parse(text.trim() || "[]") as Entry[]).filter(isPresent);
 }
 
 type Entry = Readonly<Record<string, unknown>>;
@@ -97,11 +111,16 @@ function isPresent(entry: Entry): boolean {
 }
 
 /**
- * Routes of link-local addresses and multicast come seconds later, when duplicate address detection has ended; anycast
- * routes come and go with the forwarding sysctl, which is a line of its own.
+ * Link-local addresses and the routes of addresses come a moment or seconds later, when duplicate address detection has
+ * ended; anycast routes come and go with the forwarding sysctl, which is a line of its own.
  */
 function followsByItself({ dst, protocol, type }: Entry): boolean {
-	return protocol === "kernel" && (type === "anycast" || /^(fe80|ff00):/.test(string(dst)));
+	if (protocol !== "kernel") return false;
+	return type === "anycast" || (type === "local" && string(dst).includes(":")) || /^(fe80|ff00):/.test(string(dst));
+}
+
+function isLinkLocal({ local }: Entry): boolean {
+	return string(local).startsWith("fe80:");
 }
 
 function kindOf(link: Entry): string {

@@ -2,10 +2,25 @@ import { spawn } from "node:child_process";
 import { attemptIn, attemptInAsync, enter, type Namespace, type Outcome } from "./namespace.ts";
 import { systemPath } from "./paths.ts";
 
-/** Whether an echo request is answered within `timeoutSeconds`. `ping -c 1 ADDRESS` */
-export function ping(from: Namespace, address: string, { timeoutSeconds = 2, count = 1 } = {}): boolean {
-	const command = ["ping", "-n", "-q", "-i", "0.2", "-c", String(count), "-W", String(timeoutSeconds), address];
-	return attemptIn(from, command).exitCode === 0;
+/**
+ * Whether an echo request is answered within `timeoutSeconds`, or one of `count` that are sent until one is.
+ * `ping -c 1 ADDRESS`
+ */
+export function ping(from: Namespace, address: string, options: PingOptions = {}): boolean {
+	const { count = 1 } = options;
+	const { timeoutSeconds = count === 1 ? 2 : 1 } = options;
+	const once = ["ping", "-n", "-q", "-c", "1", "-W", String(timeoutSeconds), address];
+	for (let sent = 1; sent <= count; sent++) {
+		if (attemptIn(from, once).exitCode === 0) return true;
+		if (sent < count) attemptIn(from, ["sleep", "0.2"]);
+	}
+	return false;
+}
+
+export interface PingOptions {
+	readonly count?: number;
+	/** By default two, or one for each of several. */
+	readonly timeoutSeconds?: number;
 }
 
 /** Which of the addresses answer an echo request within a second, all asked at once. */

@@ -1,6 +1,7 @@
-import { describe, it } from "@jest/globals";
-import { expectRestored } from "../crash/on-master-scenario.ts";
-import { createWorld } from "../support/world.ts";
+import { describe } from "@jest/globals";
+import { besideRunning } from "../crash/beside-running.ts";
+import { crashTests } from "../crash/crash-tests.ts";
+import { ensureMaster } from "../support/master.ts";
 
 /**
  * The master has the name that the container's interface gets: on this kernel, which wants names to be free in both
@@ -10,19 +11,19 @@ import { createWorld } from "../support/world.ts";
 describe.each([
 	["vlan", { vlanId: 33 }, { vlanId: 34 }],
 	["ipvlan", {}, {}],
-])("%s", (type, config, running) => {
-	it("ADD killed around any request to the kernel: DEL restores the earlier state", () => {
-		using world = createWorld();
-		expectRestored(world, {
-			type,
-			config,
-			running,
-			master: "eth0",
-			killed: "ADD",
-			by: "DEL",
+])("%s beside a running container", (type, own, running) => {
+	crashTests(
+		(world) => {
+			const master = ensureMaster(world, "eth0");
+			const subnets = ["10.60.0.0/24", "fd60::/64"];
+			return besideRunning(world, { type, keys: { master, ...own }, runningKeys: { master, ...running }, subnets });
+		},
+		{
+			kills: [["ADD", "DEL"]],
 			// Requests that change something want to be acknowledged.
 			only: ({ text }) => text.includes("NLM_F_ACK"),
+			failing: false,
 			atLeast: 4,
-		});
-	}, 240_000);
+		},
+	);
 });

@@ -1,5 +1,4 @@
 import { Command } from "commander";
-import { quoteText } from "../../cni/quote-text.ts";
 import { formatAddress } from "../../ip/address.ts";
 import { defaultDataDir } from "../../ipam/file-store/layout.ts";
 import type { Label } from "../../ipam/tags.ts";
@@ -7,6 +6,7 @@ import { writeStdout } from "../../linux/stdio.ts";
 import { type ListedAddress, listAddresses } from "../addresses/list-addresses.ts";
 import { parseLabelFilter } from "../addresses/tag-filter.ts";
 import { formatTable } from "../format-table.ts";
+import { plainText } from "../plain-text.ts";
 
 interface Options {
 	readonly dataDir: string;
@@ -51,16 +51,11 @@ function tableOf(addresses: readonly ListedAddress[]): string {
 		owner.containerId,
 		owner.ifName || "-",
 		tags.labels.map(labelText).join(",") || "-",
-		tags.groups.map(plain).join(",") || "-",
+		tags.groups.map(plainText).join(",") || "-",
 	]);
 	return formatTable([["NETWORK", "ADDRESS", "CONTAINER", "INTERFACE", "LABELS", "GROUPS"], ...rows]);
 }
 
 function labelText({ key, value }: Label): string {
-	return value === undefined ? plain(key) : `${plain(key)}=${plain(value)}`;
-}
-
-/** Tenants choose tags: what could pass for another cell, line or terminal command is shown as JSON shows it. */
-function plain(text: string): string {
-	return /^[\p{L}\p{N}\p{P}\p{S}]+$/u.test(text) && !/[,="\\]/.test(text) ? text : quoteText(text);
+	return value === undefined ? plainText(key) : `${plainText(key)}=${plainText(value)}`;
 }

@@ -7,6 +7,7 @@ import {
 	readFileSync,
 	renameSync,
 	rmSync,
+	statSync,
 	writeSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -90,11 +91,30 @@ export function deleteCachedResult(key: CacheKey): void {
 
 /** Every attachment in the cache, by name of its file. Files that are none of ours, or damaged, are passed over. */
 export function listCachedAttachments(cacheDirectory: string): CachedAttachment[] {
+	return listCacheEntries(cacheDirectory).map(({ attachment }) => attachment);
+}
+
+/** All that the cache has of an attachment. */
+export interface CacheEntry {
+	readonly path: string;
+	/** Milliseconds since the epoch: when ADD had succeeded. */
+	readonly changedAt: number;
+	readonly attachment: CachedAttachment;
+	/** The network's configuration, as it was. */
+	readonly config: string;
+	/** Undefined when it cannot be read. */
+	readonly recorded: RecordedResult | undefined;
+}
+
+/** The same with everything else that is kept. */
+export function listCacheEntries(cacheDirectory: string): CacheEntry[] {
 	const directory = join(cacheDirectory, "results");
-	return namesIn(directory).flatMap((name) => {
-		const attachment = readAttachment(join(directory, name));
-		return attachment === undefined ? [] : [attachment];
-	});
+	return namesIn(directory).flatMap((name) => readEntry(join(directory, name)));
+}
+
+/** Forgets the attachment, unless an ADD has come in between. It may be gone already. @throws Error of node:fs */
+export function removeCacheEntry({ path, changedAt }: CacheEntry): void {
+	if (statSync(path, { throwIfNoEntry: false })?.mtimeMs === changedAt) rmSync(path, { force: true });
 }
 
 function cachePath({ cacheDirectory, networkName, attachment }: CacheKey): string {
@@ -146,14 +166,28 @@ function readJson(path: string): Readonly<Record<string, unknown>> | undefined {
 	}
 }
 
-function readAttachment(path: string): CachedAttachment | undefined {
-	let body: Readonly<Record<string, unknown>> | undefined;
+function readEntry(path: string): CacheEntry[] {
 	try {
-		body = readJson(path);
+		const body = readJson(path);
+		const attachment = body === undefined ? undefined : attachmentIn(body);
+		if (body === undefined || attachment === undefined) return [];
+		const config = isText(body.config) ? Buffer.from(body.config, "base64").toString() : "";
+		return [{ path, changedAt: statSync(path).mtimeMs, attachment, config, recorded: recordedIn(body) }];
+	} catch {
+		return [];
+	}
+}
+
+function recordedIn({ result }: Readonly<Record<string, unknown>>): RecordedResult | undefined {
+	try {
+		return recordedResultOf(asObject(result) ?? {}, "");
 	} catch {
 		return undefined;
 	}
-	if (body?.kind !== kind || !isText(body.ifName) || !isText(body.networkName)) return undefined;
+}
+
+function attachmentIn(body: Readonly<Record<string, unknown>>): CachedAttachment | undefined {
+	if (body.kind !== kind || !isText(body.ifName) || !isText(body.networkName)) return undefined;
 	return {
 		networkName: body.networkName,
 		containerId: isText(body.containerId) ? body.containerId : "",

@@ -77,6 +77,7 @@ export function createFileStore(options: FileStoreOptions): IpamStore {
 			free(owner, { only: addresses, rests: false });
 		},
 		find: (owner) => locked([], () => open().heldBy(trimmed(owner))),
+		holderOf: (address) => holderOf(layout.directory, formatAddress(address)),
 		list() {
 			return locked([], () => {
 				const tagsOf = tagFiles.readAll();

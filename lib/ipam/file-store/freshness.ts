@@ -27,12 +27,8 @@ export interface Stamp {
 }
 
 export function openStamp({ directory, stamp }: Layout): Stamp {
-	// Without /proc, one that no stamp has.
-	const boot = readText("/proc/sys/kernel/random/boot_id")?.trim() ?? `unknown-${Math.random()}`;
-	const describe = () => {
-		const { inode, mtimeNs } = stat(directory);
-		return `${formatVersion} ${boot} ${inode} ${mtimeNs}\n`;
-	};
+	const boot = currentBoot();
+	const describe = () => `${formatVersion} ${boot} ${stateOf(directory)}\n`;
 	return {
 		fits: () => readText(stamp) === describe(),
 		renew() {
@@ -42,4 +38,24 @@ export function openStamp({ directory, stamp }: Layout): Stamp {
 			writeBeside(stamp, describe());
 		},
 	};
+}
+
+/**
+ * Whether every reservation in the directory was made before the last boot: the stamp is of another boot, and nobody, not
+ * the reference either, has added or removed a file since. Without a stamp, or after the first change, nothing is known.
+ */
+export function isOfEarlierBoot({ directory, stamp }: Layout): boolean {
+	const [version, boot, ...state] = readText(stamp)?.trim().split(" ") ?? [];
+	return version === String(formatVersion) && boot !== currentBoot() && state.join(" ") === stateOf(directory);
+}
+
+/** Inode and modification time. */
+function stateOf(directory: string): string {
+	const { inode, mtimeNs } = stat(directory);
+	return `${inode} ${mtimeNs}`;
+}
+
+function currentBoot(): string {
+	// Without /proc, one that no stamp has.
+	return readText("/proc/sys/kernel/random/boot_id")?.trim() ?? `unknown-${Math.random()}`;
 }

@@ -1,8 +1,7 @@
-import { Errno } from "../../linux/errno.ts";
 import { type Attribute, attribute, decodeAttributeList, read } from "../wire/attributes.ts";
-import { NetlinkError } from "../wire/error.ts";
 import { type Message, NLM_F_CREATE, type ReceivedMessage } from "../wire/message.ts";
 import type { NetlinkSocket } from "../wire/socket.ts";
+import { dumpIfThere } from "./dump-if-there.ts";
 import { findAll } from "./find-all.ts";
 import {
 	NFT_MSG_DELSETELEM,
@@ -73,12 +72,7 @@ export function findElements(
 
 /** All elements; none when the set does not exist. `nft list set FAMILY TABLE SET` @throws NetlinkError */
 export function listElements(socket: NetlinkSocket, set: SetName): readonly SetElement[] {
-	try {
-		return socket.dump(elementMessage(NFT_MSG_GETSETELEM, { set })).flatMap(decodeElements);
-	} catch (thrown) {
-		if (thrown instanceof NetlinkError && thrown.errno === Errno.ENOENT) return [];
-		throw thrown;
-	}
+	return dumpIfThere(socket, elementMessage(NFT_MSG_GETSETELEM, { set })).flatMap(decodeElements);
 }
 
 function inMessages<T>(items: readonly T[], message: (some: readonly T[]) => Message): readonly Message[] {

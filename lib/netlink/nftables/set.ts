@@ -3,6 +3,7 @@ import { attribute, read } from "../wire/attributes.ts";
 import { type Message, NLM_F_CREATE } from "../wire/message.ts";
 import type { NetlinkSocket } from "../wire/socket.ts";
 import { byteLength, byteOrderOf, type DataTypes, typeNumber } from "./data-type.ts";
+import { dumpIfThere } from "./dump-if-there.ts";
 import {
 	NFT_MSG_DELSET,
 	NFT_MSG_GETSET,
@@ -69,14 +70,15 @@ export function hasSet(socket: NetlinkSocket, { family, table, set }: SetName): 
 	return socket.find(nftMessage(NFT_MSG_GETSET, { family, attributes }), Errno.ENOENT) !== undefined;
 }
 
-/** The names of the sets and maps of a table; none when it does not exist. `nft list sets` @throws NetlinkError */
+/** The names of the sets and maps of a table; none when it does not exist. `nft list sets table …` @throws NetlinkError */
 export function listSets(socket: NetlinkSocket, { family, table }: TableName): ReadonlySet<string> {
-	const answers = socket.dump(nftMessage(NFT_MSG_GETSET, { family }));
-	const names = answers.map(nftAttributes).flatMap((attributes) => {
-		const name = read.string(attributes.get(NFTA_SET_NAME));
-		return name === undefined || read.string(attributes.get(NFTA_SET_TABLE)) !== table ? [] : [name];
-	});
-	return new Set(names);
+	const attributes = [attribute.string(NFTA_SET_TABLE, table)];
+	const names = new Set<string>();
+	for (const set of dumpIfThere(socket, nftMessage(NFT_MSG_GETSET, { family, attributes }))) {
+		const name = read.string(nftAttributes(set).get(NFTA_SET_NAME));
+		if (name !== undefined) names.add(name);
+	}
+	return names;
 }
 
 function valueAttributes(value: DataTypes | "verdict") {

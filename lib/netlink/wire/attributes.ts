@@ -57,13 +57,16 @@ export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
 	let size = 0;
 	for (const { payload } of attributes) size += align(headerSize + payload.byteLength);
 	const buffer = new Uint8Array(size);
-	const view = new DataView(buffer.buffer);
 	let offset = 0;
 	for (const { type, payload } of attributes) {
-		view.setUint16(offset, headerSize + payload.byteLength, true);
-		view.setUint16(offset + 2, type, true);
+		const length = headerSize + payload.byteLength;
+		// Cheaper than a DataView, of which every call leaves the language.
+		buffer[offset] = length;
+		buffer[offset + 1] = length >> 8;
+		buffer[offset + 2] = type;
+		buffer[offset + 3] = type >> 8;
 		buffer.set(payload, offset + headerSize);
-		offset += align(headerSize + payload.byteLength);
+		offset += align(length);
 	}
 	return buffer;
 }
@@ -73,23 +76,31 @@ export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
  * {@link decodeAttributeList}.
  */
 export function decodeAttributes(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
-	return new Map(decodeAttributeList(bytes).map(({ type, payload }) => [type, payload]));
+	const attributes = new Map<number, Uint8Array>();
+	walk(bytes, (type, payload) => attributes.set(type, payload));
+	return attributes;
 }
 
-/** Received attributes in order. A truncated attribute ends the list: the kernel never sends one. */
+/** Received attributes in order. */
 export function decodeAttributeList(bytes: Uint8Array): readonly Attribute[] {
-	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 	const attributes: Attribute[] = [];
-	for (let offset = 0; offset + headerSize <= bytes.byteLength; ) {
-		const length = view.getUint16(offset, true);
-		if (length < headerSize || offset + length > bytes.byteLength) break;
-		attributes.push({
-			type: view.getUint16(offset + 2, true) & typeMask,
-			payload: bytes.subarray(offset + headerSize, offset + length),
-		});
+	walk(bytes, (type, payload) => attributes.push({ type, payload }));
+	return attributes;
+}
+
+/** A truncated attribute ends it: the kernel never sends one. */
+function walk(bytes: Uint8Array, visit: (type: number, payload: Uint8Array) => void): void {
+	const end = bytes.byteLength;
+	for (let offset = 0; offset + headerSize <= end; ) {
+		const length = u16(bytes, offset);
+		if (length < headerSize || offset + length > end) break;
+		visit(u16(bytes, offset + 2) & typeMask, bytes.subarray(offset + headerSize, offset + length));
 		offset += align(length);
 	}
-	return attributes;
+}
+
+function u16(bytes: Uint8Array, offset: number): number {
+	return (bytes[offset] ?? 0) | ((bytes[offset + 1] ?? 0) << 8);
 }
 
 /** Readers of received payloads; undefined when the attribute is absent. */

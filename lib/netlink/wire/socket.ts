@@ -64,7 +64,7 @@ function sockaddr(): Uint8Array {
  * For all sockets: nothing is received while another waits. The kernel answers in pieces of 32 KiB, and in a larger one only
  * where a single message is larger. What is not used of the buffer takes no memory.
  */
-const buffer = new Uint8Array(1024 * 1024);
+let buffer: Uint8Array | undefined;
 
 function kernelTransport(fd: number, { portId, close }: { portId: number; close: (fd: number) => void }): Transport {
 	const kernel = sockaddr();
@@ -72,6 +72,7 @@ function kernelTransport(fd: number, { portId, close }: { portId: number; close:
 		portId,
 		send: (datagram) => send(fd, { data: datagram, address: kernel }),
 		receive() {
+			buffer ??= new Uint8Array(1024 * 1024);
 			const size = receive(fd, { buffer, flags: MSG_TRUNC });
 			if (size > buffer.byteLength) throw new SystemError(`receive ${size} bytes at once`, Errno.EMSGSIZE);
 			// Callers keep the messages, and the buffer is used again.

@@ -1,4 +1,14 @@
 import { ownerAlias, removeLink } from "../../../lib/attachment/host-links.ts";
+import { findIfbDevice, ifbNames } from "../../../lib/attachment/ifb-device.ts";
+import {
+	bucketHandle,
+	isOurBucket,
+	readShaping,
+	redirectPriority,
+	redirectsAll,
+	type Shaping,
+	targetsOf,
+} from "../../../lib/attachment/shaping.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { AddRequest } from "../../../lib/cni/plugin.ts";
 import { Errno } from "../../../lib/linux/errno.ts";
@@ -10,17 +20,7 @@ import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import { type ByIndex, ingressParent, rootParent } from "../../../lib/netlink/traffic-control.ts";
 import type { Message } from "../../../lib/netlink/wire/message.ts";
 import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
-import { findIfbDevice, ifbNames } from "./ifb-device.ts";
 import { type Limit, type Limits, tokenBucketOf } from "./limit.ts";
-import {
-	bucketHandle,
-	isOurBucket,
-	readShaping,
-	redirectPriority,
-	redirectsAll,
-	type Shaping,
-	targetsOf,
-} from "./shaping.ts";
 
 export interface Work {
 	readonly request: AddRequest<unknown>;

@@ -1,4 +1,6 @@
 import { type GcScope, removeLink, staleHostLinks } from "../../../lib/attachment/host-links.ts";
+import { feedersOf, findIfbDevice, ifbNames, isIfbDevice } from "../../../lib/attachment/ifb-device.ts";
+import { isOurBucket, readShaping, redirectsAll } from "../../../lib/attachment/shaping.ts";
 import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import { Errno } from "../../../lib/linux/errno.ts";
 import { type Link, listLinks } from "../../../lib/netlink/link.ts";
@@ -7,8 +9,6 @@ import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import { ingressParent, rootParent } from "../../../lib/netlink/traffic-control.ts";
 import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
 import { findHostLinkIfPresent } from "./host-link.ts";
-import { feedersOf, findIfbDevice, ifbNames, isIfbDevice } from "./ifb-device.ts";
-import { isOurBucket, readShaping, redirectsAll } from "./shaping.ts";
 
 /** Takes the limits of an attachment back, by whatever is left of it. @throws NetlinkError */
 export function removeLimits(request: AttachmentRequest<unknown>): void {

@@ -1,11 +1,11 @@
+import { findIfbDevice, ifbNames } from "../../../lib/attachment/ifb-device.ts";
+import { readShaping, redirectsAll, targetsOf } from "../../../lib/attachment/shaping.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import type { Link } from "../../../lib/netlink/link.ts";
 import type { Qdisc } from "../../../lib/netlink/qdisc.ts";
 import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
-import { findIfbDevice, ifbNames } from "./ifb-device.ts";
 import { differenceFrom, type Limit, type Limits, tokenBucketOf } from "./limit.ts";
-import { readShaping, redirectsAll, targetsOf } from "./shaping.ts";
 
 /** Compares what the host's end and the ifb device do with the limits. @throws CniError naming the first difference */
 export function verifyLimits(

@@ -3,19 +3,19 @@ import { decodeDocument } from "../../../lib/cni/schema.ts";
 import type { SpecVersion } from "../../../lib/cni/version.ts";
 import { formatAddress, formatPrefix } from "../../../lib/ip/address.ts";
 import { formatRangeSet } from "../../../lib/ipam/range-set.ts";
-import { hostLocalSchema } from "../../../plugins/ipam/host-local/config.ts";
-import { describePools, describeWanted } from "../../../plugins/ipam/host-local/description.ts";
+import { rangeSchema } from "../../../lib/range-ipam/config.ts";
+import { describePools, describeWanted } from "../../../lib/range-ipam/description.ts";
 
 /** Each set as `subnet start-end gateway` of its ranges. */
 function pools(document: object, version: SpecVersion = "0.3.1"): readonly string[][] {
-	const { sets } = describePools(decodeDocument(hostLocalSchema, document), version);
+	const { sets } = describePools(decodeDocument(rangeSchema, document), version);
 	return sets.map((set) =>
 		set.map((range) => `${formatPrefix(range.subnet)} ${formatRangeSet([range])} ${formatAddress(range.gateway)}`),
 	);
 }
 
 function requested(document: object, args = ""): readonly string[] {
-	return describeWanted(decodeDocument(hostLocalSchema, document), args).requested.map(formatAddress);
+	return describeWanted(decodeDocument(rangeSchema, document), args).requested.map(formatAddress);
 }
 
 const legacy = { subnet: "10.1.2.0/24", rangeStart: "10.1.2.9", rangeEnd: "10.1.2.20", gateway: "10.1.2.30" };
@@ -94,7 +94,7 @@ describe("pools", () => {
 			{ dst: "0.0.0.0/0" },
 			{ dst: "10.9.0.7/16", gw: "10.1.2.9", mtu: 1400, advmss: 1360, priority: 5, table: 0, scope: 0 },
 		];
-		const described = describePools(decodeDocument(hostLocalSchema, { ipam: { ...legacy, routes } }), "1.1.0").routes;
+		const described = describePools(decodeDocument(rangeSchema, { ipam: { ...legacy, routes } }), "1.1.0").routes;
 		expect(
 			described.map(({ dst, gw, ...rest }) => ({
 				dst: formatPrefix(dst),

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { parseResolvConf, readResolvConf } from "../../../plugins/ipam/host-local/resolv-conf.ts";
+import { parseResolvConf, readResolvConf } from "../../../lib/range-ipam/resolv-conf.ts";
 
 const nothing = { nameservers: [], domain: "", search: [], options: [] };
 

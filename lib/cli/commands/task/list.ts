@@ -3,6 +3,7 @@ import { given } from "../../../cni/given.ts";
 import { writeStdout } from "../../../linux/stdio.ts";
 import { listTasks, type Task } from "../../../mesos/task/list-tasks.ts";
 import { openTaskRecords } from "../../../mesos/task/task-record.ts";
+import { formatAge } from "../../format-age.ts";
 import { formatTable } from "../../format-table.ts";
 import { addRuntimeOption } from "./agent-options.ts";
 
@@ -65,11 +66,4 @@ function printable(text: string): string {
 /** Of IPv6 addresses Mesos keeps the prefix length. */
 function bare(address: string): string {
 	return address.split("/")[0] ?? "";
-}
-
-function formatAge(milliseconds: number): string {
-	const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-	if (seconds < 120) return `${seconds}s`;
-	if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
-	return seconds < 172_800 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
 }

@@ -1,0 +1,127 @@
+import { attachmentPrefix } from "../../cni/attachment-tag.ts";
+import { quoteText } from "../../cni/quote-text.ts";
+import { formatAddress, sameAddress } from "../../ip/address.ts";
+import type { LivingNamespace } from "../survey/namespaces.ts";
+import type { SeenProcess } from "../survey/processes.ts";
+import type { HeardWitness, Survey } from "../survey/survey.ts";
+import type { Look, Owner, Verdict } from "./finding.ts";
+
+export interface Exhibit {
+	/** When it was made, in milliseconds since the epoch, where it tells. */
+	readonly since?: number | undefined;
+	/** What proves by itself that no living container owns it, as a sentence, whoever the owner is. */
+	readonly proof?: string | undefined;
+	/** Whether the proof holds although the container's namespace lives on. */
+	readonly outlivesInterface?: boolean;
+	/** Whether the addresses are the thing itself, and not only its owner's: then nobody else may have one of them. */
+	readonly isAddress?: boolean;
+}
+
+/**
+ * Whether something is left over; undefined when its owner lives.
+ *
+ * Living is whoever has a namespace that exists, by any witness. For death there has to be a proof: a witness that is as
+ * young as the thing itself names a namespace that is gone, or the thing proves it. And nothing may speak against it: no
+ * plugin at work for the container, no process that bears its id, no namespace with its address, no youth.
+ */
+export function judge(owner: Owner, { survey, minAgeMs }: Look, exhibit: Exhibit = {}): Verdict | undefined {
+	const heard = survey.witnesses.filter((witness) => speaksOf(witness, owner));
+	if (!exhibit.outlivesInterface && heard.some(({ state }) => state.kind === "alive")) return undefined;
+	const doubt = doubtOf(owner, { survey, heard, minAgeMs, exhibit });
+	if (doubt !== undefined) return { certainty: "unsure", reason: doubt };
+	const proof = exhibit.proof ?? proofIn(heard, exhibit);
+	if (proof !== undefined) {
+		if (survey.blindness.length === 0) return { certainty: "sure", reason: proof };
+		return { certainty: "likely", reason: `${proof}; but ${survey.blindness.join(", and ")}` };
+	}
+	const hasAddress = (owner.addresses ?? []).length > 0;
+	if (hasAddress && survey.blindness.length === 0) {
+		return {
+			certainty: "likely",
+			reason: "no namespace of this machine has its address, and nothing tells of its container",
+		};
+	}
+	return { certainty: "unsure", reason: "nothing on this host tells what has become of its container" };
+}
+
+function speaksOf({ attachment, prefix, addresses }: HeardWitness, owner: Owner): boolean {
+	if (owner.prefix !== undefined) return prefix === owner.prefix;
+	const { network, containerId, ifName } = owner;
+	if (containerId === undefined) {
+		return (owner.addresses ?? []).some((address) => addresses.some((other) => sameAddress(address, other)));
+	}
+	return (
+		containerId === attachment.containerId &&
+		(network === undefined || network === attachment.network) &&
+		// Older releases of host-local, and iptables, tell no interface.
+		(!ifName || ifName === attachment.ifName)
+	);
+}
+
+interface Case {
+	readonly survey: Survey;
+	readonly heard: readonly HeardWitness[];
+	readonly minAgeMs: number;
+	readonly exhibit: Exhibit;
+}
+
+/** What speaks for its being somebody's. */
+function doubtOf(owner: Owner, { survey, heard, minAgeMs, exhibit }: Case): string | undefined {
+	const containerId = owner.containerId ?? heard[0]?.attachment.containerId;
+	const worker = survey.processes.find(({ attaches }) => attaches !== undefined && attaches === containerId);
+	if (worker !== undefined) return `${describeProcess(worker)} attaches or detaches its container at this moment`;
+	const bearer = containerId === undefined ? undefined : survey.processes.find((each) => names(each, containerId));
+	if (bearer !== undefined) return `${describeProcess(bearer)} bears the id of its container`;
+	const youngest = Math.max(exhibit.since ?? 0, ...heard.map(({ since }) => since ?? 0));
+	const ageMs = survey.takenAt - youngest;
+	if (ageMs < minAgeMs)
+		return `it is ${Math.max(0, Math.round(ageMs / 1000))} s old, and an ADD or DEL may be under way`;
+	for (const address of owner.addresses ?? []) {
+		const [holder] = survey.namespaces.holdersOf(address);
+		const isTakenOver = survey.witnesses.some(
+			({ state, addresses }) => state.kind === "alive" && addresses.some((other) => sameAddress(other, address)),
+		);
+		if (holder !== undefined && (exhibit.isAddress || !isTakenOver)) {
+			return `${formatAddress(address)} is in use in ${describeNamespace(holder, survey)}`;
+		}
+	}
+	return undefined;
+}
+
+/** A witness of an earlier life of the container proves nothing about what has come since. */
+function proofIn(heard: readonly HeardWitness[], { since = 0 }: Exhibit): string | undefined {
+	for (const { state, source, since: told } of heard) {
+		if (state.kind === "gone" && (told === undefined || told + clockGranularityMs >= since)) {
+			return `its ${state.why}, as ${source} tells`;
+		}
+	}
+	return undefined;
+}
+
+/** The kernel stamps files with a clock that ticks every few milliseconds. */
+const clockGranularityMs = 20;
+
+/** As a word of its own: short ids occur within others. */
+function names({ words }: SeenProcess, containerId: string): boolean {
+	for (let at = words.indexOf(containerId); at >= 0; at = words.indexOf(containerId, at + 1)) {
+		const around = `${words[at - 1] ?? ""}${words[at + containerId.length] ?? ""}`;
+		if (!/[A-Za-z0-9_]/.test(around)) return true;
+	}
+	return false;
+}
+
+export function describeProcess({ pid, name }: SeenProcess): string {
+	return `process ${pid} (${quoteText(name)})`;
+}
+
+export function describeNamespace({ paths, pids }: LivingNamespace, { processes }: Survey): string {
+	const process = processes.find(({ pid }) => pids.includes(pid));
+	return process === undefined
+		? `the namespace ${quoteText(paths[0] ?? "?")}`
+		: `the namespace of ${describeProcess(process)}`;
+}
+
+/** The owner that an attachment is. */
+export function ownerOf(attachment: { network: string; containerId: string; ifName: string }): Owner {
+	return { ...attachment, prefix: attachmentPrefix(attachment) };
+}

@@ -1,0 +1,71 @@
+import { attachmentPrefix } from "../../../cni/attachment-tag.ts";
+import { isSameRecord, removeRules } from "../../../firewall/remove-rules.ts";
+import { listTaggedRules, type TaggedRules } from "../../../firewall/tagged-rules.ts";
+import {
+	type FirewallRecord,
+	listRecords,
+	type RecordKind,
+	readRecord,
+	recordedAt,
+	recordKinds,
+	recordOf,
+	removeRecord,
+} from "../../../state/firewall-records.ts";
+import { wordsOfKind } from "../../survey/firewall-witnesses.ts";
+import type { Finding, FindingKind, Look, Owner } from "../finding.ts";
+import { judge } from "../judge.ts";
+
+/**
+ * What the firewall holds for attachments, on record or not: rules and elements of nftables by their tags, and by the
+ * record also what lies in iptables and firewalld.
+ */
+export const firewallRules: readonly FindingKind[] = recordKinds.map((kind) => ({
+	name: wordsOfKind[kind],
+	find(look: Look) {
+		const tagged = listTaggedRules().filter((rules) => rules.kind === kind);
+		const names = new Set([...listRecords(kind), ...tagged.map(({ owner }) => owner.prefix)]);
+		return [...names].flatMap((name) => {
+			const rules = tagged.find(({ owner }) => owner.prefix === name);
+			return findingOf(name, { kind, rules, record: readRecord(kind, name), look }) ?? [];
+		});
+	},
+}));
+
+interface Found {
+	readonly kind: RecordKind;
+	readonly rules: TaggedRules | undefined;
+	readonly record: FirewallRecord | undefined;
+	readonly look: Look;
+}
+
+function findingOf(prefix: string, { kind, rules, record, look }: Found): Finding | undefined {
+	const witness = look.survey.witnesses.find((each) => each.prefix === prefix);
+	const attachment = record?.attachment ?? rules?.owner.attachment ?? witness?.attachment;
+	const owner: Owner = { prefix, addresses: rules?.addresses, ...attachment };
+	const verdict = judge(owner, look, {
+		since: recordedAt(kind, prefix),
+		...(rules === undefined && record === undefined ? { proof: incomplete } : {}),
+	});
+	if (verdict === undefined) return undefined;
+	return {
+		key: prefix,
+		what: whatOf(kind, rules),
+		where: rules === undefined ? "the firewall's records" : `nftables table ${rules.tables.join(" and ")}`,
+		owner,
+		verdict,
+		async remove() {
+			if (attachment === undefined || attachmentPrefix(attachment) !== prefix) return removeRecord(kind, prefix);
+			const onlyIf = () =>
+				record === undefined ? recordOf(kind, attachment) === undefined : isSameRecord(kind, record);
+			await removeRules(kind, { attachment, log: look.log, onlyIf });
+		},
+	};
+}
+
+/** Only a record that was begun and is not whole, or is damaged. */
+const incomplete = "an ADD was killed before its record was whole, and no rule is there";
+
+function whatOf(kind: RecordKind, rules: TaggedRules | undefined): string {
+	if (rules === undefined) return `record of ${wordsOfKind[kind]}`;
+	return `${rules.count} ${kind === "masquerade" ? "rules" : "elements"}`;
+}

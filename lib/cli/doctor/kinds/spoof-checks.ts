@@ -1,0 +1,39 @@
+import { parseTag } from "../../../cni/attachment-tag.ts";
+import { quoteText } from "../../../cni/quote-text.ts";
+import { type InstalledSpoofCheck, listSpoofChecks, removeSpoofCheckOf } from "../../../firewall/spoof-check.ts";
+import type { FindingKind, Look, Owner } from "../finding.ts";
+import { judge, ownerOf } from "../judge.ts";
+
+/** MAC spoof checks of bridge, of either suite. */
+export const spoofChecks: FindingKind = {
+	name: "MAC spoof check",
+	find: (look) =>
+		listSpoofChecks().flatMap((check) => {
+			const { id, link } = check;
+			const owner = ownerOfCheck(check, look);
+			const isWatching = link !== undefined && look.survey.hostLinks.some(({ name }) => name === link);
+			// It is made after its link and removed after it; and no rule but its own leads to it.
+			const proof =
+				link !== undefined && !isWatching ? `the link ${quoteText(link)} that it watches is gone` : undefined;
+			const verdict = judge(owner, look, proof === undefined ? {} : { proof });
+			if (verdict === undefined || (isWatching && verdict.certainty !== "sure")) return [];
+			return [
+				{
+					key: id,
+					what: `chain ${quoteText(`cni-br-iface-${id}`)}`,
+					where: "nftables table bridge nat",
+					owner,
+					verdict,
+					remove: () => removeSpoofCheckOf(id),
+				},
+			];
+		}),
+};
+
+/** The reference's names do not tell where the container's id ends; a witness may. */
+function ownerOfCheck({ id, tag }: InstalledSpoofCheck, { survey }: Look): Owner {
+	const tagged = tag === undefined ? undefined : parseTag(tag);
+	if (tagged !== undefined) return { prefix: tagged.prefix, ...tagged.attachment };
+	const witness = survey.witnesses.find(({ attachment }) => `${attachment.containerId}-${attachment.ifName}` === id);
+	return witness === undefined ? {} : ownerOf(witness.attachment);
+}

@@ -1,0 +1,184 @@
+import { sleep } from "../linux/libc.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { EtcdError } from "./error.ts";
+import type { HttpResponse } from "./http.ts";
+import { AttemptError, type Post } from "./post.ts";
+
+/**
+ * etcd's JSON gateway: gRPC's requests as JSON over HTTP. https://etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/
+ *
+ * A request goes to the members one after the other until one answers, and so may be carried out more than once, or after
+ * we have given up: what changes anything has to compare first.
+ */
+export interface Gateway {
+	/** When nothing is asked any more: a time of `performance.now()`. */
+	readonly deadline: number;
+	/** POSTs `body` to `/v3/<path>` and returns the answer. @throws EtcdError */
+	call(path: string, body: object): Promise<Readonly<Record<string, unknown>>>;
+}
+
+export interface GatewayOptions {
+	/** At least one; the first that answers is asked. */
+	readonly endpoints: readonly Endpoint[];
+	/** For all calls together, from now on. */
+	readonly timeoutMs: number;
+	readonly post: Post;
+	readonly login?: Login | undefined;
+}
+
+/** Who we are, for an etcd that wants to know. */
+export interface Login {
+	readonly user: string;
+	/** @throws EtcdError when it cannot be read */
+	password(): string;
+	/** The token of an earlier login, undefined where there is none. */
+	recall(): string | undefined;
+	remember(token: string): void;
+}
+
+export function createGateway({ endpoints, timeoutMs, post, login }: GatewayOptions): Gateway {
+	const deadline = performance.now() + timeoutMs;
+	let first = 0;
+	let token: string | undefined;
+
+	/** One round through the members, beginning with the one that answered last. */
+	const round = async (path: string, body: string): Promise<Round> => {
+		const failures: Failure[] = [];
+		for (let tried = 0; tried < endpoints.length; tried++) {
+			const at = (first + tried) % endpoints.length;
+			const endpoint = endpoints[at];
+			if (endpoint === undefined) break;
+			// Those that come after need time too.
+			const now = performance.now();
+			const share = now + (deadline - now) / (endpoints.length - tried);
+			const headers = token === undefined ? {} : { Authorization: token };
+			try {
+				const response = await post(endpoint, { path: `/v3/${path}`, headers, body, deadline: share });
+				const answer = judge(response);
+				if (answer.kind !== "failed") {
+					first = at;
+					return answer;
+				}
+				failures.push({ endpoint, cause: answer.cause, sent: true, passes: true });
+			} catch (thrown) {
+				if (!(thrown instanceof AttemptError)) throw thrown;
+				const { message: cause, sent, refusal } = thrown;
+				failures.push({ endpoint, cause, sent, passes: false, refusal });
+			}
+		}
+		return { kind: "away", failures };
+	};
+
+	/** Repeats rounds while etcd looks for a leader. */
+	const ask = async (path: string, body: string): Promise<Exclude<Round, { kind: "away" }>> => {
+		const all: Failure[] = [];
+		for (;;) {
+			const result = await round(path, body);
+			if (result.kind !== "away") return result;
+			all.push(...result.failures);
+			const passes = result.failures.some((failure) => failure.passes);
+			if (!passes || performance.now() + retryMs > deadline) throw away(result.failures, all);
+			sleep(retryMs);
+		}
+	};
+
+	const authenticate = async ({ user, password, remember }: Login): Promise<void> => {
+		token = undefined;
+		const result = await ask("auth/authenticate", JSON.stringify({ name: user, password: password() }));
+		// Where authentication is off, everybody may do everything.
+		if (result.kind === "refused" && result.message.includes("authentication is not enabled")) return;
+		if (result.kind === "refused") throw refused(`as "${user}": ${result.message}`, loginHelp);
+		token = String(result.answer.token);
+		remember(token);
+	};
+
+	return {
+		deadline,
+		async call(path, body) {
+			const text = JSON.stringify(body);
+			token ??= login?.recall();
+			if (login !== undefined && token === undefined) await authenticate(login);
+			let result = await ask(path, text);
+			if (result.kind === "refused" && login !== undefined && isStaleToken(result.message)) {
+				await authenticate(login);
+				result = await ask(path, text);
+			}
+			if (result.kind === "refused") throw refused(result.message, helpFor(result.message));
+			return result.answer;
+		},
+	};
+}
+
+/** An election takes a second or two. */
+const retryMs = 100;
+
+type Round =
+	| { readonly kind: "answered"; readonly answer: Readonly<Record<string, unknown>> }
+	| { readonly kind: "refused"; readonly message: string }
+	| { readonly kind: "away"; readonly failures: readonly Failure[] };
+
+interface Failure {
+	readonly endpoint: Endpoint;
+	readonly cause: string;
+	readonly sent: boolean;
+	/** A matter of seconds. */
+	readonly passes: boolean;
+	/** What would help where time does not. */
+	readonly refusal?: string | undefined;
+}
+
+/** Codes of gRPC: deadline exceeded, unavailable. */
+const passingCodes: readonly unknown[] = [4, 14];
+
+function judge({ status, body }: HttpResponse): Exclude<Round, { kind: "away" }> | { kind: "failed"; cause: string } {
+	const answer = parseObject(body);
+	if (answer === undefined) return { kind: "refused", message: `HTTP status ${status}, and no JSON: ${shorten(body)}` };
+	if (status === 200) return { kind: "answered", answer };
+	const message = String(answer.message ?? answer.error ?? `HTTP status ${status}`);
+	if (passingCodes.includes(answer.code) || message.includes("too many requests")) {
+		return { kind: "failed", cause: message };
+	}
+	return { kind: "refused", message };
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+	try {
+		const value: unknown = JSON.parse(text);
+		return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+	} catch {
+		return undefined;
+	}
+}
+
+function shorten(text: string): string {
+	return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text);
+}
+
+function isStaleToken(message: string): boolean {
+	return message.includes("invalid auth token") || message.includes("user name is empty");
+}
+
+const loginHelp = 'Check "user" and what stands in "passwordFile"';
+
+function helpFor(message: string): string {
+	if (message.includes("user name is empty")) return 'etcd wants to know who asks: set "user" and "passwordFile"';
+	if (message.includes("permission denied")) return 'The user needs a role that may read and write below "prefix"';
+	if (message.includes("database space exceeded"))
+		return "etcd is full: compact and defragment it, then disarm the alarm";
+	return "";
+}
+
+function refused(cause: string, details: string): EtcdError {
+	return new EtcdError(`etcd refuses ${cause}`, { kind: "refused", details });
+}
+
+/** The last round says what is the matter, all of them whether anything was sent. */
+function away(last: readonly Failure[], all: readonly Failure[]): EtcdError {
+	const causes = last.map(({ endpoint, cause }) => `"${endpoint.url}": ${cause}`).join("; ");
+	const isAway = last.some(({ refusal }) => refusal === undefined);
+	return new EtcdError(`Cannot reach etcd at ${causes}`, {
+		kind: isAway ? "away" : "refused",
+		details: (isAway ? undefined : last[0]?.refusal) ?? 'Check "endpoints", and whether etcd runs and has a leader',
+		unsure: all.some(({ sent }) => sent),
+	});
+}

@@ -1,0 +1,69 @@
+import "../engine/host.ts";
+import { POLLIN, POLLOUT } from "../linux/poll.ts";
+import type { Stream } from "../linux/stream.ts";
+import { awaitReady, type StreamSocket } from "../linux/stream-socket.ts";
+import { AttemptError } from "./post.ts";
+import type { TlsIdentity } from "./tls-identity.ts";
+
+/** What host.tlsStep does, and what it waits for: lib/engine/tls.c. */
+const handshake = 0;
+const receive = 1;
+const transmit = 2;
+const wantsRead = -1;
+const wantsWrite = -2;
+
+/**
+ * Makes a connection secure, and makes sure that the other side is `name`.
+ *
+ * @throws AttemptError when it is not, or takes us for somebody else; SystemError when the deadline passes
+ */
+export function secureStream(
+	plain: StreamSocket,
+	{ name, identity, deadline }: { name: string; identity: TlsIdentity; deadline: number },
+): Stream {
+	const { authorities, certificates, key } = identity;
+	const handle = host.tlsOpen(plain.fd, name, authorities, certificates, key);
+	if (typeof handle === "string") throw refusal(handle);
+	const step = (operation: number, { bytes, until }: { bytes?: Uint8Array; until: number }): number => {
+		for (;;) {
+			const done = host.tlsStep(handle, operation, bytes);
+			if (typeof done === "string") throw refusal(done);
+			if (done !== wantsRead && done !== wantsWrite) return done;
+			awaitReady(plain.fd, { events: done === wantsRead ? POLLIN : POLLOUT, deadline: until });
+		}
+	};
+	step(handshake, { until: deadline });
+	return {
+		send(data, until) {
+			for (let rest = data; rest.byteLength > 0; ) rest = rest.subarray(step(transmit, { bytes: rest, until }));
+		},
+		receive: (buffer, until) => step(receive, { bytes: buffer, until }),
+		[Symbol.dispose]() {
+			host.tlsClose(handle);
+			plain[Symbol.dispose]();
+		},
+	};
+}
+
+/** A connection that breaks is no refusal: the member may be about to end. */
+function refusal(reason: string): AttemptError {
+	if (reason === "the connection was closed" || reason.includes("unexpected eof")) {
+		return new AttemptError("the connection was closed", { sent: true });
+	}
+	return new AttemptError(`TLS: ${reason}`, { sent: true, refusal: helpFor(reason) });
+}
+
+function helpFor(reason: string): string {
+	if (reason.includes("expired") || reason.includes("not yet valid"))
+		return "Renew the certificate of etcd, and compare the clocks";
+	if (reason.includes("mismatch"))
+		return 'The certificate of etcd is for another name or address: set "serverName" to one that it has';
+	if (reason.includes("issuer") || reason.includes("self-signed") || reason.includes("self signed")) {
+		return 'The certificate of etcd was issued by an authority that is not in "caFile"';
+	}
+	if (reason.includes("alert"))
+		return 'etcd does not accept us: check "certFile" and "keyFile", and the authority that etcd trusts for clients';
+	if (reason.includes("wrong version number") || reason.includes("http request"))
+		return 'This is no TLS: write "http://" in "endpoints"';
+	return 'Check "caFile", "certFile" and "keyFile"';
+}

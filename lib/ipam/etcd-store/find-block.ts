@@ -1,0 +1,61 @@
+import type { Gateway } from "../../etcd/gateway.ts";
+import { read } from "../../etcd/kv.ts";
+import type { AddressRange } from "../range.ts";
+import type { RangeSet } from "../range-set.ts";
+import { addressOfKey } from "./address-name.ts";
+import { type Block, type BlockLengths, blockOf, blockSize } from "./block.ts";
+import type { Layout } from "./layout.ts";
+
+/** Keys in one look. A pool where so many blocks in a row are taken has its free ones elsewhere as well. */
+const lookSize = 64;
+
+export interface BlockSearch {
+	readonly gateway: Gateway;
+	readonly layout: Layout;
+	readonly lengths: BlockLengths;
+}
+
+/**
+ * Blocks of the set that belong to nobody, in the order in which to try them. The first are those at the start of each
+ * range; where that is crowded the search goes on from a random place, so that many agents that look for a block together
+ * find different ones, and around to where it began.
+ */
+export async function* freeBlocks(set: RangeSet, search: BlockSearch): AsyncGenerator<Block> {
+	for (const range of set) {
+		const first = blockOf(range.start, search.lengths);
+		const last = blockOf(range.end, search.lengths);
+		const step = blockSize(first);
+		const count = (last.network.value - first.network.value) / step + 1n;
+		const head = count < lookSize ? count : BigInt(lookSize);
+		yield* gaps({ range, from: 0n, to: head - 1n }, search);
+		if (head === count) continue;
+		const pivot = head + randomBelow(count - head);
+		yield* gaps({ range, from: pivot, to: count - 1n }, search);
+		yield* gaps({ range, from: head, to: pivot - 1n }, search);
+	}
+}
+
+/** The blocks number `from` to `to` of a range that belong to nobody. */
+async function* gaps(
+	{ range, from, to }: { range: AddressRange; from: bigint; to: bigint },
+	{ gateway, layout, lengths }: BlockSearch,
+): AsyncGenerator<Block> {
+	const base = blockOf(range.start, lengths);
+	const step = blockSize(base);
+	const { family } = base.network;
+	const at = (index: bigint) => ({ family, value: base.network.value + index * step });
+	for (let index = from; index <= to; ) {
+		const keys = layout.blocks({ first: at(index), last: at(to) });
+		const { found } = await read(gateway, keys, { only: "keys", limit: lookSize });
+		const taken = new Set(found.map(({ key }) => addressOfKey(key)?.value));
+		const end = addressOfKey(found.length < lookSize ? "" : (found.at(-1)?.key ?? ""))?.value ?? at(to).value;
+		for (; index <= to && at(index).value <= end; index++) {
+			if (!taken.has(at(index).value)) yield { network: at(index), length: base.length };
+		}
+	}
+}
+
+export function randomBelow(bound: bigint): bigint {
+	const fraction = BigInt(Math.floor(Math.random() * 2 ** 53));
+	return (bound * fraction) >> 53n;
+}

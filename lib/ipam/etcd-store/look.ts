@@ -1,0 +1,58 @@
+import type { Attachment } from "../../cni/plugin.ts";
+import { absent, type KeyValue, type Operation, type ReadAnswer } from "../../etcd/kv.ts";
+import type { IpAddress } from "../../ip/address.ts";
+import { type AgentState, parseAgent } from "./agent.ts";
+import { type Block, parseBlock } from "./block.ts";
+import type { Layout } from "./layout.ts";
+import { type Occupancy, occupancyOf, readBlocks } from "./occupancy.ts";
+
+/** What one attachment of one agent wants to know. */
+export interface View {
+	readonly layout: Layout;
+	readonly agent: string;
+	readonly owner: Attachment;
+	/** Blocks to look into. */
+	readonly blocks: readonly Block[];
+	/** Addresses that somebody asks for. */
+	readonly requested: readonly IpAddress[];
+	/** Milliseconds since the epoch. */
+	readonly now: number;
+}
+
+/** How things are in etcd, as far as that attachment is concerned; {@link Occupancy} is that of the blocks looked into. */
+export interface Seen extends Occupancy {
+	readonly looked: readonly Block[];
+	/** The owner's key, and the agent's. */
+	readonly owner: KeyValue | undefined;
+	readonly agent: AgentState;
+	readonly fence: string;
+	/** Blocks that belong to the agent. */
+	readonly blocks: readonly Block[];
+	/** The keys of requested addresses that are held. */
+	readonly requested: readonly KeyValue[];
+}
+
+/** What a transaction reads for {@link seenIn}. */
+export function lookFor({ layout, agent, owner, blocks, requested }: View): readonly Operation[] {
+	return [
+		{ read: { key: layout.owner(agent, owner) } },
+		{ read: { key: layout.agent(agent) } },
+		{ read: layout.blocksOf(agent), only: "keys" },
+		...requested.map((address) => ({ read: { key: layout.address(address) } })),
+		...readBlocks(layout, blocks),
+	];
+}
+
+/** The answers to {@link lookFor}. */
+export function seenIn({ blocks: looked, requested, now }: View, reads: readonly ReadAnswer[]): Seen {
+	const [owner, agent, own, ...others] = reads;
+	return {
+		...occupancyOf(others.slice(requested.length), now),
+		looked,
+		owner: owner?.found[0],
+		agent: parseAgent(agent?.found[0]?.value ?? ""),
+		fence: agent?.found[0]?.modRevision ?? absent,
+		blocks: (own?.found ?? []).flatMap(({ key }) => parseBlock(key) ?? []),
+		requested: others.slice(0, requested.length).flatMap(({ found }) => found),
+	};
+}
