@@ -7,7 +7,7 @@ import { ftruncate, O_CREAT, O_WRONLY } from "../../../../lib/linux/libc.ts";
 import { openSignals, readSignal, SIGINT, SIGTERM } from "../../../../lib/linux/signals.ts";
 import { writeStderr } from "../../../../lib/linux/stdio.ts";
 import { accept } from "../../../../lib/linux/unix-socket.ts";
-import { dhcpLeases } from "../../../../lib/state/dhcp-leases.ts";
+import { type DhcpLeases, dhcpLeases } from "../../../../lib/state/dhcp-leases.ts";
 import { serveConnection } from "./connection.ts";
 import { createEventLoop } from "./event-loop.ts";
 import { type DaemonFlags, parseFlags, UsageError, usage } from "./flags.ts";
@@ -40,12 +40,24 @@ export function runDaemon(args: readonly string[]): number {
 }
 
 function serve(flags: DaemonFlags): void {
-	const { pidfile, hostprefix, broadcast } = flags;
+	const { pidfile, hostprefix } = flags;
 	const socketPath = `${hostprefix}${flags.socketpath}`;
-	if (pidfile !== "") writePidfile(pidfile);
+	if (pidfile !== "" && !pidfile.startsWith("/")) {
+		throw new Error(`Error writing pidfile "${pidfile}": path not absolute`);
+	}
 	const leases = dhcpLeases(socketPath);
 	// Held until the process ends: two daemons would renew, and release, each the other's leases.
 	using _lock = lockOut(leases.lockPath, socketPath);
+	try {
+		if (pidfile !== "") writePidfile(pidfile);
+		listen(flags, { socketPath, leases });
+	} finally {
+		if (pidfile !== "") unlessAbsent(() => unlink(pidfile));
+	}
+}
+
+function listen(flags: DaemonFlags, { socketPath, leases }: { socketPath: string; leases: DhcpLeases }): void {
+	const { hostprefix, broadcast } = flags;
 	const loop = createEventLoop((thrown) => log(messageOf(thrown)));
 	const listener = failing("Error getting listener", () => openListener(socketPath, process.env));
 	const timing = {
@@ -69,7 +81,6 @@ function serve(flags: DaemonFlags): void {
 	loop.run();
 	// That of systemd stays, and takes callers until the next daemon serves them.
 	if (!listener.inherited) unlessAbsent(() => unlink(socketPath));
-	if (pidfile !== "") unlessAbsent(() => unlink(pidfile));
 }
 
 function lockOut(path: string, socketPath: string): FileLock {
@@ -80,7 +91,6 @@ function lockOut(path: string, socketPath: string): FileLock {
 
 function writePidfile(path: string): void {
 	failing(`Error writing pidfile "${path}"`, () => {
-		if (!path.startsWith("/")) throw new Error("path not absolute");
 		withFile(path, { flags: O_WRONLY | O_CREAT, mode: 0o644 }, (fd) => {
 			ftruncate(fd, 0);
 			writeAll(fd, String(process.pid));
