@@ -2,6 +2,7 @@ import type { Attachment } from "../cni/plugin.ts";
 import { unlessAbsent } from "../linux/absent.ts";
 import { listDirectory } from "../linux/files.ts";
 import { type AttachmentRecord, type AttachmentRecords, attachmentRecords } from "./attachment-records.ts";
+import { isSandboxGone } from "./sandbox-identity.ts";
 
 /**
  * The leases of a DHCP daemon, beside its socket, so that each daemon has its own:
@@ -59,8 +60,13 @@ export interface DhcpLeaseRecord extends AttachmentRecord {
 /** The socket that plugins ask and the daemon serves, unless told otherwise. */
 export const defaultDhcpSocket = "/run/cni/dhcp.sock";
 
+/** Where the leases of the daemon that serves the socket are. */
+export function dhcpLeaseDirectory(socketPath: string): string {
+	return `${socketPath}.leases`;
+}
+
 export function dhcpLeases(socketPath: string): DhcpLeases {
-	const directory = `${socketPath}.leases`;
+	const directory = dhcpLeaseDirectory(socketPath);
 	const of = (network: string) =>
 		attachmentRecords<DhcpLeaseRecord>(
 			{ dataDir: directory, network },
@@ -79,9 +85,13 @@ export function dhcpLeases(socketPath: string): DhcpLeases {
 	};
 }
 
-/** For an attachment that ends while no daemon runs; nothing is fine. @throws CniError code 5 */
+/**
+ * For an attachment that ends while no daemon runs; nothing is fine. Where its namespace is gone, nothing can be given back,
+ * and the record goes. @throws CniError code 5
+ */
 export function markUnclaimed(socketPath: string, { network, ...attachment }: Attachment & { network: string }): void {
 	const records = dhcpLeases(socketPath).of(network);
 	const record = records.read(attachment);
-	if (record !== undefined) records.write({ ...record, state: "unclaimed" });
+	if (record !== undefined && !isSandboxGone(record.sandbox)) records.write({ ...record, state: "unclaimed" });
+	else records.remove(attachment);
 }
