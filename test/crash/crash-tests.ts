@@ -1,7 +1,7 @@
 import { expect, it } from "@jest/globals";
 import type { Namespace } from "../support/namespace.ts";
 import { mustRunPlugin, type PluginCall } from "../support/run-plugin.ts";
-import { takeSnapshot } from "../support/snapshot.ts";
+import { differences, takeSnapshot } from "../support/snapshot.ts";
 import { createWorld, leftovers, snapshotOf, type World } from "../support/world.ts";
 import { failEverywhere } from "./fail-everywhere.ts";
 import { type CutPoint, killEverywhere } from "./kill-everywhere.ts";
@@ -13,8 +13,8 @@ export interface Scenario {
 	readonly verify: () => string[];
 	/** Containers that run beside it, which GC is told to spare: their ids. By default there is none. */
 	readonly running?: readonly string[];
-	/** Takes away, before each ADD, what the plugin keeps beyond DEL. */
-	readonly forget?: () => void;
+	/** Makes, before each ADD, the state that it is called in: takes away what the plugin keeps beyond DEL. */
+	readonly arrange?: () => void;
 	/** Runs GC after what comes before it on a host, such as the end of the container. */
 	readonly collect?: (gc: () => void) => void;
 	/** The configuration of the DEL that follows an ADD; by default that of ADD. */
@@ -59,13 +59,13 @@ export function crashTests(
 			"%s killed anywhere: %s restores the earlier state",
 			(killed, by) => {
 				using world = createWorld();
-				const { call, verify, forget, finish, ...scenario } = setUp(world);
+				const { call, verify, arrange, finish, ...scenario } = setUp(world);
 				const report = killEverywhere({
 					call: { ...call, command: killed },
 					...(only === undefined ? {} : { only }),
 					prepare() {
 						if (killed === "DEL") mustRunPlugin({ ...call, command: "ADD" });
-						else forget?.();
+						else arrange?.();
 					},
 					recover: by === "DEL" ? () => del({ call, ...scenario }) : () => collect({ call, ...scenario }),
 					verify,
@@ -84,10 +84,10 @@ export function crashTests(
 			"ADD that fails anywhere leaves nothing",
 			() => {
 				using world = createWorld();
-				const { call, verify, forget, finish, ...scenario } = setUp(world);
+				const { call, verify, arrange, finish, ...scenario } = setUp(world);
 				const report = failEverywhere({
 					call: { ...call, command: "ADD" },
-					prepare: () => forget?.(),
+					prepare: () => arrange?.(),
 					recover: () => del({ call, ...scenario }),
 					verify,
 				});
@@ -112,17 +112,26 @@ function collect({ call: { netns: _, ...call }, running = [], collect = (gc) => 
 	collect(() => mustRunPlugin({ ...call, command: "GC", config }));
 }
 
+export interface Unchanged {
+	/** Looked into as well. */
+	readonly container?: Namespace;
+	/** Differences on the host that may be, as patterns over `+ …` and `- …`. */
+	readonly except?: readonly RegExp[];
+	/** The same in the container. */
+	readonly exceptInside?: readonly RegExp[];
+}
+
 /** A `verify` over the host and the container, which are from now on to stay as they are. */
-export function unchanged(
-	world: World,
-	{ container, except = [] }: { container?: Namespace; except?: readonly RegExp[] } = {},
-): () => string[] {
+export function unchanged(world: World, { container, except = [], exceptInside = [] }: Unchanged = {}): () => string[] {
 	const since = snapshotOf(world);
 	const inside = container && takeSnapshot(container);
-	return () => [
-		...leftovers(world, { since, except }),
-		...(container && inside ? [...takeSnapshot(container).symmetricDifference(inside)] : []).map(
-			(line) => `in the container: ${line}`,
-		),
-	];
+	return () => {
+		const changed = container && inside ? differences(inside, takeSnapshot(container)) : [];
+		return [
+			...leftovers(world, { since, except }),
+			...changed
+				.filter((line) => !exceptInside.some((pattern) => pattern.test(line)))
+				.map((line) => `in the container: ${line}`),
+		];
+	};
 }

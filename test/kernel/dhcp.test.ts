@@ -11,6 +11,7 @@ import {
 	startProgram,
 	waitUntil,
 } from "../support/dhcp.ts";
+import { runWithOwnState } from "../support/example.ts";
 import { attempt, attemptIn, enter, type Namespace, runIn } from "../support/namespace.ts";
 import { distribution, tools } from "../support/paths.ts";
 import { type Command, mustRunPlugin, type PluginCall, runPlugin, runPluginAsync } from "../support/run-plugin.ts";
@@ -402,6 +403,29 @@ describe("without a daemon", () => {
 		const next = startDaemon(world);
 		waitUntil("the server to forget them", () => here.network.leases().length === 0);
 		expect(next.records()).toEqual([]);
+	});
+});
+
+describe("cnictl doctor", () => {
+	it("finds the lease of a container that is gone, when no daemon does, and leaves that of a running one", () => {
+		using world = createWorld();
+		const here = place(world);
+		here.network.serve();
+		// Where `runWithOwnState` shows it as /run/cni.
+		const daemon = startDaemon(world, { socketPath: join(world.directory, "run-cni/dhcp.sock") });
+		const ipam = { daemonSocketPath: daemon.socketPath };
+		const [gone, running] = ["gone", "running"].map((containerId) => direct(here, { containerId, ipam }));
+		if (gone === undefined || running === undefined) throw new Error("two were made");
+		for (const each of [gone, running]) each.add();
+		daemon.stop("SIGKILL");
+		attempt(["ip", "netns", "del", gone.container.name]);
+		const doctor = (...args: string[]) =>
+			runWithOwnState(world, [join(distribution, "cnictl"), "doctor", "--min-age", "0", ...args]);
+		expect(doctor()).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/record of dhcp/) });
+		expect(doctor().stdout).not.toContain("running");
+		expect(doctor("--fix")).toMatchObject({ exitCode: 0, stderr: "" });
+		expect(daemon.records()).toMatchObject([{ containerId: "running", state: "bound" }]);
+		expect(doctor()).toMatchObject({ exitCode: 0 });
 	});
 });
 

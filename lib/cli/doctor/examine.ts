@@ -7,9 +7,17 @@ import { findingKinds } from "./finding-kinds.ts";
 export interface Examined {
 	readonly kind: string;
 	readonly finding: Finding;
-	/** `kept`: the second look was not sure any more, or it was gone by itself by then; see `problem`. */
-	readonly outcome: "found" | "removed" | "kept" | "failed";
+	/**
+	 * `kept`: the second look was not sure any more, or somebody owned it. `gone`: it was not there any more, as it went with
+	 * something else. `failed`: see `problem`.
+	 */
+	readonly outcome: "found" | "removed" | "gone" | "kept" | "failed";
 	readonly problem: string | undefined;
+}
+
+/** Whether it is there now, and nobody's. */
+export function isLeft({ outcome, finding }: Examined): boolean {
+	return outcome !== "removed" && outcome !== "gone" && finding.verdict.certainty !== "lives";
 }
 
 export interface Examination {
@@ -24,7 +32,8 @@ export async function examine(look: Look, { fix }: { fix: boolean }): Promise<Ex
 	const found: { kind: FindingKind; findings: readonly Finding[] }[] = [];
 	for (const kind of findingKinds) {
 		try {
-			found.push({ kind, findings: await kind.find(look) });
+			const findings = (await kind.find(look)).filter(({ verdict }) => verdict.certainty !== "lives");
+			found.push({ kind, findings });
 		} catch (thrown) {
 			blind.push(`${kind.name}: ${errorText(thrown)}`);
 		}
@@ -64,16 +73,14 @@ async function lookAgain(kind: FindingKind, { survey, ...look }: Look) {
 	// What has been removed meanwhile told of the rest, and has told the truth.
 	const again = takeSurvey(survey.places, { former: survey.witnesses });
 	const findings = await kind.find({ ...look, survey: again });
-	return { takenAt: again.takenAt, findings: new Map(findings.map((finding) => [finding.key, finding])) };
+	return { takenAt: Date.now(), findings: new Map(findings.map((finding) => [finding.key, finding])) };
 }
 
 async function remove(
 	finding: Finding,
 	{ kind, again }: { kind: FindingKind; again: Finding | undefined },
 ): Promise<Examined> {
-	if (again === undefined) {
-		return { kind: kind.name, finding, outcome: "kept", problem: "it was gone, or had an owner, at a second look" };
-	}
+	if (again === undefined) return { kind: kind.name, finding, outcome: "gone", problem: undefined };
 	if (again.verdict.certainty !== "sure") {
 		return { kind: kind.name, finding: again, outcome: "kept", problem: undefined };
 	}

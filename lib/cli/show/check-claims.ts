@@ -17,7 +17,7 @@ import type { Checked, ShownAttachment, ShownRoute } from "./shown-attachment.ts
 import { routeText } from "./texts.ts";
 
 /** Holds what is recorded of an attachment against the kernel. */
-export async function checkClaims(claims: Claims, survey: Survey): Promise<ShownAttachment> {
+export function checkClaims(claims: Claims, survey: Survey): ShownAttachment {
 	const { attachment, witnesses, result = emptyResult } = claims;
 	const place = placeOf(claims, survey);
 	const inside = place.content?.links.find(({ name }) => name === attachment.ifName);
@@ -26,7 +26,7 @@ export async function checkClaims(claims: Claims, survey: Survey): Promise<Shown
 	const known = place.content !== undefined || isGone;
 	const there = <T>(value: T, isThere: boolean): Checked<T> => ({ value, inKernel: known ? isThere : undefined });
 	const routes = inside === undefined ? [] : readRoutes(place.namespace, inside);
-	const rules = await Promise.all(claims.records.map(checkRecord));
+	const rules = claims.records.map(checkRecord);
 	const isKindThere = (words: string) => rules.find(({ value }) => value === words)?.inKernel;
 	const shown = {
 		addresses: addressesOf(claims).map((address) => there(address, hasAddress(place, { inside, address }))),
@@ -66,15 +66,34 @@ interface Place {
 	readonly content: ReturnType<Survey["namespaces"]["contentOf"]>;
 }
 
-/** The namespace that a living witness names; else the path of one that is gone. */
-function placeOf({ witnesses }: Claims, { namespaces }: Survey): Place {
+/**
+ * The namespace that a living witness names; else the one in which the interface has an address of the attachment; else the
+ * path of one that is gone.
+ */
+function placeOf(claims: Claims, survey: Survey): Place {
+	const { witnesses } = claims;
+	const { namespaces } = survey;
 	const named = witnesses.filter(({ sandbox }) => sandbox.path !== "" && sandbox.path !== connectedSandbox);
 	for (const { state, sandbox } of named) {
 		const identity = namespaces.all.has(sandbox.namespace) ? sandbox.namespace : (identityAt(sandbox.path) ?? "");
 		const content = state.kind === "alive" ? namespaces.contentOf(identity) : undefined;
 		if (content !== undefined) return { path: sandbox.path, namespace: namespaces.all.get(identity), content };
 	}
-	return { path: named[0]?.sandbox.path, namespace: undefined, content: undefined };
+	const gone = { path: named[0]?.sandbox.path, namespace: undefined, content: undefined };
+	return named.length > 0 ? gone : (placeByAddress(claims, survey) ?? gone);
+}
+
+/** Without a record, as where a runtime keeps its results elsewhere. */
+function placeByAddress({ attachment: { ifName }, addresses }: Claims, { namespaces }: Survey): Place | undefined {
+	for (const address of addresses) {
+		for (const namespace of namespaces.holdersOf(address)) {
+			const content = namespaces.contentOf(namespace.identity);
+			const inside = content?.links.find(({ name }) => name === ifName);
+			const place = { path: namespace.paths[0], namespace, content };
+			if (inside !== undefined && hasAddress(place, { inside, address })) return place;
+		}
+	}
+	return undefined;
 }
 
 /** By the pair, by the alias, or by the name in the result, where there is none of it any more. */
@@ -141,9 +160,13 @@ function hasRoute(installed: readonly RouteCopy[], { destination, gateway }: Sho
 	);
 }
 
-async function checkRecord({ kind, record }: Claims["records"][number]): Promise<Checked<string>> {
-	const inKernel = await isRecordThere(kind, record).catch(() => undefined);
-	return { value: wordsOfKind[kind], inKernel };
+function checkRecord({ kind, record }: Claims["records"][number]): Checked<string> {
+	const value = wordsOfKind[kind];
+	try {
+		return { value, inKernel: isRecordThere(kind, record) };
+	} catch {
+		return { value, inKernel: undefined };
+	}
 }
 
 /** Those that the kernel has, and those of the configuration that it has not. */

@@ -1,8 +1,8 @@
 import { parseTag } from "../../../cni/attachment-tag.ts";
 import { quoteText } from "../../../cni/quote-text.ts";
 import { type InstalledSpoofCheck, listSpoofChecks, removeSpoofCheckOf } from "../../../firewall/spoof-check.ts";
-import type { FindingKind, Look, Owner } from "../finding.ts";
-import { judge, ownerOf } from "../judge.ts";
+import type { FindingKind, Look, Owner, Verdict } from "../finding.ts";
+import { judge } from "../judge.ts";
 
 /** MAC spoof checks of bridge, of either suite. */
 export const spoofChecks: FindingKind = {
@@ -15,8 +15,9 @@ export const spoofChecks: FindingKind = {
 			// It is made after its link and removed after it; and no rule but its own leads to it.
 			const proof =
 				link !== undefined && !isWatching ? `the link ${quoteText(link)} that it watches is gone` : undefined;
-			const verdict = judge(owner, look, proof === undefined ? {} : { proof });
-			if (verdict === undefined || (isWatching && verdict.certainty !== "sure")) return [];
+			const judged = judge(owner, look, proof === undefined ? {} : { proof });
+			// The reference's tell of nobody, and as long as they watch, somebody is there.
+			const verdict = isWatching && judged.certainty !== "sure" ? watching : judged;
 			return [
 				{
 					key: id,
@@ -30,10 +31,14 @@ export const spoofChecks: FindingKind = {
 		}),
 };
 
-/** The reference's names do not tell where the container's id ends; a witness may. */
+const watching: Verdict = { certainty: "lives", reason: "the link that it watches is there" };
+
+/** The reference's names tell no network, nor where the container's id ends; a witness may. */
 function ownerOfCheck({ id, tag }: InstalledSpoofCheck, { survey }: Look): Owner {
 	const tagged = tag === undefined ? undefined : parseTag(tag);
 	if (tagged !== undefined) return { prefix: tagged.prefix, ...tagged.attachment };
 	const witness = survey.witnesses.find(({ attachment }) => `${attachment.containerId}-${attachment.ifName}` === id);
-	return witness === undefined ? {} : ownerOf(witness.attachment);
+	return witness === undefined
+		? {}
+		: { containerId: witness.attachment.containerId, ifName: witness.attachment.ifName };
 }
