@@ -200,7 +200,8 @@ describe("many", () => {
 		const here = place(world);
 		here.network.serve();
 		const daemon = startDaemon(world, { flags: ["-timeout", "1s"] });
-		const all = Array.from({ length: 50 }, (_, index) => direct(here, { containerId: `c${index}` }));
+		const netns = world.container();
+		const all = Array.from({ length: 50 }, (_, index) => direct(here, { netns, ifName: `lan${index}` }));
 		const added = await Promise.all(all.map(({ call }) => runPluginAsync({ ...call, command: "ADD" })));
 		const addresses = added.map(({ json }) => addressOf(json as PrintedResult));
 		expect(new Set(addresses).size).toBe(50);
@@ -423,7 +424,7 @@ describe("cnictl doctor", () => {
 			runWithOwnState(world, [join(distribution, "cnictl"), "doctor", "--min-age", "0", ...args]);
 		expect(doctor()).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/record of dhcp/) });
 		expect(doctor().stdout).not.toContain("running");
-		expect(doctor("--fix")).toMatchObject({ exitCode: 0, stderr: "" });
+		expect(doctor("--fix")).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("connection refused") });
 		expect(daemon.records()).toMatchObject([{ containerId: "running", state: "bound" }]);
 		expect(doctor()).toMatchObject({ exitCode: 0 });
 	});
