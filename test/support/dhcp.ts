@@ -149,12 +149,7 @@ export function startProgram(world: World, { command: [program = "", ...args], l
 	// Jest ends whether it has ended or not.
 	child.unref();
 	const stop = (signal: NodeJS.Signals = "SIGTERM") => end(child, signal);
-	const dispose = world.dispose;
-	const endFirst = () => {
-		stop("SIGKILL");
-		dispose();
-	};
-	Object.assign(world, { dispose: endFirst, [Symbol.dispose]: endFirst });
+	world.beforeDispose(() => stop("SIGKILL"));
 	return { pid: child.pid ?? 0, log: () => readFileSync(logFile, "utf8"), stop };
 }
 
