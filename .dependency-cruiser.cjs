@@ -11,6 +11,8 @@ const rooms = {
 	etcd: ["engine", "linux", "ip"],
 	netlink: ["linux", "ip"],
 	dbus: ["linux"],
+	gob: ["linux"],
+	dhcp: ["linux", "ip"],
 	cni: ["ip", "linux"],
 	state: ["cni", "linux", "ip"],
 	ipam: ["cni", "etcd", "linux", "ip", "state"],

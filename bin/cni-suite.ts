@@ -6,10 +6,13 @@ import { runPlugin } from "../lib/cni/frame.ts";
 import { exit } from "../lib/linux/libc.ts";
 import { readStdin, writeStderr, writeStdout } from "../lib/linux/stdio.ts";
 import { version as release } from "../package.json";
-import { plugins } from "../plugins/registry.ts";
+import { findProgram, plugins } from "../plugins/registry.ts";
 
 async function run(): Promise<number> {
 	const name = process.argv0.slice(process.argv0.lastIndexOf("/") + 1);
+	const [word, ...args] = process.argv.slice(1);
+	const program = findProgram(name, word);
+	if (program !== undefined) return (await program)(args);
 	const plugin = plugins.load(name);
 	if (plugin === undefined) {
 		const names = plugins.types.map((type) => `"${type}"`).join(", ");

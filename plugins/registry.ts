@@ -7,6 +7,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	bandwidth: async () => erase((await import("./meta/bandwidth/bandwidth.ts")).bandwidth),
 	bridge: async () => erase((await import("./main/bridge/bridge.ts")).bridge),
 	cluster: async () => erase((await import("./ipam/cluster/cluster.ts")).cluster),
+	dhcp: async () => erase((await import("./ipam/dhcp/dhcp.ts")).dhcp),
 	dummy: async () => erase((await import("./main/dummy.ts")).dummy),
 	firewall: async () => erase((await import("./meta/firewall/firewall.ts")).firewall),
 	"host-device": async () => erase((await import("./main/host-device/host-device.ts")).hostDevice),
@@ -32,6 +33,15 @@ export const plugins: PluginRegistry = {
 	types: Object.keys(loaders),
 	load: (type) => (Object.hasOwn(loaders, type) ? loaders[type]?.() : undefined),
 };
+
+/** A program beside the plugins, which a person or the system starts as `dhcp daemon …`. */
+export type Program = (args: readonly string[]) => number;
+
+/** The program that `name word` starts, or undefined. */
+export function findProgram(name: string, word: string | undefined): Promise<Program> | undefined {
+	if (name !== "dhcp" || word !== "daemon") return undefined;
+	return import("./ipam/dhcp/daemon/daemon.ts").then(({ runDaemon }) => runDaemon);
+}
 
 /** The frame decodes the configuration with the plugin's own schema, so the two always fit. */
 function erase<Config extends CommonConfig>(plugin: Plugin<Config>): Plugin {

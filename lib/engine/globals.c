@@ -153,10 +153,14 @@ void define_globals(JSContext *ctx)
 	JS_FreeValue(ctx, global);
 }
 
-void define_process(JSContext *ctx, const char *name)
+void define_process(JSContext *ctx, int argc, char **argv)
 {
 	JSValue global = JS_GetGlobalObject(ctx), process = JS_GetPropertyStr(ctx, global, "process");
-	JS_SetPropertyStr(ctx, process, "argv0", JS_NewString(ctx, name));
+	JSValue words = JS_NewArray(ctx);
+	for (int i = 0; i < argc; i++)
+		JS_SetPropertyUint32(ctx, words, i, JS_NewString(ctx, argv[i]));
+	JS_SetPropertyStr(ctx, process, "argv", words);
+	JS_SetPropertyStr(ctx, process, "argv0", JS_NewString(ctx, argc > 0 ? argv[0] : ""));
 	JS_SetPropertyStr(ctx, process, "env", environment(ctx));
 	JS_SetPropertyStr(ctx, process, "pid", JS_NewInt32(ctx, getpid()));
 	JS_FreeValue(ctx, process);

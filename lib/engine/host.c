@@ -45,7 +45,7 @@ int main(int argc, char **argv)
 
 	JSContext *ctx = snapshot->ctx;
 	JS_UpdateStackTop(snapshot->runtime);
-	define_process(ctx, argc > 0 ? argv[0] : "");
+	define_process(ctx, argc, argv);
 	allow_effects();
 	JSValue promise = JS_Call(ctx, snapshot->main, JS_UNDEFINED, 0, NULL);
 	if (JS_IsException(promise))

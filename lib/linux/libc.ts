@@ -176,6 +176,15 @@ export function sleep(milliseconds: number): void {
 	systemCall(nr.nanosleep, new BigInt64Array([nanoseconds / second, nanoseconds % second]), 0, 0, 0, 0, 0);
 }
 
+const CLOCK_BOOTTIME = 7;
+
+/** Milliseconds since the machine was started, those included in which it slept: what nobody can set. clock_gettime(2) */
+export function bootTime(): number {
+	const time = new BigInt64Array(2);
+	call("read the clock", nr.clock_gettime, CLOCK_BOOTTIME, time);
+	return Number(time[0] ?? 0n) * 1000 + Number(time[1] ?? 0n) / 1e6;
+}
+
 export const CLONE_NEWNET = 0x4000_0000;
 
 /** Moves the calling thread into the namespace; `netns.ts` is the only caller. */
@@ -219,6 +228,14 @@ export function setsockoptInt(
 	call("setsockopt", nr.setsockopt, fd, level, option, bytes, bytes.byteLength);
 }
 
+/** An option whose value is a structure. setsockopt(2) */
+export function setsockopt(
+	fd: number,
+	{ level, option, value }: { level: number; option: number; value: Uint8Array | BigUint64Array },
+): void {
+	call("setsockopt", nr.setsockopt, fd, level, option, value, value.byteLength);
+}
+
 /** Lets receive() fail with EAGAIN when nothing has come for so long; SO_RCVTIMEO, socket(7). */
 export function setReceiveTimeout(fd: number, milliseconds: number): void {
 	const timeval = new BigInt64Array([BigInt(Math.trunc(milliseconds / 1000)), BigInt((milliseconds % 1000) * 1000)]);
@@ -236,6 +253,12 @@ export function send(fd: number, { data, address }: { data: Uint8Array; address?
 /** Receives one datagram into `buffer`; returns its length, which exceeds the buffer's when `flags` has MSG_TRUNC. */
 export function receive(fd: number, { buffer, flags = 0 }: { buffer: Uint8Array; flags?: number }): number {
 	return call("recv", nr.recvfrom, fd, buffer, buffer.byteLength, flags);
+}
+
+/** The same, with the sender's name in `address` (a sockaddr of the right size). recvfrom(2) */
+export function receiveFrom(fd: number, { buffer, address }: { buffer: Uint8Array; address: Uint8Array }): number {
+	const length = new Uint32Array([address.byteLength]);
+	return call("recv", nr.recvfrom, fd, buffer, buffer.byteLength, 0, address, length);
 }
 
 export const MSG_TRUNC = 0x20;

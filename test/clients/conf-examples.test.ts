@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
+import { createDhcpNetwork, startDaemon } from "../support/dhcp.ts";
 import { type ExampleCall, exampleDirectory, listExamples, runExample } from "../support/example.ts";
 import { groupsBase } from "../support/groups-base.ts";
 import { makeMaster, masterLines } from "../support/master.ts";
@@ -91,6 +92,18 @@ const examples: Readonly<Record<string, Example>> = {
 			expect(runIn(container, ["sysctl", "-n", "net.core.somaxconn", "net.ipv4.conf.eth0.arp_filter"])).toBe(
 				"1024\n1\n",
 			);
+		},
+	},
+	"dhcp.conflist": {
+		addresses: ["10.9.0.10/24"],
+		gateway: "10.9.0.1",
+		prepare(world) {
+			const network = createDhcpNetwork(world);
+			network.serve({ range: "10.9.0.10,10.9.0.10" });
+			network.connect(world.host, "eth0");
+			runIn(world.host, ["ip", "link", "set", "eth0", "up"]);
+			// Where `runWithOwnState` shows it as /run/cni.
+			startDaemon(world, { socketPath: join(world.directory, "run-cni/dhcp.sock") });
 		},
 	},
 	"host-device.conflist": {

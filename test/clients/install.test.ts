@@ -51,6 +51,23 @@ test("install can be repeated, also from what it installed, and says what it did
 	expect(byFile.get(join(directory, "loopback"))).toBe("unchanged");
 });
 
+test("install --systemd makes the units of the DHCP daemon, which systemd can read, and keeps what was there", () => {
+	const units = join(directory, "units");
+	const bin = join(directory, "bin");
+	const run = () => spawnSync(cnictl, ["install", bin, "--systemd", units], { encoding: "utf8" });
+	expect(run()).toMatchObject({
+		status: 0,
+		stdout: expect.stringContaining("systemctl enable --now cni-dhcp.service"),
+	});
+	const service = join(units, "cni-dhcp.service");
+	expect(readdirSync(units).sort()).toEqual(["cni-dhcp.service", "cni-dhcp.socket"]);
+	expect(readFileSync(service, "utf8")).toContain(`\nExecStart=${bin}/dhcp daemon\n`);
+	expect(readFileSync(join(units, "cni-dhcp.socket"), "utf8")).toContain("\nListenStream=/run/cni/dhcp.sock\n");
+	writeFileSync(service, "other");
+	expect(run().stdout).toMatch(/cni-dhcp\.socket +unit +unchanged\n\S+cni-dhcp\.service +unit +replaced; the old one/);
+	expect(readFileSync(`${service}.orig`, "utf8")).toBe("other");
+});
+
 test("install refuses to replace plugins of others, and changes nothing then", () => {
 	writeFileSync(join(directory, "bridge"), "stock");
 	symlinkSync("/usr/lib/cni/loopback", join(directory, "loopback"));

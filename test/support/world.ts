@@ -16,7 +16,9 @@ export interface World extends Disposable {
 	readonly firewallRecords: string;
 	/** Makes one more container. */
 	container(): Namespace;
-	/** Takes everything away; processes in the namespaces must have ended. */
+	/** Has the action done before the namespaces go: to end a process in one of them. */
+	beforeDispose(action: () => void): void;
+	/** Takes everything away; other processes in the namespaces must have ended. */
 	dispose(): void;
 	/** What the host namespace and dataDir held when the world was made. */
 	readonly before: Snapshot;
@@ -43,7 +45,9 @@ export function createWorld(): World {
 	const firewallRecords = firewallRecordsOf(host);
 	// The kernel gives the inode numbers of namespaces again.
 	rmSync(firewallRecords, { recursive: true, force: true });
+	const endings: (() => void)[] = [];
 	const dispose = () => {
+		for (const end of endings.splice(0)) end();
 		rmSync(firewallRecords, { recursive: true, force: true });
 		for (const namespace of namespaces.splice(0).reverse()) deleteNamespace(namespace);
 		removeDirectory(directory);
@@ -54,6 +58,7 @@ export function createWorld(): World {
 		dataDir,
 		firewallRecords,
 		container: add,
+		beforeDispose: (action) => endings.push(action),
 		dispose,
 		[Symbol.dispose]: dispose,
 		before: takeSnapshot(host, { directories: [dataDir], firewallRecords }),

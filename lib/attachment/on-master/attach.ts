@@ -4,16 +4,17 @@ import type { AddRequest } from "../../cni/plugin.ts";
 import type { Result } from "../../cni/result.ts";
 import type { Link } from "../../netlink/link.ts";
 import { openRouteSocket } from "../../netlink/rtnetlink.ts";
-import { allocate } from "../allocate.ts";
+import { allocate, allocateThrough } from "../allocate.ts";
 import { applyInterface } from "../apply-interface.ts";
 import { describeInterface } from "../describe-interface.ts";
+import { wantsInterface } from "../ipam-order.ts";
 import { openSandbox } from "../sandbox.ts";
 import { createLink, refuseExistingInterface } from "./create-link.ts";
 import type { OnMasterConfig } from "./keys.ts";
 import { type OnMasterSettings, ownInterface } from "./link-on-master.ts";
 import { findMaster, requireMtu } from "./master.ts";
 
-/** ADD: allocates addresses, then makes the interface, each step with its undo. @throws CniError */
+/** ADD: allocates addresses, and makes the interface, each step with its undo. @throws CniError */
 export async function attach(request: AddRequest<OnMasterConfig>, settings: OnMasterSettings): Promise<Result> {
 	const { ifName, netns, log } = request;
 	using sandbox = openSandbox(netns);
@@ -22,9 +23,10 @@ export async function attach(request: AddRequest<OnMasterConfig>, settings: OnMa
 	const master = findMaster(lower, settings);
 	requireMtu(settings.mtu, master);
 	refuseExistingInterface(sandbox, { kind: settings.kind, ifName });
-	const allocated = settings.given ?? (await allocate(request));
+	const early = settings.given ?? (wantsInterface(request.ipam) ? undefined : await allocate(request));
 
 	const link = log.step("link", () => createLink(request, { settings, sandbox, lower, master }));
+	const allocated = early ?? (await allocateThrough(request, { sandbox, link }));
 	const description = describeInterface(ownInterface(settings, ifName), allocated);
 	log.step("interface", () => explaining(master, () => applyInterface(sandbox, { link, description })));
 	return {

@@ -1,6 +1,7 @@
 import type { Plugin } from "../../cni/plugin.ts";
 import { createTeardown } from "../../cni/teardown.ts";
 import { specVersions } from "../../cni/version.ts";
+import { tearDownWithIpam } from "../ipam-order.ts";
 import { openSandboxIfPresent } from "../sandbox.ts";
 import { attach } from "./attach.ts";
 import { removeOwnLink } from "./create-link.ts";
@@ -24,12 +25,12 @@ export function pluginOnMaster<Config extends OnMasterConfig>(own: LinkOnMaster<
 		/** Without a look at the configuration: neither its errors nor a master that is gone keep the link. */
 		async del(request) {
 			const teardown = createTeardown(request.log);
-			await teardown.step("link", () => {
-				using sandbox = openSandboxIfPresent(request.netns, request.log);
-				if (sandbox !== undefined) removeOwnLink(sandbox, request);
-			});
-			// Last: nobody else may get the address while its old owner could still use it.
-			await teardown.step("ipam", () => request.ipam?.del());
+			await tearDownWithIpam(teardown, { ipam: request.ipam, verb: "del" }, () =>
+				teardown.step("link", () => {
+					using sandbox = openSandboxIfPresent(request.netns, request.log);
+					if (sandbox !== undefined) removeOwnLink(sandbox, request);
+				}),
+			);
 			teardown.finish();
 		},
 

@@ -14,18 +14,34 @@ export function installCommand(plugins: PluginRegistry): Command {
 		)
 		.argument("<dir>", "directory of CNI plugins; made if it is missing")
 		.option("-f, --force", "replace plugins of other suites; each is kept beside as NAME.orig")
+		.option(
+			"--systemd [dir]",
+			"also install cni-dhcp.socket and cni-dhcp.service, the daemon of the plugin dhcp; by default into /etc/systemd/system",
+		)
 		.option("--json", "print JSON")
-		.addHelpText("after", "\nExample:\n  ./dist/bin/cnictl install /opt/cni/bin")
-		.action(async (directory: string, { force, json }: { force?: boolean; json?: boolean }) => {
+		.addHelpText("after", "\nExample:\n  ./dist/bin/cnictl install /opt/cni/bin --systemd")
+		.action(async (directory: string, { force, json, systemd }: Options) => {
 			const steps = await installSuite(directory, {
 				source: dirname(process.execPath),
 				pluginTypes: plugins.types,
 				force: force ?? false,
+				unitDirectory: systemd === true ? "/etc/systemd/system" : systemd,
 			});
 			if (json) writeStdout(`${JSON.stringify({ directory, files: steps }, null, "\t")}\n`);
-			else writeStdout(formatTable([["FILE", "WHAT", "STATE"], ...steps.map(rowOf)]));
+			else {
+				writeStdout(formatTable([["FILE", "WHAT", "STATE"], ...steps.map(rowOf)]));
+				if (systemd !== undefined) writeStdout(`\n${unitsHint}\n`);
+			}
 		});
 }
+
+interface Options {
+	readonly force?: boolean;
+	readonly json?: boolean;
+	readonly systemd?: string | true;
+}
+
+const unitsHint = "To start the DHCP daemon: systemctl daemon-reload && systemctl enable --now cni-dhcp.service";
 
 function rowOf({ file, what, state, backup }: InstallStep): string[] {
 	return [file, what, backup === undefined ? state : `${state}; the old one is kept as ${backup}`];

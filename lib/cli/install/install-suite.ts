@@ -1,10 +1,21 @@
-import { copyFileSync, linkSync, lstatSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import {
+	copyFileSync,
+	linkSync,
+	lstatSync,
+	mkdirSync,
+	readlinkSync,
+	renameSync,
+	rmSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { CniError, ErrorCode } from "../../cni/error.ts";
 import { Errno, errnoOf, errnoText } from "../../linux/errno.ts";
 import { requireStarts } from "./require-starts.ts";
 import { sameContent } from "./same-content.ts";
 import { syncPath } from "./sync-path.ts";
+import { dhcpUnits, isUnitThere, type SystemdUnit } from "./systemd-units.ts";
 import { removeAbandoned, temporaryName } from "./temporary-name.ts";
 
 export interface InstallOptions {
@@ -14,12 +25,14 @@ export interface InstallOptions {
 	readonly pluginTypes: readonly string[];
 	/** Replace files that are not ours. */
 	readonly force: boolean;
+	/** Where systemd looks for units; absent for none. */
+	readonly unitDirectory?: string | undefined;
 }
 
 /** What was done about one file. */
 export interface InstallStep {
 	readonly file: string;
-	readonly what: "executable" | "link";
+	readonly what: "executable" | "link" | "unit";
 	readonly state: "installed" | "updated" | "unchanged" | "replaced";
 	/** Where the file that was replaced is kept. */
 	readonly backup?: string;
@@ -30,7 +43,8 @@ const pluginExecutable = "cni-suite";
 const operatorExecutable = "cnictl";
 
 /**
- * Copies the executables `cni-suite` and `cnictl`, and makes a relative link to the first for each type of plugin. Whoever
+ * Copies the executables `cni-suite` and `cnictl`, makes a relative link to the first for each type of plugin, and, if asked
+ * to, the units of the DHCP daemon. Whoever
  * starts a plugin meanwhile gets the old or the new one: everything is made under a temporary name and renamed into
  * place, the executable before the links that lead to it.
  *
@@ -38,7 +52,7 @@ const operatorExecutable = "cnictl";
  */
 export async function installSuite(
 	directory: string,
-	{ source, pluginTypes, force }: InstallOptions,
+	{ source, pluginTypes, force, unitDirectory }: InstallOptions,
 ): Promise<InstallStep[]> {
 	try {
 		mkdirSync(directory, { recursive: true, mode: 0o755 });
@@ -50,7 +64,11 @@ export async function installSuite(
 		];
 		const links = await Promise.all(pluginTypes.map((name) => installLink(directory, name)));
 		syncPath(directory);
-		return [...executables, ...links];
+		const units =
+			unitDirectory === undefined
+				? []
+				: await Promise.all(dhcpUnits(directory).map((unit) => installUnit(unitDirectory, unit)));
+		return [...executables, ...links, ...units];
 	} catch (thrown) {
 		if (thrown instanceof CniError) throw thrown;
 		const reason = errnoOf(thrown) === 0 ? String(thrown) : errnoText(errnoOf(thrown));
@@ -96,6 +114,19 @@ async function installLink(directory: string, name: string): Promise<InstallStep
 	return backup === undefined
 		? { file, what: "link", state: "installed" }
 		: { file, what: "link", state: "replaced", backup };
+}
+
+/** Whoever has written the unit before, it stands for the same; what somebody has added belongs into a drop-in beside it. */
+async function installUnit(directory: string, unit: SystemdUnit): Promise<InstallStep> {
+	const file = join(directory, unit.name);
+	if (isUnitThere(directory, unit)) return { file, what: "unit", state: "unchanged" };
+	const before = stateOf(file);
+	if (before === "directory") throw new CniError(ErrorCode.ioFailure, `Cannot replace "${file}": it is a directory`);
+	const backup = before === "missing" ? undefined : keep(file);
+	await replace(file, (temporary) => writeFileSync(temporary, unit.text, { mode: 0o644 }));
+	return backup === undefined
+		? { file, what: "unit", state: "installed" }
+		: { file, what: "unit", state: "replaced", backup };
 }
 
 /** A second name for what is about to be replaced, so that the first is never missing. An older backup stays. */

@@ -1,6 +1,7 @@
 import { unlessAbsent } from "../../linux/absent.ts";
 import { isDirectory, listDirectory } from "../../linux/files.ts";
 import type { AttachmentRecord, RecordFile } from "../../state/attachment-records.ts";
+import { dhcpLeaseDirectory, dhcpLeases } from "../../state/dhcp-leases.ts";
 import { hostDeviceRecords } from "../../state/host-device-record.ts";
 import { sourceRoutingRecords } from "../../state/source-routing-record.ts";
 import { listTuningFiles } from "../../state/tuning-record.ts";
@@ -9,7 +10,7 @@ import type { StatePlaces } from "./state-places.ts";
 import type { Witness } from "./witness.ts";
 
 /** Plugins that keep a record of each attachment for their DEL, in files of one form. */
-export type RecordingType = "sbr" | "vrf" | "tuning" | "host-device";
+export type RecordingType = "sbr" | "vrf" | "tuning" | "host-device" | "dhcp";
 
 /** What a kind of record is, and how it is read. */
 export interface RecordSource {
@@ -19,6 +20,8 @@ export interface RecordSource {
 	networksIn(dataDir: string): readonly string[];
 	/** Every file of the network, complete or not. */
 	filesOf(place: { dataDir: string; network: string }): readonly RecordFile<AttachmentRecord>[];
+	/** What tells DEL where they are. */
+	configOf(dataDir: string): Readonly<Record<string, unknown>>;
 }
 
 export const recordSources: readonly RecordSource[] = [
@@ -27,21 +30,46 @@ export const recordSources: readonly RecordSource[] = [
 		what: "source routing",
 		networksIn: directoriesIn,
 		filesOf: (place) => sourceRoutingRecords(place).list(),
+		configOf,
 	},
-	{ type: "vrf", what: "VRF", networksIn: directoriesIn, filesOf: (place) => vrfRecords(place).list() },
+	{
+		type: "vrf",
+		what: "VRF",
+		networksIn: directoriesIn,
+		filesOf: (place) => vrfRecords(place).list(),
+		configOf,
+	},
 	{
 		type: "tuning",
 		what: "tuning",
 		networksIn: (dataDir) => directoriesIn(`${dataDir}/.cni-suite`),
 		filesOf: ({ dataDir, network }) => listTuningFiles(dataDir, network),
+		configOf,
 	},
 	{
 		type: "host-device",
 		what: "host device",
 		networksIn: directoriesIn,
 		filesOf: (place) => hostDeviceRecords(place).list(),
+		configOf,
+	},
+	{
+		type: "dhcp",
+		what: "DHCP lease",
+		networksIn: directoriesIn,
+		filesOf: ({ dataDir, network }) => dhcpLeases(socketOf(dataDir)).of(network).list(),
+		configOf: (dataDir) => ({ ipam: { type: "dhcp", daemonSocketPath: socketOf(dataDir) } }),
 	},
 ];
+
+function configOf(dataDir: string): Readonly<Record<string, unknown>> {
+	return { dataDir };
+}
+
+/** The socket beside which its daemon keeps leases in that directory. */
+function socketOf(dataDir: string): string {
+	return dataDir.slice(0, -dhcpLeaseDirectory("").length);
+}
 
 /** One file of a record, and where it is. */
 export interface FoundRecord {

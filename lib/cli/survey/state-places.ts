@@ -4,13 +4,14 @@ import { defaultCacheDirectory } from "../../cni/runtime/runtime.ts";
 import { defaultDataDir } from "../../ipam/file-store/layout.ts";
 import { unlessAbsent } from "../../linux/absent.ts";
 import { listDirectory, readText, realPath } from "../../linux/files.ts";
+import { defaultDhcpSocket, dhcpLeaseDirectory } from "../../state/dhcp-leases.ts";
 import { defaultHostDeviceDirectory } from "../../state/host-device-record.ts";
 import { defaultSourceRoutingDirectory } from "../../state/source-routing-record.ts";
 import { defaultTuningDirectory } from "../../state/tuning-record.ts";
 import { defaultVrfDirectory } from "../../state/vrf-record.ts";
 
 /** The plugins that keep something in a directory of their own, which configurations may name. */
-export type KeepingType = "host-local" | "sbr" | "vrf" | "tuning" | "host-device" | "chain";
+export type KeepingType = "host-local" | "sbr" | "vrf" | "tuning" | "host-device" | "dhcp" | "chain";
 
 /** Where the state of attachments is on this host. */
 export interface StatePlaces {
@@ -28,6 +29,7 @@ const defaults: Readonly<Record<KeepingType, string>> = {
 	vrf: defaultVrfDirectory,
 	tuning: defaultTuningDirectory,
 	"host-device": defaultHostDeviceDirectory,
+	dhcp: dhcpLeaseDirectory(defaultDhcpSocket),
 	chain: "/run/cni-suite",
 };
 
@@ -68,8 +70,9 @@ function collect(value: unknown, found: ReadonlyMap<string, Set<string>>): void 
 	if (Array.isArray(value)) for (const item of value) collect(item, found);
 	const object = asObject(value);
 	if (object === undefined || Array.isArray(value)) return;
-	const { type, dataDir, stateDir } = object;
-	const directory = type === "chain" ? stateDir : dataDir;
+	const { type, dataDir, stateDir, daemonSocketPath } = object;
+	const leases = typeof daemonSocketPath === "string" ? dhcpLeaseDirectory(daemonSocketPath) : undefined;
+	const directory = type === "chain" ? stateDir : type === "dhcp" ? leases : dataDir;
 	if (typeof type === "string" && typeof directory === "string" && directory.startsWith("/")) {
 		found.get(type)?.add(directory.replace(/(?<=.)\/+$/, ""));
 	}

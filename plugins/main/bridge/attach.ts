@@ -2,15 +2,16 @@ import { allocate } from "../../../lib/attachment/allocate.ts";
 import { announce } from "../../../lib/attachment/announce.ts";
 import { applyInterface } from "../../../lib/attachment/apply-interface.ts";
 import { chooseDns } from "../../../lib/attachment/choose-dns.ts";
+import { wantsInterface } from "../../../lib/attachment/ipam-order.ts";
 import { openSandbox, type Sandbox } from "../../../lib/attachment/sandbox.ts";
 import { waitForDuplicateDetection, waitUntilUp } from "../../../lib/attachment/settle.ts";
 import { createVethPair, refuseExistingInterface, type VethPair } from "../../../lib/attachment/veth-pair.ts";
 import type { AddRequest } from "../../../lib/cni/plugin.ts";
-import type { Result } from "../../../lib/cni/result.ts";
+import { emptyResult, type Result } from "../../../lib/cni/result.ts";
 import { applyMasquerade, removeMasquerade } from "../../../lib/firewall/masquerade.ts";
 import { applySpoofCheck, removeSpoofCheck } from "../../../lib/firewall/spoof-check.ts";
 import { enableForwarding } from "../../../lib/linux/forwarding.ts";
-import type { Link } from "../../../lib/netlink/link.ts";
+import { type Link, setLink } from "../../../lib/netlink/link.ts";
 import { replaceNeighbour } from "../../../lib/netlink/neighbour.ts";
 import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
@@ -33,21 +34,29 @@ interface Work {
 	readonly host: NetlinkSocket;
 }
 
-/** ADD: allocates addresses, then makes everything that the description says, each step with its undo. */
+/** ADD: allocates addresses, and makes everything that the description says, each step with its undo. */
 export async function attach(request: Request): Promise<Result> {
 	const settings = parseSettings(request);
 	using sandbox = openSandbox(request.netns);
 	refuseExistingInterface(sandbox, request.ifName);
-	const allocated = planResult(settings, await allocate(request));
-	const description = describeBridge(request, { settings, result: allocated });
 	using host = openRouteSocket();
-	const work: Work = { request, settings, description, sandbox, host };
 	const { log } = request;
+	const plan = async (allocation: Result | Promise<Result>) => {
+		const allocated = planResult(settings, await allocation);
+		const description = describeBridge(request, { settings, result: allocated });
+		return { allocated, work: { request, settings, description, sandbox, host } satisfies Work };
+	};
+	const late = wantsInterface(request.ipam);
+	const before = await plan(late ? emptyResult : allocate(request));
 
-	const found = log.step("bridge", () => ensureBridge(host, { bridge: description.bridge, mtu: settings.mtu }));
-	const pair = log.step("veth", () => connect(work, found));
+	const { bridge } = before.work.description;
+	const found = log.step("bridge", () => ensureBridge(host, { bridge, mtu: settings.mtu }));
+	const pair = log.step("veth", () => connect(before.work, found));
 	const device = keepBridgeMac(host, found);
-	log.step("spoof check", () => guard(work, pair));
+	log.step("spoof check", () => guard(before.work, pair));
+	if (late) log.step("up", () => bringUp(before.work, pair));
+	const { allocated, work } = late ? await plan(allocate(request)) : before;
+	const { description } = work;
 	log.step("interface", () => applyInterface(sandbox, { link: pair.container, description: description.container }));
 	const vlanGateway = log.step("gateway", () => becomeGateway(work, device));
 	log.step("masquerade", () => masquerade(work));
@@ -66,6 +75,13 @@ function connect({ request, settings, description, sandbox, host }: Work, bridge
 	});
 	configurePort(host, { link: pair.port, wanted: port });
 	return pair;
+}
+
+/** For an IPAM plugin that speaks through the interface. */
+function bringUp({ sandbox, host }: Work, { port, container }: VethPair): void {
+	sandbox.socket.request(setLink({ index: container.index }, { up: true }));
+	waitUntilUp(host, port);
+	waitUntilUp(sandbox.socket, container);
 }
 
 /** Before the container's interface comes up, so that there is no moment in which it could send a false address. */

@@ -1,4 +1,5 @@
 import { collectHostLinks } from "../../../lib/attachment/host-links.ts";
+import { tearDownWithIpam } from "../../../lib/attachment/ipam-order.ts";
 import { removePair } from "../../../lib/attachment/remove-interface.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { Plugin } from "../../../lib/cni/plugin.ts";
@@ -24,24 +25,25 @@ export const bridge: Plugin<BridgeConfig> = {
 	async del(request) {
 		const { config, ipam, log } = request;
 		const teardown = createTeardown(log);
-		await teardown.step("links", () => removePair(request));
-		if (config.macspoofchk) await teardown.step("spoof check", () => removeSpoofCheck(request));
-		if (config.ipMasq) await teardown.step("masquerade", () => removeMasqueradeOf(request));
-		// Last: nobody else may get the address while its old owner could still use it.
-		await teardown.step("ipam", () => ipam?.del());
+		await tearDownWithIpam(teardown, { ipam, verb: "del" }, async () => {
+			await teardown.step("links", () => removePair(request));
+			if (config.macspoofchk) await teardown.step("spoof check", () => removeSpoofCheck(request));
+			if (config.ipMasq) await teardown.step("masquerade", () => removeMasqueradeOf(request));
+		});
 		teardown.finish();
 	},
 
 	/** By their owners, whatever the configuration says now. */
 	async gc({ network, validAttachments, ipam, log }) {
 		const teardown = createTeardown(log);
-		await teardown.step("links", () => {
-			using host = openRouteSocket();
-			collectHostLinks(host, { network, validAttachments });
+		await tearDownWithIpam(teardown, { ipam, verb: "gc" }, async () => {
+			await teardown.step("links", () => {
+				using host = openRouteSocket();
+				collectHostLinks(host, { network, validAttachments });
+			});
+			await teardown.step("spoof check", () => collectSpoofChecks(network, validAttachments));
+			await teardown.step("masquerade", () => collectMasquerade(network, validAttachments));
 		});
-		await teardown.step("spoof check", () => collectSpoofChecks(network, validAttachments));
-		await teardown.step("masquerade", () => collectMasquerade(network, validAttachments));
-		await teardown.step("ipam", () => ipam?.gc());
 		teardown.finish();
 	},
 

@@ -1,11 +1,13 @@
+import { allocate, allocateThrough } from "../../../lib/attachment/allocate.ts";
 import { announcementSysctls } from "../../../lib/attachment/announce.ts";
 import { applyInterface } from "../../../lib/attachment/apply-interface.ts";
 import { type InterfaceDescription, ipv6Sysctls, resolveRoutes } from "../../../lib/attachment/interface.ts";
+import { wantsInterface } from "../../../lib/attachment/ipam-order.ts";
 import { openSandbox, type Sandbox } from "../../../lib/attachment/sandbox.ts";
 import { dnsOf } from "../../../lib/cni/common-keys.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { AddRequest } from "../../../lib/cni/plugin.ts";
-import { emptyResult, type Result, type ResultInterface } from "../../../lib/cni/result.ts";
+import type { Result, ResultInterface } from "../../../lib/cni/result.ts";
 import { findLink, type Link } from "../../../lib/netlink/link.ts";
 import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import { identifySandbox } from "../../../lib/state/sandbox-identity.ts";
@@ -27,9 +29,10 @@ export async function attach(request: Request): Promise<Result> {
 	refuseExistingInterface(sandbox, ifName);
 	using host = openRouteSocket();
 	const device = findDevice(host, settings.selector);
-	const allocated = await allocate(request);
+	const early = wantsInterface(request.ipam) ? undefined : await allocate(request);
 	keep(request, device);
 	const link = request.log.step("device", () => moveIn(host, { sandbox, device, ifName }));
+	const allocated = early ?? (await allocateThrough(request, { sandbox, link }));
 	request.log.step("interface", () =>
 		applyInterface(sandbox, { link, description: describeInterface(ifName, allocated) }),
 	);
@@ -48,13 +51,6 @@ export function describeInterface(name: string, { ips, routes }: Result): Interf
 		detectDuplicates: false,
 		sysctls: addresses.length === 0 ? [] : [...announcementSysctls(name), ...ipv6Sysctls(name, addresses)],
 	};
-}
-
-async function allocate({ ipam, rollback, log }: Request): Promise<Result> {
-	if (ipam === undefined) return emptyResult;
-	const result = await log.step("ipam", () => ipam.add());
-	rollback.push("IPAM ADD", () => ipam.del());
-	return result;
 }
 
 function keep(request: Request, device: Link): void {

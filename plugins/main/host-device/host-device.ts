@@ -1,3 +1,4 @@
+import { tearDownWithIpam } from "../../../lib/attachment/ipam-order.ts";
 import type { Plugin } from "../../../lib/cni/plugin.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
@@ -18,21 +19,22 @@ export const hostDevice: Plugin<HostDeviceConfig> = {
 
 	async del(request) {
 		const teardown = createTeardown(request.log);
-		await teardown.step("device", () => detach(request));
-		// Last: nobody else may get the address while its old owner could still use it.
-		await teardown.step("ipam", () => request.ipam?.del());
+		await tearDownWithIpam(teardown, { ipam: request.ipam, verb: "del" }, () =>
+			teardown.step("device", () => detach(request)),
+		);
 		teardown.finish();
 	},
 
 	async gc({ config, network, validAttachments, ipam, log }) {
 		const teardown = createTeardown(log);
-		await collectRecords(teardown, {
-			records: recordsOf({ config, network }),
-			validAttachments,
-			what: "device",
-			undo: (record) => bringHome(record, log),
-		});
-		await teardown.step("ipam", () => ipam?.gc());
+		await tearDownWithIpam(teardown, { ipam, verb: "gc" }, () =>
+			collectRecords(teardown, {
+				records: recordsOf({ config, network }),
+				validAttachments,
+				what: "device",
+				undo: (record) => bringHome(record, log),
+			}),
+		);
 		teardown.finish();
 	},
 

@@ -9,8 +9,8 @@ import type { Finding, FindingKind, Look } from "../finding.ts";
 import { type Exhibit, judge, ownerOf } from "../judge.ts";
 
 /**
- * What sbr, vrf, tuning and host-device have kept for a DEL: it is called here, and takes back what the record tells of:
- * rules and tables, VRFs, the name of a device.
+ * What sbr, vrf, tuning, host-device and dhcp have kept for a DEL: it is called here, and takes back what the record tells of:
+ * rules and tables, VRFs, the name of a device, a lease.
  */
 export const pluginRecords: readonly FindingKind[] = recordSources.map((source) => ({
 	name: source.what,
@@ -31,7 +31,7 @@ function findingOf(found: FoundRecord, look: Look): Finding | undefined {
 		where: quoteText(remnant?.where ?? file.path),
 		owner,
 		verdict,
-		remove: () => callDel(look, { type: source.type, attachment, config: { dataDir } }),
+		remove: () => callDel(look, { type: source.type, attachment, config: source.configOf(dataDir) }),
 	};
 }
 
