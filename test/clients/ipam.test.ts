@@ -1,0 +1,151 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { type Etcd, startEtcd } from "../support/etcd.ts";
+import { attemptIn, type Namespace, type Outcome } from "../support/namespace.ts";
+import { systemPath } from "../support/paths.ts";
+import { runPlugin } from "../support/run-plugin.ts";
+import { createWorld, type World } from "../support/world.ts";
+import { cnictl } from "./runtime-client.ts";
+
+let world: World;
+let etcd: Etcd;
+let container: Namespace;
+
+const hostile = "evil\u001b[2J\nname";
+
+beforeAll(async () => {
+	world = createWorld();
+	container = world.container();
+	etcd = await startEtcd(world.host);
+	mkdirSync(join(world.directory, "net.d"));
+	write("files", hostLocal);
+	write("shared", { ...clusterIpam("a1"), ranges: [[{ subnet: "10.9.0.0/24" }], [{ subnet: "fd09::/64" }]] });
+	write("gone", { ...clusterIpam("a1"), endpoints: ["http://127.0.0.1:1"] });
+});
+afterAll(async () => {
+	await etcd[Symbol.asyncDispose]();
+	world.dispose();
+});
+
+const hostLocal = { type: "host-local", ranges: [[{ subnet: "10.8.0.0/26" }]] };
+
+function clusterIpam(agent: string) {
+	const ranges = [[{ subnet: "10.9.0.0/24" }], [{ subnet: "fd09::/64" }]];
+	const dataDir = join(world.directory, agent);
+	return {
+		type: "cluster",
+		agent,
+		dataDir,
+		endpoints: [etcd.url],
+		blocks: { ipv4: 28 },
+		cooldown: 300,
+		ranges,
+		timeout: 2,
+	};
+}
+
+const directoriesOf = { "host-local": () => world.dataDir, cluster: () => join(world.directory, "a1") };
+
+type Ipam = { readonly type: string } & Readonly<Record<string, unknown>>;
+
+function configOf(name: string, ipam: Ipam): object {
+	const dataDir = directoriesOf[ipam.type as keyof typeof directoriesOf]();
+	return { cniVersion: "1.1.0", name, type: "bridge", ipam: { dataDir, ...ipam } };
+}
+
+function write(name: string, ipam: Ipam): void {
+	writeFileSync(join(world.directory, "net.d", `${name}.conf`), JSON.stringify(configOf(name, ipam)));
+}
+
+function call(command: "ADD" | "DEL", name: string, ipam: Ipam, containerId: string, labels: object[] = []): void {
+	const args = { "org.apache.mesos": { network_info: { labels: { labels } } } };
+	const config = { ...configOf(name, ipam), args };
+	const { exitCode, stdout } = runPlugin({ world, type: ipam.type, command, netns: container, containerId, config });
+	if (exitCode !== 0) throw new Error(stdout);
+}
+
+function ipam(...args: readonly string[]): Outcome {
+	const env = { PATH: systemPath, NETCONFPATH: join(world.directory, "net.d") };
+	return attemptIn(world.host, [cnictl, "ipam", ...args], { env });
+}
+
+const jsonOf = ({ stdout }: Outcome) => JSON.parse(stdout);
+
+beforeAll(() => {
+	for (const id of ["f1", "f2"]) call("ADD", "files", hostLocal, id);
+	for (const id of ["c1", "c2", "c3"]) call("ADD", "shared", clusterIpam("a1"), id, [{ key: "app", value: hostile }]);
+	call("DEL", "shared", clusterIpam("a1"), "c3");
+	call("ADD", "shared", clusterIpam("a2"), "d1");
+});
+
+describe("show", () => {
+	test("ranges, agents, blocks and a picture of what is given", () => {
+		const { stdout, stderr, exitCode } = ipam("show", "shared", "files", "--blocks");
+		expect([exitCode, stderr]).toEqual([0, ""]);
+		const lines = stdout.split("\n").map((line) => line.replace(/ {2,}/g, "  "));
+		for (const line of [
+			"files  host-local  10.8.0.1-10.8.0.62  61  2  0  59  3%",
+			"shared  cluster  10.9.0.1-10.9.0.254  253  3  1  249  1%",
+			"shared  cluster  fd09::1-fd09::ffff:ffff:ffff:ffff  ~2^64  3  1  ~2^64  <1%",
+			"shared  a1 (this)  -  2  4  0",
+			"shared  10.9.0.16/28  a2  1  16",
+			`10.8.0.0  g██${"·".repeat(59)}`,
+			`10.9.0.0  g██~${"░".repeat(11)}█${"░".repeat(15)}${"·".repeat(32)}`,
+		])
+			expect(lines).toContain(line);
+	});
+
+	test("--json has the same, and what could not be looked at, which is also an error", () => {
+		const outcome = ipam("show", "--json");
+		expect(outcome.exitCode).toBe(1);
+		expect(outcome.stderr).toContain('not seen: network "gone": Cannot reach etcd at "http://127.0.0.1:1"');
+		const { networks, notSeen } = jsonOf(outcome);
+		expect(notSeen).toHaveLength(1);
+		expect(networks.find(({ network }: { network: string }) => network === "shared")).toMatchObject({
+			ipam: "cluster",
+			agent: "a1",
+			held: 6,
+			resting: 2,
+			ranges: [{ start: "10.9.0.1", size: "253", held: 3 }, { size: "18446744073709551614" }],
+			agents: [
+				{ agent: "a1", blocks: 2, held: 4, heldInOtherBlocks: 0 },
+				{ agent: "a2", blocks: 2, held: 2 },
+			],
+		});
+	});
+
+	test("an unknown network is an error that names those there are", () => {
+		const { exitCode, stderr } = ipam("show", "nix");
+		expect([exitCode, stderr]).toEqual([1, expect.stringMatching(/"nix".*: files, gone, shared\./)]);
+	});
+});
+
+describe("find", () => {
+	const found = (...args: string[]) =>
+		jsonOf(ipam("find", "-n", "shared", "-n", "files", "--json", ...args)).found.map(
+			(each: Record<string, string>) => `${each.address} ${each.agent ?? ""} ${each.containerId} ${each.foundBy}`,
+		);
+
+	test("by address, container and label, on files and in etcd", () => {
+		expect(found("10.8.0.2")).toEqual(["10.8.0.2  f1 address"]);
+		expect(found("fd09::40")).toEqual(["fd09::40 a2 d1 address"]);
+		expect(found("c2")).toEqual(["10.9.0.3 a1 c2 container", "fd09::3 a1 c2 container"]);
+		expect(found("app")).toHaveLength(4);
+		expect(found("app=other")).toEqual([]);
+	});
+
+	test("what tenants have chosen is quoted for the terminal", () => {
+		const { stdout } = ipam("find", "-n", "shared", "10.9.0.2");
+		expect(stdout).toContain('app="evil\\u001b[2J\\nname"');
+		expect(stdout.split("\n")).toHaveLength(3);
+	});
+
+	test.each([
+		["10.9.0.4", "10.9.0.4 of network shared rests after its release, in block 10.9.0.0/28 of agent a1\n"],
+		["10.9.0.1", "10.9.0.1 of network shared is its gateway, which is given to nobody\n"],
+		["10.9.0.99", "10.9.0.99 of network shared is free\n"],
+	])("of %s, which nobody holds, it says why, and exits with 1", (address, text) => {
+		expect(ipam("find", "-n", "shared", address)).toMatchObject({ exitCode: 1, stdout: text });
+	});
+});
