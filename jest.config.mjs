@@ -4,6 +4,7 @@ export default {
 	roots: ["<rootDir>/test"],
 	testMatch: ["**/*.test.ts"],
 	globalSetup: "<rootDir>/test/support/jest-setup.ts",
+	testSequencer: "<rootDir>/test/support/sequencer.ts",
 	transform: {
 		"^.+\\.[cm]?[jt]s$": [
 			"@swc/jest",

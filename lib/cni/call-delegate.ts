@@ -1,9 +1,11 @@
 import { stat } from "../linux/files.ts";
+import { askVersions } from "./ask-versions.ts";
 import type { Call } from "./call.ts";
 import { decodeResult } from "./decode-result.ts";
 import type { Delegate, DelegateAnswer } from "./delegate.ts";
 import { encodeResult } from "./encode-result.ts";
 import { CniError, ErrorCode } from "./error.ts";
+import { executePlugin } from "./execute.ts";
 import { findPlugin, splitPath } from "./find-plugin.ts";
 import { versionTextOf } from "./network-config.ts";
 import type { Plugin } from "./plugin.ts";
@@ -18,14 +20,14 @@ export function delegateOf(type: string, call: Call): Delegate {
 		type,
 		versions: once(async () => {
 			const { path, own } = await find();
-			return own === undefined ? await versionsAt(path) : own.versions;
+			return own === undefined ? versionsAt(path) : own.versions;
 		}),
 		isOwn: async () => (await find()).own !== undefined,
 		async run(verb, { document, log = call.log } = {}) {
 			const { path, own } = await find();
 			const given = document === undefined ? {} : { document, stdin: JSON.stringify(document) };
 			const delegated = { ...call, ...given, verb, log };
-			return own === undefined ? await execute(path, delegated) : await runInProcess(own, delegated);
+			return own === undefined ? execute(path, delegated) : await runInProcess(own, delegated);
 		},
 	};
 }
@@ -54,8 +56,7 @@ function isOwnExecutable(path: string): boolean {
 	return stat("/proc/self/exe").identity === stat(path).identity;
 }
 
-async function versionsAt(path: string): Promise<readonly SpecVersion[]> {
-	const { askVersions } = await import("./ask-versions.ts");
+function versionsAt(path: string): readonly SpecVersion[] {
 	return askVersions({ path, environment: process.env }).filter(isSpecVersion);
 }
 
@@ -70,8 +71,7 @@ function throughVersion(result: Result, version: SpecVersion): Result {
 	return decodeResult(encodeResult(result, version), { assumedVersion: version });
 }
 
-async function execute(path: string, { verb, document, stdin }: Call): Promise<DelegateAnswer> {
-	const { executePlugin } = await import("./execute.ts");
+function execute(path: string, { verb, document, stdin }: Call): DelegateAnswer {
 	const stdout = executePlugin({ path, environment: { ...process.env, CNI_COMMAND: verb }, stdin });
 	return { result: () => decodeResult(parseAnswer(stdout), { assumedVersion: versionTextOf(document) }) };
 }

@@ -57,10 +57,10 @@ async function answer<Config extends CommonConfig>(plugin: Plugin<Config>, host:
 			return { stdout: "", exitCode: 0 };
 		}
 		if (environment.command === "VERSION") {
-			return { stdout: `${JSON.stringify(await versionAnswer(plugin, host))}\n`, exitCode: 0 };
+			return { stdout: `${JSON.stringify(versionAnswer(plugin, host))}\n`, exitCode: 0 };
 		}
 		const stdin = readStdin(host);
-		const document = await parseDocument(stdin);
+		const document = parseDocument(stdin);
 		const network = networkNameOf(document);
 		const verb = verbOf(environment.command);
 		version = versionTextOf(document);
@@ -87,16 +87,13 @@ function helpText<Config extends CommonConfig>(plugin: Plugin<Config>, host: Hos
 }
 
 /** Echoes the caller's `cniVersion` where there is one; what else is on stdin does not matter. */
-async function versionAnswer<Config extends CommonConfig>(
-	plugin: Plugin<Config>,
-	host: Host,
-): Promise<Record<string, unknown>> {
-	return { cniVersion: (await callersVersion(host)) || latestVersion, supportedVersions: plugin.versions };
+function versionAnswer<Config extends CommonConfig>(plugin: Plugin<Config>, host: Host): Record<string, unknown> {
+	return { cniVersion: callersVersion(host) || latestVersion, supportedVersions: plugin.versions };
 }
 
-async function callersVersion(host: Host): Promise<string> {
+function callersVersion(host: Host): string {
 	try {
-		return versionTextOf(await parseDocument(host.readStdin()));
+		return versionTextOf(parseDocument(host.readStdin()));
 	} catch {
 		return "";
 	}

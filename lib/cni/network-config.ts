@@ -1,5 +1,6 @@
 import { decodeStrictUtf8 } from "../linux/utf8.ts";
 import { CniError, ErrorCode } from "./error.ts";
+import { explainSyntax } from "./json/parse-json.ts";
 import type { Attachment } from "./plugin.ts";
 import { decodeDocument, describeValue, list, object, required, type Schema, SchemaError, string } from "./schema.ts";
 import { validateIfName, validateNetworkName } from "./validate.ts";
@@ -11,7 +12,7 @@ export type Document = Readonly<Record<string, unknown>>;
 const maxBytes = 64 * 1024 * 1024;
 
 /** Parses stdin. JSON `null` is the empty object. @throws CniError code 6 */
-export async function parseDocument(bytes: Uint8Array): Promise<Document> {
+export function parseDocument(bytes: Uint8Array): Document {
 	if (bytes.byteLength > maxBytes) {
 		throw undecodable(`it has ${bytes.byteLength} bytes, and the limit is ${maxBytes}`);
 	}
@@ -27,7 +28,6 @@ export async function parseDocument(bytes: Uint8Array): Promise<Document> {
 		value = JSON.parse(text);
 	} catch (thrown) {
 		// An engine says what is wrong in words of its own, or hardly at all.
-		const { explainSyntax } = await import("./json/parse-json.ts");
 		const { message, place } = explainSyntax(text, thrown);
 		throw undecodable(message, place === "" ? "" : `At ${place}; \`cnictl validate FILE\` shows it`);
 	}

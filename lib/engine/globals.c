@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sha512.h"
 #include "tls.h"
 
 extern char **environ;
@@ -133,6 +134,7 @@ void define_globals(JSContext *ctx)
 	define(ctx, host, "addressOf", address_of, 1);
 	define(ctx, host, "encodeUtf8", encode_utf8, 1);
 	define(ctx, host, "decodeUtf8", decode_utf8, 1);
+	define_sha512(ctx, host);
 	define_tls(ctx, host);
 	JS_SetPropertyStr(ctx, global, "host", host);
 

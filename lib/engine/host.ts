@@ -1,4 +1,4 @@
-/** What host.c gives to JavaScript beyond the language, besides `process`, `performance` and `Math.random`. */
+/** What globals.c gives to JavaScript beyond the language, besides `process`, `performance` and `Math.random`. */
 export interface Host {
 	/** syscall(2) with up to six numbers or typed arrays, whose memory is passed; an error comes back as -errno. */
 	systemCall(number: number, ...args: readonly (number | ArrayBufferView)[]): number;
@@ -8,6 +8,8 @@ export interface Host {
 	encodeUtf8(text: string): Uint8Array<ArrayBuffer>;
 	/** U+FFFD stands for what is no UTF-8. */
 	decodeUtf8(bytes: Uint8Array): string;
+	/** 64 bytes. */
+	sha512(bytes: Uint8Array): Uint8Array;
 	/**
 	 * Prepares TLS over a connected socket, with certificates and key as PEM: a handle, or what is wrong. `name` is the name
 	 * or address that the other side must have.

@@ -1,4 +1,5 @@
 import type { IpAddress } from "../ip/address.ts";
+import { isFirewalldRunning } from "./firewalld/firewalld.ts";
 import { isForwardFiltered } from "./iptables/filter-in-use.ts";
 
 export type ForwardBackendName = "nftables" | "iptables" | "firewalld";
@@ -8,8 +9,7 @@ export type ForwardBackendName = "nftables" | "iptables" | "firewalld";
  * iptables, where it filters forwarded traffic of one of the families, because what anybody else accepts it would still
  * drop; else nftables, which needs no program. No process is started to find out.
  */
-export async function chooseForwardBackend(addresses: readonly IpAddress[]): Promise<ForwardBackendName> {
-	const { isFirewalldRunning } = await import("./firewalld/firewalld.ts");
+export function chooseForwardBackend(addresses: readonly IpAddress[]): ForwardBackendName {
 	if (isFirewalldRunning()) return "firewalld";
 	const families = addresses.length === 0 ? ([4, 6] as const) : new Set(addresses.map(({ family }) => family));
 	for (const family of families) if (isForwardFiltered(family)) return "iptables";

@@ -1,9 +1,8 @@
 import type { NetworkAttachment } from "../cni/attachment-tag.ts";
-import type { Forward, ForwardBackend } from "./forward-backend.ts";
+import type { Forward } from "./forward-backend.ts";
 import type { ForwardBackendName } from "./forward-choice.ts";
 import type { ForwardRecord } from "./forward-record.ts";
 import { isIsolatedByIptables } from "./iptables/filter-in-use.ts";
-import { nftablesForward } from "./nftables-forward.ts";
 
 /** What one of the host's firewalls does for an attachment. */
 export interface ForwardPart {
@@ -36,14 +35,4 @@ export function partsOf(attachment: NetworkAttachment, record: ForwardRecord): r
 			? [{ backend: "nftables" as const, forward: nftables }]
 			: []),
 	];
-}
-
-/** Most hosts need one of them. */
-export async function loadBackend(backend: "nftables" | "iptables"): Promise<ForwardBackend> {
-	return backend === "nftables" ? nftablesForward : (await import("./iptables-forward.ts")).iptablesForward;
-}
-
-/** It speaks with a service and not with the kernel, and knows no more than addresses of zones. */
-export function loadFirewalld() {
-	return import("./firewalld/firewalld.ts");
 }

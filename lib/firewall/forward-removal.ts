@@ -4,10 +4,11 @@ import type { Attachment } from "../cni/plugin.ts";
 import { createTeardown } from "../cni/teardown.ts";
 import { type IpAddress, sameAddress } from "../ip/address.ts";
 import { keepsRecords, listRecords, lockFirewall, removeRecord } from "../state/firewall-records.ts";
+import { removeSources } from "./firewalld/firewalld.ts";
 import type { ForwardRemoval } from "./forward-backend.ts";
-import { loadBackend, loadFirewalld } from "./forward-parts.ts";
 import { type ForwardRecord, recordedForward, recordedForwards } from "./forward-record.ts";
 import { hasIptablesForward } from "./iptables/filter-in-use.ts";
+import { iptablesForward } from "./iptables-forward.ts";
 import { nftablesForward } from "./nftables-forward.ts";
 import type { Removal } from "./removal.ts";
 import { isInterfaceGone, sharedBridge, sharedOutlet } from "./shared-interface.ts";
@@ -70,7 +71,7 @@ export async function collectForward(
 	}
 	await teardown.step("what is shared", () => nftablesForward.removeShared(isInterfaceGone));
 	if (hasIptablesForward()) {
-		await teardown.step("what is shared", async () => (await loadBackend("iptables")).removeShared(isInterfaceGone));
+		await teardown.step("what is shared", () => iptablesForward.removeShared(isInterfaceGone));
 	}
 	// Of what cannot be read, all that could be found is gone.
 	const unread = listRecords("forward").filter((name) => !recorded.some((record) => record.name === name));
@@ -100,11 +101,11 @@ export async function removeRecorded(
 		bridge: ingress === undefined ? undefined : sharedBridge(ingress, attachment),
 	};
 	await teardown.step("firewall nftables", () => nftablesForward.remove(removal));
-	await teardown.step("firewall iptables", async () => {
-		if (hasIptablesForward()) (await loadBackend("iptables")).remove(removal);
+	await teardown.step("firewall iptables", () => {
+		if (hasIptablesForward()) iptablesForward.remove(removal);
 	});
 	if (backend === "firewalld" && addresses.length > 0) {
-		await teardown.step("firewall firewalld", async () => (await loadFirewalld()).removeSources(zone, addresses));
+		await teardown.step("firewall firewalld", () => removeSources(zone, addresses));
 	}
 	teardown.finish();
 	removeRecord("forward", attachmentPrefix(attachment));

@@ -1,9 +1,10 @@
 import type { Log } from "../cni/log.ts";
 import { readGeneration } from "../netlink/nftables/batch.ts";
+import { probeFirewalld } from "./firewalld/firewalld.ts";
 import { foreignDrops } from "./foreign-drop.ts";
 import type { ForwardRequest } from "./forward.ts";
 import { chooseForwardBackend } from "./forward-choice.ts";
-import { loadFirewalld } from "./forward-parts.ts";
+import { requireProgram } from "./iptables/program.ts";
 import { withNftables } from "./nftables-session.ts";
 
 /**
@@ -11,15 +12,12 @@ import { withNftables } from "./nftables-session.ts";
  *
  * @throws CniError
  */
-export async function probeForward(
-	{ backend, zone }: Pick<ForwardRequest, "backend" | "zone">,
-	log: Log,
-): Promise<void> {
+export function probeForward({ backend, zone }: Pick<ForwardRequest, "backend" | "zone">, log: Log): void {
 	for (const chain of foreignDrops()) {
 		log.warn(`${chain} has policy drop: what it does not accept itself is dropped, whatever is accepted elsewhere`);
 	}
-	const found = backend === "automatic" ? await chooseForwardBackend([]) : backend;
-	if (found === "firewalld") (await loadFirewalld()).probeFirewalld(zone);
+	const found = backend === "automatic" ? chooseForwardBackend([]) : backend;
+	if (found === "firewalld") probeFirewalld(zone);
 	else if (found === "nftables") withNftables(readGeneration);
-	else (await import("./iptables/program.ts")).requireProgram({ table: "filter", family: 4 });
+	else requireProgram({ table: "filter", family: 4 });
 }

@@ -1,10 +1,12 @@
 import { attachmentPrefix, type NetworkAttachment } from "../cni/attachment-tag.ts";
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { everyOne } from "../cni/every-one.ts";
+import type { Result } from "../cni/result.ts";
 import { formatPrefix, type IpPrefix } from "../ip/address.ts";
 import { lockFirewallIfKept, type RecordOwner, removeRecord, writeRecord } from "../state/firewall-records.ts";
 import { collectStale } from "./collect-stale.ts";
 import { isIptablesInUse } from "./iptables/in-use.ts";
+import { iptablesMasquerade } from "./iptables-masquerade.ts";
 import type { Masquerade, MasqueradeBackend } from "./masquerade-backend.ts";
 import type { MasqueradeBackendName } from "./masquerade-choice.ts";
 import { recordMasquerade } from "./masquerade-record.ts";
@@ -18,42 +20,40 @@ export interface MasqueradeOptions {
 }
 
 /** Masquerades what the addresses send beyond their networks; when it is so already, nothing changes. @throws CniError */
-export async function applyMasquerade(attachment: RecordOwner, options: MasqueradeOptions): Promise<void> {
+export function applyMasquerade(attachment: RecordOwner, options: MasqueradeOptions): void {
 	writeRecord("masquerade", { owner: attachment, rules: recordMasquerade(options) });
-	await putMasquerade(attachment, options);
+	putMasquerade(attachment, options);
 }
 
 /** The same without a record of it: for what is on record. @throws CniError */
-export async function putMasquerade(
-	attachment: NetworkAttachment,
-	{ addresses, backend }: MasqueradeOptions,
-): Promise<void> {
+export function putMasquerade(attachment: NetworkAttachment, { addresses, backend }: MasqueradeOptions): void {
 	const masquerade: Masquerade = { attachment, addresses };
-	if (backend === "iptables") return (await loadIptables()).apply(masquerade);
+	if (backend === "iptables") {
+		iptablesMasquerade.apply(masquerade);
+		return;
+	}
 	try {
 		nftablesMasquerade.apply(masquerade);
 	} catch (thrown) {
 		if (backend !== "automatic" || !isWithoutNftables(thrown)) throw thrown;
-		(await loadIptables()).apply(masquerade);
+		iptablesMasquerade.apply(masquerade);
 	}
 }
 
 /** @throws CniError that names everything that is missing of what {@link applyMasquerade} made */
-export async function verifyMasquerade(
-	attachment: NetworkAttachment,
-	{ addresses, backend }: MasqueradeOptions,
-): Promise<void> {
-	const masquerade: Masquerade = { attachment, addresses };
-	const [first, other] = backend === "iptables" ? [loadIptables, loadNftables] : [loadNftables, loadIptables];
-	const missing = (await first()).verify(masquerade);
+export function verifyMasquerade(attachment: NetworkAttachment, { addresses, backend }: MasqueradeOptions): void {
+	const missing = missingInFirewall({ attachment, addresses }, backend);
 	if (missing.length === 0) return;
-	// The reference prefers the other backend, and containers that it started outlive a change of suite.
-	if (isWhole(await other(), masquerade)) return;
 	throw new CniError(
 		ErrorCode.internal,
 		`Cannot find the masquerading of ${addresses.map(formatPrefix).join(", ")} (interface "${attachment.ifName}" of container "${attachment.containerId}", network "${attachment.network}"): ${missing.join("; ")} missing`,
 		{ details: "Somebody changed the host's firewall rules: `cnictl firewall reload` puts them back" },
 	);
+}
+
+/** Whether the firewall has all of it. @throws CniError when it cannot be read */
+export function isMasqueradeThere(attachment: NetworkAttachment, { addresses, backend }: MasqueradeOptions): boolean {
+	return missingInFirewall({ attachment, addresses }, backend).length === 0;
 }
 
 /**
@@ -62,11 +62,11 @@ export async function verifyMasquerade(
  * @param addresses where they are known, they keep a second interface of the container on the same network apart
  * @throws CniError: the first, after everything was tried
  */
-export async function removeMasquerade(
+export function removeMasquerade(
 	attachment: NetworkAttachment,
 	{ addresses, onlyIf }: { addresses?: readonly IpPrefix[] } & Removal = {},
-): Promise<void> {
-	const backends = await backendsInUse();
+): void {
+	const backends = backendsInUse();
 	// Rules and record go together: `cnictl firewall reload` in between would put back what nobody removes.
 	using _ = lockFirewallIfKept();
 	if (onlyIf?.() === false) return;
@@ -74,25 +74,32 @@ export async function removeMasquerade(
 	removeRecord("masquerade", attachmentPrefix(attachment));
 }
 
+/** The same, with the addresses that the result of its ADD names. @throws CniError */
+export function removeMasqueradeOf(attachment: NetworkAttachment & { readonly prevResult: Result | undefined }): void {
+	// In iptables, a second interface of the container is told by its addresses only.
+	const addresses = attachment.prevResult?.ips.map(({ address }) => address) ?? [];
+	removeMasquerade(attachment, { addresses });
+}
+
 /**
  * Removes the masquerading of attachments of the network that are not among the valid ones.
  *
  * @throws CniError: the first, after everything was tried
  */
-export async function collectMasquerade(
+export function collectMasquerade(
 	network: string,
 	validAttachments: readonly Omit<NetworkAttachment, "network">[],
-): Promise<void> {
-	collectStale(await backendsInUse(), { kind: "masquerade", network, validAttachments });
+): void {
+	collectStale(backendsInUse(), { kind: "masquerade", network, validAttachments });
 }
 
-async function loadNftables(): Promise<MasqueradeBackend> {
-	return nftablesMasquerade;
-}
-
-/** Loaded only where something of iptables may be: most hosts never need it. */
-async function loadIptables(): Promise<MasqueradeBackend> {
-	return (await import("./iptables-masquerade.ts")).iptablesMasquerade;
+function missingInFirewall(masquerade: Masquerade, backend: MasqueradeBackendName): readonly string[] {
+	const [first, other] =
+		backend === "iptables" ? [iptablesMasquerade, nftablesMasquerade] : [nftablesMasquerade, iptablesMasquerade];
+	const missing = first.verify(masquerade);
+	if (missing.length === 0) return missing;
+	// The reference prefers the other backend, and containers that it started outlive a change of suite.
+	return isWhole(other, masquerade) ? [] : missing;
 }
 
 function isWhole(backend: MasqueradeBackend, masquerade: Masquerade): boolean {
@@ -105,6 +112,6 @@ function isWhole(backend: MasqueradeBackend, masquerade: Masquerade): boolean {
 }
 
 /** Those in which something may be. */
-async function backendsInUse(): Promise<readonly MasqueradeBackend[]> {
-	return isIptablesInUse() ? [nftablesMasquerade, await loadIptables()] : [nftablesMasquerade];
+function backendsInUse(): readonly MasqueradeBackend[] {
+	return isIptablesInUse() ? [nftablesMasquerade, iptablesMasquerade] : [nftablesMasquerade];
 }

@@ -16,6 +16,7 @@ import {
 import { isSandboxGone } from "../state/sandbox-identity.ts";
 import { collectStale } from "./collect-stale.ts";
 import { isIptablesInUse } from "./iptables/in-use.ts";
+import { iptablesPortMap } from "./iptables-port-map.ts";
 import { enableLocalhost, missingLocalhost } from "./localhost.ts";
 import { nftablesPortMap } from "./nftables-port-map.ts";
 import { isWithoutNftables } from "./nftables-session.ts";
@@ -31,6 +32,7 @@ import type { PortMapBackendName } from "./port-map-choice.ts";
 import { recordedPortMap, recordPortMap } from "./port-map-record.ts";
 import { referencePortMap } from "./reference-port-map.ts";
 import type { Removal } from "./removal.ts";
+import { forgetConnectionsOf, forgetConnectionsTo } from "./stale-connections.ts";
 
 export interface PortMapOptions {
 	readonly portMap: PortMap;
@@ -45,11 +47,8 @@ export interface PortMapOptions {
  *
  * @throws CniError
  */
-export async function applyPortMap(
-	owner: RecordOwner,
-	{ portMap, backend, rollback, log }: PortMapOptions,
-): Promise<void> {
-	const backends = await backendsInUse(backend);
+export function applyPortMap(owner: RecordOwner, { portMap, backend, rollback, log }: PortMapOptions): void {
+	const backends = backendsInUse(backend);
 	{
 		using _ = lockFirewall();
 		takeOver([...backends, referencePortMap].flatMap((each) => each.holders(portMap)));
@@ -62,31 +61,31 @@ export async function applyPortMap(
 		}
 		rollback.push("port mappings", () => removePortMap(owner, { told: portMap, log }));
 		writeRecord("portmap", { owner, rules });
-		await putPortMap(portMap, backend);
+		putPortMap(portMap, backend);
 	}
 	for (const container of localhostTargets(portMap)) {
 		annotate("unable to enable route_localnet", () => enableLocalhost(container));
 	}
-	await forgetStale(portEntries(portMap), { log, because: "taken" });
+	forgetStale(portEntries(portMap), { log, because: "taken" });
 }
 
 /** The same without asking who holds the ports, and without a record: for what is on record. @throws CniError */
-export async function putPortMap(portMap: PortMap, backend: PortMapBackendName): Promise<void> {
-	if (backend === "iptables") return (await loadIptables()).apply(portMap);
+export function putPortMap(portMap: PortMap, backend: PortMapBackendName): void {
+	if (backend === "iptables") {
+		iptablesPortMap.apply(portMap);
+		return;
+	}
 	try {
 		nftablesPortMap.apply(portMap);
 	} catch (thrown) {
 		if (backend !== "automatic" || !isWithoutNftables(thrown)) throw thrown;
-		(await loadIptables()).apply(portMap);
+		iptablesPortMap.apply(portMap);
 	}
 }
 
 /** @throws CniError that names everything that is missing of what {@link applyPortMap} made */
-export async function verifyPortMap(portMap: PortMap, backend: PortMapBackendName): Promise<void> {
-	const missing = [
-		...(await missingInFirewall(portMap, backend)),
-		...localhostTargets(portMap).flatMap(missingLocalhost),
-	];
+export function verifyPortMap(portMap: PortMap, backend: PortMapBackendName): void {
+	const missing = [...missingInFirewall(portMap, backend), ...localhostTargets(portMap).flatMap(missingLocalhost)];
 	if (missing.length === 0) return;
 	const { network, containerId, ifName } = portMap.attachment;
 	throw new CniError(
@@ -97,8 +96,8 @@ export async function verifyPortMap(portMap: PortMap, backend: PortMapBackendNam
 }
 
 /** Whether the firewall has all of it. @throws CniError when it cannot be read */
-export async function isPortMapThere(portMap: PortMap, backend: PortMapBackendName): Promise<boolean> {
-	return (await missingInFirewall(portMap, backend)).length === 0;
+export function isPortMapThere(portMap: PortMap, backend: PortMapBackendName): boolean {
+	return missingInFirewall(portMap, backend).length === 0;
 }
 
 /**
@@ -107,11 +106,11 @@ export async function isPortMapThere(portMap: PortMap, backend: PortMapBackendNa
  * @param told what the configuration and the result say of them; undefined where nobody can say, and all has to be searched
  * @throws CniError: the first, after everything was tried
  */
-export async function removePortMap(
+export function removePortMap(
 	attachment: NetworkAttachment,
 	{ told, log, onlyIf }: { told: KnownPorts | undefined; log: Log } & Removal,
-): Promise<void> {
-	const backends = await backendsInUse();
+): void {
+	const backends = backendsInUse();
 	let known: KnownPorts | undefined;
 	{
 		using _ = lockFirewallIfKept();
@@ -124,7 +123,7 @@ export async function removePortMap(
 		removeRecord("portmap", attachmentPrefix(attachment));
 	}
 	const ports = known ?? told;
-	if (ports !== undefined) await forgetStale(portEntries(ports), { log, because: "gone" });
+	if (ports !== undefined) forgetStale(portEntries(ports), { log, because: "gone" });
 }
 
 /**
@@ -132,33 +131,25 @@ export async function removePortMap(
  *
  * @throws CniError: the first, after everything was tried
  */
-export async function collectPortMaps(
+export function collectPortMaps(
 	network: string,
 	validAttachments: readonly Omit<NetworkAttachment, "network">[],
-): Promise<void> {
-	collectStale(await backendsInUse(), { kind: "portmap", network, validAttachments });
+): void {
+	collectStale(backendsInUse(), { kind: "portmap", network, validAttachments });
 }
 
-async function missingInFirewall(portMap: PortMap, backend: PortMapBackendName): Promise<readonly string[]> {
-	const [first, other] = backend === "iptables" ? [loadIptables, loadNftables] : [loadNftables, loadIptables];
-	const missing = (await first()).verify(portMap);
+function missingInFirewall(portMap: PortMap, backend: PortMapBackendName): readonly string[] {
+	const [first, other] =
+		backend === "iptables" ? [iptablesPortMap, nftablesPortMap] : [nftablesPortMap, iptablesPortMap];
+	const missing = first.verify(portMap);
 	if (missing.length === 0) return missing;
 	// The reference prefers the other backend, and containers that it started outlive a change of suite.
-	return isWhole(await other(), portMap) || isWhole(referencePortMap, portMap) ? [] : missing;
+	return isWhole(other, portMap) || isWhole(referencePortMap, portMap) ? [] : missing;
 }
 
 /** Those in which something may be, and the wanted one. */
-async function backendsInUse(wanted?: PortMapBackendName): Promise<readonly PortMapBackend[]> {
-	return wanted === "iptables" || isIptablesInUse() ? [nftablesPortMap, await loadIptables()] : [nftablesPortMap];
-}
-
-async function loadNftables(): Promise<PortMapBackend> {
-	return nftablesPortMap;
-}
-
-/** Loaded only where something of iptables may be: most hosts never need it. */
-async function loadIptables(): Promise<PortMapBackend> {
-	return (await import("./iptables-port-map.ts")).iptablesPortMap;
+function backendsInUse(wanted?: PortMapBackendName): readonly PortMapBackend[] {
+	return wanted === "iptables" || isIptablesInUse() ? [nftablesPortMap, iptablesPortMap] : [nftablesPortMap];
 }
 
 /** The container's addresses that the host's localhost is to reach. */
@@ -168,13 +159,9 @@ function localhostTargets(portMap: PortMap): readonly IpAddress[] {
 }
 
 /** Without this, packets may go astray for a while; that is no reason to fail. */
-async function forgetStale(
-	ports: readonly PortEntry[],
-	{ log, because }: { log: Log; because: "taken" | "gone" },
-): Promise<void> {
+function forgetStale(ports: readonly PortEntry[], { log, because }: { log: Log; because: "taken" | "gone" }): void {
 	if (!ports.some(({ protocol }) => protocol !== "tcp")) return;
 	try {
-		const { forgetConnectionsOf, forgetConnectionsTo } = await import("./stale-connections.ts");
 		if (because === "taken") forgetConnectionsTo(ports);
 		else forgetConnectionsOf(ports);
 	} catch (thrown) {

@@ -1,5 +1,6 @@
 import { CniError, ErrorCode, toCniError } from "../cni/error.ts";
 import { readGeneration } from "../netlink/nftables/batch.ts";
+import { saveNat } from "./iptables/program.ts";
 import { isWithoutNftables, withNftables } from "./nftables-session.ts";
 
 /** `automatic`: nftables, and iptables on a kernel that lacks it. */
@@ -11,16 +12,16 @@ type NatBackendName = "nftables" | "iptables" | "automatic";
  * @param purpose what for, in messages: `map ports`
  * @throws CniError code 50
  */
-export async function probeNat(backend: NatBackendName, purpose: string): Promise<void> {
+export function probeNat(backend: NatBackendName, purpose: string): void {
 	try {
-		await probe(backend);
+		probe(backend);
 	} catch (thrown) {
 		const { message, details } = toCniError(thrown);
 		throw new CniError(ErrorCode.pluginNotAvailable, `Cannot ${purpose}: ${message}`, { details, cause: thrown });
 	}
 }
 
-async function probe(backend: NatBackendName): Promise<void> {
+function probe(backend: NatBackendName): void {
 	if (backend !== "iptables") {
 		try {
 			withNftables(readGeneration);
@@ -29,6 +30,5 @@ async function probe(backend: NatBackendName): Promise<void> {
 			if (backend === "nftables" || !isWithoutNftables(thrown)) throw thrown;
 		}
 	}
-	const { saveNat } = await import("./iptables/program.ts");
 	saveNat(4);
 }

@@ -1,5 +1,5 @@
 import type { NetworkAttachment } from "../cni/attachment-tag.ts";
-import { addressFromBytes, addressToBytes, type Family } from "../ip/address.ts";
+import { addressFromBytes, addressToBytes, type Family, type IpAddress } from "../ip/address.ts";
 import { sameBytes } from "../linux/same-bytes.ts";
 import { commit, readGeneration, retryDisturbed } from "../netlink/nftables/batch.ts";
 import type { Expression } from "../netlink/nftables/expression.ts";
@@ -44,6 +44,34 @@ export const referencePortMap: Pick<PortMapBackend, "holders" | "verify" | "remo
 		});
 	},
 };
+
+/** What the reference has for a container, of whichever network. */
+export interface ReferencePorts {
+	readonly containerId: string;
+	/** Of the container, as far as the rules say. */
+	readonly addresses: readonly IpAddress[];
+	/** @throws CniError */
+	remove(): void;
+}
+
+/** All containers that such rules name. @throws CniError */
+export function listReferencePorts(): readonly ReferencePorts[] {
+	const rules = inTables([], (socket, family) =>
+		[...portChains, masqueradeChain].flatMap((chain) =>
+			listRules(socket, { ...tableOf(family), chain })
+				.filter(({ comment }) => comment !== "")
+				.map(({ comment, expressions }) => ({ comment, address: readPort(expressions, family)?.target })),
+		),
+	);
+	return Array.from(
+		Map.groupBy(rules, ({ comment }) => comment),
+		([containerId, some]) => ({
+			containerId,
+			addresses: some.flatMap(({ address }) => address ?? []),
+			remove: () => referencePortMap.remove({ network: "", ifName: "", containerId }, undefined),
+		}),
+	);
+}
 
 const portChains = ["hostports", "hostip_hostports"] as const;
 const masqueradeChain = "masquerading";

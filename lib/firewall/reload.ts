@@ -15,7 +15,7 @@ import { isForwardThere, putForward } from "./forward.ts";
 import { forwardIn } from "./forward-record.ts";
 import { recordedMember } from "./group-record.ts";
 import { missingGroups, putGroups } from "./groups.ts";
-import { putMasquerade, verifyMasquerade } from "./masquerade.ts";
+import { isMasqueradeThere, putMasquerade } from "./masquerade.ts";
 import { recordedMasquerade } from "./masquerade-record.ts";
 import { isPortMapThere, putPortMap } from "./port-map.ts";
 import { recordedPortMap } from "./port-map-record.ts";
@@ -39,7 +39,7 @@ export interface Reloaded {
 /** One kind of rules: how to tell whether they are there, and how to put them back. */
 interface Reloader {
 	/** Undefined when the rules on record cannot be understood. */
-	read(record: FirewallRecord): { isThere(): Promise<boolean>; put(): Promise<void> } | undefined;
+	read(record: FirewallRecord): { isThere(): boolean; put(): void } | undefined;
 }
 
 const reloaders: Readonly<Record<RecordKind, Reloader>> = {
@@ -48,11 +48,7 @@ const reloaders: Readonly<Record<RecordKind, Reloader>> = {
 			const options = recordedMasquerade(record);
 			if (options === undefined) return undefined;
 			return {
-				isThere: () =>
-					verifyMasquerade(record.attachment, options).then(
-						() => true,
-						() => false,
-					),
+				isThere: () => orMissing(() => isMasqueradeThere(record.attachment, options)),
 				put: () => putMasquerade(record.attachment, options),
 			};
 		},
@@ -70,7 +66,7 @@ const reloaders: Readonly<Record<RecordKind, Reloader>> = {
 			const forward = forwardIn(record);
 			if (forward === undefined) return undefined;
 			return {
-				isThere: () => isForwardThere(record.attachment, forward).catch(() => false),
+				isThere: () => orMissing(() => isForwardThere(record.attachment, forward)),
 				put: () => putForward({ ...record.attachment, netns: record.sandbox.path }, forward),
 			};
 		},
@@ -80,12 +76,21 @@ const reloaders: Readonly<Record<RecordKind, Reloader>> = {
 			const member = recordedMember(record);
 			if (member === undefined) return undefined;
 			return {
-				isThere: async () => missingGroups(member).length === 0,
-				put: async () => putGroups(member),
+				isThere: () => missingGroups(member).length === 0,
+				put: () => putGroups(member),
 			};
 		},
 	},
 };
+
+/** What cannot be read counts as missing. */
+function orMissing(isThere: () => boolean): boolean {
+	try {
+		return isThere();
+	} catch {
+		return false;
+	}
+}
 
 /**
  * Puts back everything that is on record for the host's namespace, as after `nft flush ruleset` or a restart of
@@ -100,8 +105,8 @@ export async function reloadFirewall(log: Log): Promise<readonly Reloaded[]> {
 }
 
 /** Whether the firewall holds all that is on record; undefined when the record cannot be understood. @throws CniError */
-export async function isRecordThere(kind: RecordKind, record: FirewallRecord): Promise<boolean | undefined> {
-	return await reloaders[kind].read(record)?.isThere();
+export function isRecordThere(kind: RecordKind, record: FirewallRecord): boolean | undefined {
+	return reloaders[kind].read(record)?.isThere();
 }
 
 async function reload(name: string, { kind, log }: { kind: RecordKind; log: Log }): Promise<Reloaded> {
@@ -129,7 +134,7 @@ async function bringBack(name: string, { kind, log }: { kind: RecordKind; log: L
 		removeRecord(kind, name);
 		return "dropped";
 	}
-	if (await rules.isThere()) return "unchanged";
-	await rules.put();
+	if (rules.isThere()) return "unchanged";
+	rules.put();
 	return "restored";
 }

@@ -55,10 +55,7 @@ export function attachmentRecords<T extends AttachmentRecord>(
 		write: (record) => accessing("keep", () => files.write(record, `${JSON.stringify(record)}\n`)),
 		remove: (attachment) => accessing("remove", () => files.remove(attachment)),
 		readAll: () => accessing("read", () => files.readAll().flatMap((text) => parse(text, kind.keys) ?? [])),
-		list: () =>
-			accessing("read", () =>
-				files.list().map((file) => ({ ...file, record: file.complete ? parse(file.text, kind.keys) : undefined })),
-			),
+		list: () => accessing("read", () => files.list().map((file) => ({ ...file, record: parse(file.text, kind.keys) }))),
 		retain: (attachments) => accessing("remove", () => files.retain(attachments)),
 	};
 }

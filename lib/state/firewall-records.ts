@@ -80,10 +80,20 @@ export function readRecord(kind: RecordKind, name: string): FirewallRecord | und
 	return parseRecord(text);
 }
 
-/** When what is kept under the name was written, in milliseconds since the epoch; undefined when there is nothing. */
+/** When what is kept under the name was written, or begun to be, in milliseconds since the epoch; undefined when there is nothing. */
 export function recordedAt(kind: RecordKind, name: string): number | undefined {
-	const status = unless([Errno.ENOENT], () => stat(pathOf(kind, name)));
+	const path = pathOf(kind, name);
+	const status = unless([Errno.ENOENT], () => stat(path)) ?? unless([Errno.ENOENT], () => stat(`${path}${temporary}`));
 	return status === undefined ? undefined : Number(status.mtimeNs / 1_000_000n);
+}
+
+/**
+ * What an ADD was about to keep when it was killed, as far as it came: nothing had been changed by then. Undefined when
+ * there is no such thing, or when it is not whole.
+ */
+export function readUnfinishedRecord(kind: RecordKind, name: string): FirewallRecord | undefined {
+	const text = unless([Errno.ENOENT], () => readText(`${pathOf(kind, name)}${temporary}`));
+	return text === undefined ? undefined : parseRecord(text);
 }
 
 /** What is kept of the first attachment that is the one; it reads all of them. */

@@ -2,7 +2,7 @@ import type { NetworkAttachment } from "../cni/attachment-tag.ts";
 import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
 import type { Attachment } from "../cni/plugin.ts";
 import { unlessAbsent } from "../linux/absent.ts";
-import { makeDirectories, readText, rename, unlink, writeFile } from "../linux/files.ts";
+import { listDirectory, makeDirectories, readText, rename, stat, unlink, writeFile } from "../linux/files.ts";
 import { type AttachmentFiles, attachmentFiles } from "./attachment-files.ts";
 import type { RecordFile } from "./attachment-records.ts";
 import type { SandboxIdentity } from "./sandbox-identity.ts";
@@ -103,7 +103,28 @@ export function listTuningFiles(dataDir: string, network: string): readonly Reco
 	return accessing(`Cannot read what was before tuning in "${dataDir}"`, () =>
 		recordsOf(dataDir, network)
 			.list()
-			.map((file) => ({ ...file, record: file.complete ? parseRecord(file.text) : undefined })),
+			.map((file) => ({ ...file, record: parseRecord(file.text) })),
+	);
+}
+
+/** A backup in the reference's form, which says neither network nor namespace. */
+export interface TuningBackup {
+	readonly path: string;
+	/** `<container id>_<interface>` */
+	readonly name: string;
+	/** Milliseconds since the epoch. */
+	readonly changedAt: number;
+}
+
+/** The backups of attributes, whoever made them. @throws CniError code 5 */
+export function listTuningBackups(dataDir: string): readonly TuningBackup[] {
+	return accessing(`Cannot read what was before tuning in "${dataDir}"`, () =>
+		(unlessAbsent(() => listDirectory(dataDir)) ?? [])
+			.filter((name) => name.endsWith(".json") && !name.startsWith("."))
+			.map((name) => {
+				const path = `${dataDir}/${name}`;
+				return { path, name: name.slice(0, -".json".length), changedAt: Number(stat(path).mtimeNs / 1_000_000n) };
+			}),
 	);
 }
 

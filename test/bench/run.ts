@@ -14,6 +14,7 @@ import { createWorld, removeAbandonedWorlds } from "../support/world.ts";
 import { allocationFigures } from "./allocation.ts";
 import { attachmentFigures } from "./attachment.ts";
 import { chainFigures } from "./chain.ts";
+import { clusterFigures } from "./cluster.ts";
 import { concurrencyFigures } from "./concurrency.ts";
 import { type Bench, type Figure, table } from "./figure.ts";
 import { groupsFigures } from "./groups.ts";
@@ -50,6 +51,7 @@ async function measure(directory: string): Promise<number> {
 	const parts = {
 		attachment: attachmentFigures,
 		chain: chainFigures,
+		cluster: clusterFigures,
 		concurrency: concurrencyFigures,
 		allocation: allocationFigures,
 		groups: groupsFigures,

@@ -21,14 +21,24 @@ const wrong = {
 };
 const blemished = { cniVersion: "1.1.0", name: "o", plugins: [{ type: "bridge", isGateWay: true }] };
 
-test.each(["add", "check", "del", "gc", "status", "version", "networks", "addresses", "validate", "install"])(
-	"%s --help explains itself with an example",
-	(command) => {
-		const { exitCode, stdout, stderr } = run([command, "--help"]);
-		expect([exitCode, stderr]).toEqual([0, ""]);
-		expect(stdout).toMatch(new RegExp(`Example:\n  .*cnictl ${command} `));
-	},
-);
+test.each([
+	"add",
+	"check",
+	"del",
+	"gc",
+	"status",
+	"version",
+	"networks",
+	"addresses",
+	"validate",
+	"show",
+	"doctor",
+	"install",
+])("%s --help explains itself with an example", (command) => {
+	const { exitCode, stdout, stderr } = run([command, "--help"]);
+	expect([exitCode, stderr]).toEqual([0, ""]);
+	expect(stdout).toMatch(new RegExp(`Example:\n  .*cnictl ${command} `));
+});
 
 test("help names every command, the environment and an example", () => {
 	const { exitCode, stdout } = run(["--help"]);

@@ -1,7 +1,7 @@
 import { expect, it } from "@jest/globals";
 import type { Namespace } from "../support/namespace.ts";
 import { mustRunPlugin, type PluginCall } from "../support/run-plugin.ts";
-import { takeSnapshot } from "../support/snapshot.ts";
+import { differences, takeSnapshot } from "../support/snapshot.ts";
 import { createWorld, leftovers, snapshotOf, type World } from "../support/world.ts";
 import { failEverywhere } from "./fail-everywhere.ts";
 import { type CutPoint, killEverywhere } from "./kill-everywhere.ts";
@@ -112,17 +112,26 @@ function collect({ call: { netns: _, ...call }, running = [], collect = (gc) => 
 	collect(() => mustRunPlugin({ ...call, command: "GC", config }));
 }
 
+export interface Unchanged {
+	/** Looked into as well. */
+	readonly container?: Namespace;
+	/** Differences on the host that may be, as patterns over `+ …` and `- …`. */
+	readonly except?: readonly RegExp[];
+	/** The same in the container. */
+	readonly exceptInside?: readonly RegExp[];
+}
+
 /** A `verify` over the host and the container, which are from now on to stay as they are. */
-export function unchanged(
-	world: World,
-	{ container, except = [] }: { container?: Namespace; except?: readonly RegExp[] } = {},
-): () => string[] {
+export function unchanged(world: World, { container, except = [], exceptInside = [] }: Unchanged = {}): () => string[] {
 	const since = snapshotOf(world);
 	const inside = container && takeSnapshot(container);
-	return () => [
-		...leftovers(world, { since, except }),
-		...(container && inside ? [...takeSnapshot(container).symmetricDifference(inside)] : []).map(
-			(line) => `in the container: ${line}`,
-		),
-	];
+	return () => {
+		const changed = container && inside ? differences(inside, takeSnapshot(container)) : [];
+		return [
+			...leftovers(world, { since, except }),
+			...changed
+				.filter((line) => !exceptInside.some((pattern) => pattern.test(line)))
+				.map((line) => `in the container: ${line}`),
+		];
+	};
 }

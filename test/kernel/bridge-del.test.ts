@@ -21,11 +21,6 @@ function attachTwo(
 	const network = bridgeNetwork(world, { subnets, config: { ...everything, ...config } });
 	const staying = attachment(world, { config: network, containerId: "staying" });
 	staying.add();
-	// The kernel gives the bridge its link-local address when it first has a carrier, some time after the ADD.
-	shell(
-		world.host,
-		"for i in $(seq 100); do ip -6 address show dev br0 -tentative | grep -q fe80 && exit; sleep 0.05; done",
-	);
 	const since = snapshotOf(world);
 	const going = attachment(world, { config: network, containerId: "going" });
 	going.add();

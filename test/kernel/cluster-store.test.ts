@@ -218,7 +218,7 @@ describe("many at once", () => {
 	}, 120_000);
 
 	test("150 agents × 10 containers, claimed and released at random with requests that are lost, against a model", async () => {
-		using pool = createPool(etcd, "10.1.0.0/21", "fd01::/64");
+		using pool = createPool(etcd, "10.1.0.0/18", "fd01::/64");
 		const random = seeded(6);
 		const agents = Array.from({ length: 150 }, (_, index) => pool.agent(`a${index}`));
 		const live = new Map<string, string>();

@@ -34,6 +34,8 @@ export interface EtcdOptions {
 	readonly url?: string;
 	/** Further options. */
 	readonly args?: readonly string[];
+	/** Whether what is written waits for the disk, as in earnest. */
+	readonly durable?: boolean;
 }
 
 export const etcdProgram = join(root, ".tools/etcd/etcd");
@@ -41,7 +43,7 @@ export const etcdProgram = join(root, ".tools/etcd/etcd");
 /** Starts etcd in the namespace, and waits until it serves. */
 export async function startEtcd(
 	namespace: Namespace,
-	{ url = "http://127.0.0.1:2379", args = [] }: EtcdOptions = {},
+	{ url = "http://127.0.0.1:2379", args = [], durable = false }: EtcdOptions = {},
 ): Promise<Etcd> {
 	const directory = mkdtempSync(join(tmpdir(), `cst-${process.pid}-etcd-`));
 	const socketPath = join(directory, "client.sock:0");
@@ -51,8 +53,8 @@ export async function startEtcd(
 		...["--data-dir", join(directory, "data"), "--logger", "zap", "--log-level", "error"],
 		// The socket is made in the working directory.
 		...["--listen-client-urls", `${url},unix://client.sock:0`, "--advertise-client-urls", url],
-		// Nobody needs what a test has written to survive the machine.
-		...["--unsafe-no-fsync", "--listen-peer-urls", "http://127.0.0.1:0"],
+		...["--listen-peer-urls", "http://127.0.0.1:0"],
+		...(durable ? [] : ["--unsafe-no-fsync"]),
 		...args,
 	];
 	let child: ReturnType<typeof spawn> | undefined;
@@ -60,7 +62,11 @@ export async function startEtcd(
 		// What is left of one that was killed.
 		rmSync(socketPath, { force: true });
 		const [program = "", ...rest] = enter(namespace, command);
-		child = spawn(program, rest, { cwd: directory, env: { PATH: systemPath, GOMAXPROCS: "1" }, stdio: "ignore" });
+		child = spawn(program, rest, {
+			cwd: directory,
+			env: { PATH: systemPath, ...(durable ? {} : { GOMAXPROCS: "1" }) },
+			stdio: "ignore",
+		});
 		await untilServing(post);
 	};
 	const stop = async () => {

@@ -1,27 +1,14 @@
 import { describe, expect, it } from "@jest/globals";
-import { type Attachment, attachment, type Config, hostLocal, shell, shownLink } from "../kernel/bridge-network.ts";
-import { makeMaster, masterLines } from "../support/master.ts";
-import type { Namespace } from "../support/namespace.ts";
+import { type Attachment, hostLocal, shell, shownLink } from "../kernel/bridge-network.ts";
+import { makeMaster } from "../support/master.ts";
 import { ping } from "../support/traffic.ts";
-import { createWorld, keptByContract, leftovers, type World } from "../support/world.ts";
+import { createWorld } from "../support/world.ts";
+import { describeCheck, describeContract, describeDel, describeStatus, left, onMaster } from "./on-master.ts";
 
-function network(world: World, config: Config): Config {
-	const ipam = hostLocal(world, ["10.1.2.0/24", "fd01:2::/64"]);
-	return { cniVersion: "1.1.0", name: "n1", type: "ipvlan", master: "card0", ipam, ...config };
-}
+describeContract("ipvlan", { keys: { mode: "l2" } });
 
-interface Place {
-	readonly config?: Config;
-	readonly containerId?: string;
-	readonly netns?: Namespace;
-}
-
-function place(world: World, { config = {}, ...call }: Place = {}): Attachment {
-	return attachment(world, { type: "ipvlan", config: network(world, config), ...call });
-}
-
-const left = (world: World) =>
-	leftovers(world, { except: [...keptByContract, ...masterLines, /^[+-] (file|directory) \.cni-suite(\/|$)/] });
+const ipvlan = onMaster("ipvlan");
+const { network, place } = ipvlan;
 
 const addressOf = ({ result }: Attachment, index = 0) => result.ips?.[index]?.address.split("/")[0] ?? "";
 
@@ -131,10 +118,7 @@ describe("ADD", () => {
 		one.must("CHECK");
 		expect(one.run("ADD").error).toMatchObject({ msg: "failed to create ipvlan: file exists" });
 		one.must("CHECK");
-		const status = (config: Config) => one.run("STATUS", { netns: undefined, config: network(world, config) });
-		expect(status({}).exitCode).toBe(0);
-		expect(status({ master: "", ipam: {} }).exitCode).toBe(0);
-		expect(status({ master: "no-such" }).error).toMatchObject({ code: 50 });
+		one.must("STATUS", { netns: undefined, config: network(world, { master: "", ipam: {} }) });
 		one.must("DEL");
 	});
 
@@ -163,37 +147,12 @@ describe("ADD", () => {
 	});
 });
 
-describe("CHECK", () => {
-	it("names the one thing that is not as ADD left it", () => {
-		using world = createWorld();
-		makeMaster(world);
-		const one = place(world);
-		for (const [line, msg] of mutations) {
-			one.add();
-			shell(one.container, line);
-			expect([line, one.run("CHECK").error?.msg]).toEqual([line, expect.stringMatching(msg)]);
-			one.must("DEL");
-		}
-	});
+describeCheck(ipvlan, {
+	mutations: [
+		["ip link set eth0 type ipvlan mode l3", /^Container IPVlan mode l3 does not match expected value: l2/],
+		["ip link del eth0; ip link add eth0 type dummy; ip link set eth0 up", /not of type ipvlan|container Mac/],
+	],
 });
 
-const mutations: readonly (readonly [line: string, msg: RegExp])[] = [
-	["ip link del eth0", /^Cannot find container link eth0/],
-	["ip link set eth0 down", /eth0 is down/],
-	["ip link set eth0 type ipvlan mode l3", /^Container IPVlan mode l3 does not match expected value: l2/],
-	["ip address del 10.1.2.2/24 dev eth0 || ip address flush dev eth0 scope global", /^Failed to match addr/],
-	["ip link del eth0; ip link add eth0 type dummy; ip link set eth0 up", /not of type ipvlan|container Mac/],
-];
-
-describe("DEL", () => {
-	it("takes away what is left when the master is gone and nothing in the configuration is right any more", () => {
-		using world = createWorld();
-		makeMaster(world);
-		const one = place(world);
-		one.add();
-		shell(world.host, "ip link del card0");
-		one.must("DEL", { config: network(world, { master: 7, mode: "?", mtu: "x", prevResult: 3 }) });
-		one.must("DEL", { config: network(world, { master: "" }), netns: undefined });
-		expect(left(world).filter((line) => line.startsWith("+"))).toEqual([]);
-	});
-});
+describeDel(ipvlan, { broken: { mode: "?" } });
+describeStatus(ipvlan, { unusable: { mode: "l4" } });

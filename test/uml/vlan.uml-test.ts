@@ -1,32 +1,16 @@
 import { describe, expect, it } from "@jest/globals";
-import {
-	type Attachment,
-	attachment,
-	type Config,
-	globalAddresses,
-	hostLocal,
-	shell,
-	shownLink,
-} from "../kernel/bridge-network.ts";
-import { makeMaster, masterLines } from "../support/master.ts";
+import { globalAddresses, hostLocal, shell, shownLink } from "../kernel/bridge-network.ts";
+import { makeMaster } from "../support/master.ts";
 import type { Namespace } from "../support/namespace.ts";
 import { ping } from "../support/traffic.ts";
-import { createWorld, keptByContract, leftovers, type World } from "../support/world.ts";
+import { createWorld } from "../support/world.ts";
+import { describeCheck, describeContract, describeDel, describeStatus, left, onMaster } from "./on-master.ts";
 
-function network(world: World, config: Config): Config {
-	const ipam = hostLocal(world, ["10.1.2.0/24", "fd01:2::/64"], { routes: [{ dst: "0.0.0.0/0" }] });
-	return { cniVersion: "1.1.0", name: "n1", type: "vlan", master: "card0", vlanId: 33, ipam, ...config };
-}
+// A master has each VLAN once.
+describeContract("vlan", { keys: { vlanId: 33 }, perContainer: (id) => ({ vlanId: id === "two" ? 34 : 33 }) });
 
-interface Place {
-	readonly config?: Config;
-	readonly containerId?: string;
-	readonly netns?: Namespace;
-}
-
-function place(world: World, { config = {}, ...call }: Place = {}): Attachment {
-	return attachment(world, { type: "vlan", config: network(world, config), ...call });
-}
+const vlan = onMaster("vlan", { keys: { vlanId: 33 }, ipam: { routes: [{ dst: "0.0.0.0/0" }] } });
+const { place } = vlan;
 
 /** Beyond the master there is a gateway in VLAN 33, and another machine of the same address without VLAN. */
 function makeGateway(outside: Namespace): void {
@@ -36,9 +20,6 @@ function makeGateway(outside: Namespace): void {
 			"ip address add 10.1.2.1/24 dev far0.33; ip address add fd01:2::1/64 dev far0.33 nodad",
 	);
 }
-
-const left = (world: World) =>
-	leftovers(world, { except: [...keptByContract, ...masterLines, /^[+-] (file|directory) \.cni-suite(\/|$)/] });
 
 describe("ADD", () => {
 	it.each([false, true])(
@@ -151,62 +132,29 @@ describe("ADD", () => {
 	});
 });
 
+describeCheck(vlan, {
+	config: { mtu: 1400 },
+	mutations: [
+		["ip link set eth0 address 02:00:00:00:00:99", /doesn't match container Mac: 02:00:00:00:00:99/],
+		["ip link set eth0 mtu 1300", /^Interface eth0 has MTU 1300, and the configuration says 1400/],
+		["ip route del default", /^Expected Route 0\.0\.0\.0\/0/],
+		["ip link del eth0; ip link add eth0 type dummy; ip link set eth0 up", /not of type vlan/],
+	],
+});
+
 describe("CHECK", () => {
-	it("names the one thing that is not as ADD left it", () => {
+	it("says when the interface is in another VLAN", () => {
 		using world = createWorld();
 		makeMaster(world);
-		const one = place(world, { config: { mtu: 1400 } });
-		for (const [line, msg] of mutations) {
-			one.add();
-			shell(one.container, line);
-			expect([line, one.run("CHECK").error?.msg]).toEqual([line, expect.stringMatching(msg)]);
-			one.must("DEL");
-		}
-		const plain = place(world, { netns: one.container, config: { ipam: hostLocal(world, ["10.1.3.0/24"]) } });
-		const again = `ip link add link card0 name eth0 netns ${one.container.name} type vlan id 34`;
-		plain.add();
-		shell(one.container, "ip link del eth0");
-		shell(world.host, again);
-		shell(one.container, "ip address add 10.1.3.2/24 dev eth0; ip link set eth0 up");
-		expect(plain.run("CHECK").error?.msg).toBe("Interface eth0 is in VLAN 34, and the configuration says 33");
-		plain.must("DEL");
-	});
-});
-
-const mutations: readonly (readonly [line: string, msg: RegExp])[] = [
-	["ip link del eth0", /^Cannot find container link eth0/],
-	["ip link set eth0 down", /eth0 is down/],
-	["ip link set eth0 address 02:00:00:00:00:99", /doesn't match container Mac: 02:00:00:00:00:99/],
-	["ip link set eth0 mtu 1300", /^Interface eth0 has MTU 1300, and the configuration says 1400/],
-	["ip address del 10.1.2.2/24 dev eth0 || ip address flush dev eth0 scope global", /^Failed to match addr/],
-	["ip route del default", /^Expected Route 0\.0\.0\.0\/0/],
-	["ip link del eth0; ip link add eth0 type dummy; ip link set eth0 up", /not of type vlan/],
-];
-
-describe("DEL", () => {
-	it("takes away what is left when the master is gone and nothing in the configuration is right any more", () => {
-		using world = createWorld();
-		makeMaster(world);
-		const one = place(world);
+		const one = place(world, { config: { ipam: hostLocal(world, ["10.1.3.0/24"]) } });
 		one.add();
-		shell(world.host, "ip link del card0");
-		expect(shell(one.container, "ip -o link")).not.toContain("eth0");
-		one.must("DEL", { config: network(world, { master: 7, vlanId: 9999, mtu: "x", prevResult: 3 }) });
-		const two = place(world, { containerId: "two" });
-		two.must("DEL", { netns: "/run/netns/no-such" });
-		two.must("DEL", { netns: undefined, config: network(world, { linkInContainer: true }) });
-		expect(left(world).filter((line) => line.startsWith("+"))).toEqual([]);
+		shell(one.container, "ip link del eth0");
+		shell(world.host, `ip link add link card0 name eth0 netns ${one.container.name} type vlan id 34`);
+		shell(one.container, "ip address add 10.1.3.2/24 dev eth0; ip link set eth0 up");
+		expect(one.run("CHECK").error?.msg).toBe("Interface eth0 is in VLAN 34, and the configuration says 33");
+		one.must("DEL");
 	});
 });
 
-describe("STATUS", () => {
-	it("fails when the master is missing or does not carry the MTU, and when the configuration cannot be used", () => {
-		using world = createWorld();
-		makeMaster(world);
-		const status = (config: Config) => place(world, { config }).run("STATUS", { netns: undefined });
-		expect(status({}).exitCode).toBe(0);
-		expect(status({ master: "no-such" }).error).toMatchObject({ code: 50 });
-		expect(status({ mtu: 9000 }).error).toMatchObject({ code: 50 });
-		expect(status({ ipam: {} }).error).toMatchObject({ code: 7 });
-	});
-});
+describeDel(vlan, { broken: { vlanId: 9999 } });
+describeStatus(vlan, { unusable: { ipam: {} } });

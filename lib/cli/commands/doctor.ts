@@ -48,7 +48,7 @@ async function run({ fix = false, dataDir, minAge, json = false }: Options, plug
 
 /** What could not be looked at may be left. */
 function isAnythingLeft({ examined, blind }: Examination): boolean {
-	return blind.length > 0 || examined.some(({ outcome }) => outcome !== "removed");
+	return blind.length > 0 || examined.some(({ outcome }) => outcome !== "removed" && outcome !== "gone");
 }
 
 function append(value: string, before: readonly string[]): readonly string[] {

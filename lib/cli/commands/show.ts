@@ -38,7 +38,7 @@ async function run(wanted: string | undefined, { dataDir, json = false }: Option
 	const places = findStatePlaces({ configDirectory: configDirectoryOf(process.env), dataDirs: dataDir });
 	const survey = takeSurvey(places);
 	const all: ShownAttachment[] = [];
-	for (const claims of await collectClaims(survey)) all.push(await checkClaims(claims, survey));
+	for (const claims of await collectClaims(survey)) all.push(checkClaims(claims, survey));
 	const attachments = wanted === undefined ? all : findAttachments(all, wanted);
 	writeStdout(
 		json ? plainJson({ attachments: attachments.map(toJson) }) : textOf(attachments, { wanted, now: survey.takenAt }),

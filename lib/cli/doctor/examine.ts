@@ -7,8 +7,11 @@ import { findingKinds } from "./finding-kinds.ts";
 export interface Examined {
 	readonly kind: string;
 	readonly finding: Finding;
-	/** `kept`: the second look was not sure any more, or it was gone by itself by then; see `problem`. */
-	readonly outcome: "found" | "removed" | "kept" | "failed";
+	/**
+	 * `kept`: the second look was not sure any more. `gone`: at the second look it was not there, as it went with something
+	 * else, or somebody owned it. `failed`: see `problem`.
+	 */
+	readonly outcome: "found" | "removed" | "gone" | "kept" | "failed";
 	readonly problem: string | undefined;
 }
 
@@ -64,16 +67,14 @@ async function lookAgain(kind: FindingKind, { survey, ...look }: Look) {
 	// What has been removed meanwhile told of the rest, and has told the truth.
 	const again = takeSurvey(survey.places, { former: survey.witnesses });
 	const findings = await kind.find({ ...look, survey: again });
-	return { takenAt: again.takenAt, findings: new Map(findings.map((finding) => [finding.key, finding])) };
+	return { takenAt: Date.now(), findings: new Map(findings.map((finding) => [finding.key, finding])) };
 }
 
 async function remove(
 	finding: Finding,
 	{ kind, again }: { kind: FindingKind; again: Finding | undefined },
 ): Promise<Examined> {
-	if (again === undefined) {
-		return { kind: kind.name, finding, outcome: "kept", problem: "it was gone, or had an owner, at a second look" };
-	}
+	if (again === undefined) return { kind: kind.name, finding, outcome: "gone", problem: undefined };
 	if (again.verdict.certainty !== "sure") {
 		return { kind: kind.name, finding: again, outcome: "kept", problem: undefined };
 	}

@@ -7,8 +7,10 @@ import { ifbDevices } from "./kinds/ifb-devices.ts";
 import { iptablesChains } from "./kinds/iptables-chains.ts";
 import { iptablesForwarding } from "./kinds/iptables-forward.ts";
 import { pluginRecords } from "./kinds/plugin-records.ts";
+import { referencePorts } from "./kinds/reference-ports.ts";
 import { reservations } from "./kinds/reservations.ts";
 import { spoofChecks } from "./kinds/spoof-checks.ts";
+import { tuningBackups } from "./kinds/tuning-backups.ts";
 import { unrecordedVrfs } from "./kinds/unrecorded-vrfs.ts";
 
 /**
@@ -20,9 +22,11 @@ export const findingKinds: readonly FindingKind[] = [
 	hostLinks,
 	spoofChecks,
 	...firewallRules,
+	referencePorts,
 	iptablesChains,
 	iptablesForwarding,
 	...pluginRecords,
+	tuningBackups,
 	unrecordedVrfs,
 	chainResults,
 	reservations,

@@ -1,9 +1,10 @@
 import { attachmentPrefix } from "../../cni/attachment-tag.ts";
 import { quoteText } from "../../cni/quote-text.ts";
-import { formatAddress, sameAddress } from "../../ip/address.ts";
+import { formatAddress } from "../../ip/address.ts";
+import type { HeardWitness } from "../survey/heard-witness.ts";
 import type { LivingNamespace } from "../survey/namespaces.ts";
 import type { SeenProcess } from "../survey/processes.ts";
-import type { HeardWitness, Survey } from "../survey/survey.ts";
+import type { Survey } from "../survey/survey.ts";
 import type { Look, Owner, Verdict } from "./finding.ts";
 
 export interface Exhibit {
@@ -25,7 +26,7 @@ export interface Exhibit {
  * plugin at work for the container, no process that bears its id, no namespace with its address, no youth.
  */
 export function judge(owner: Owner, { survey, minAgeMs }: Look, exhibit: Exhibit = {}): Verdict | undefined {
-	const heard = survey.witnesses.filter((witness) => speaksOf(witness, owner));
+	const heard = witnessesOf(owner, survey);
 	if (!exhibit.outlivesInterface && heard.some(({ state }) => state.kind === "alive")) return undefined;
 	const doubt = doubtOf(owner, { survey, heard, minAgeMs, exhibit });
 	if (doubt !== undefined) return { certainty: "unsure", reason: doubt };
@@ -44,17 +45,15 @@ export function judge(owner: Owner, { survey, minAgeMs }: Look, exhibit: Exhibit
 	return { certainty: "unsure", reason: "nothing on this host tells what has become of its container" };
 }
 
-function speaksOf({ attachment, prefix, addresses }: HeardWitness, owner: Owner): boolean {
-	if (owner.prefix !== undefined) return prefix === owner.prefix;
-	const { network, containerId, ifName } = owner;
-	if (containerId === undefined) {
-		return (owner.addresses ?? []).some((address) => addresses.some((other) => sameAddress(address, other)));
-	}
-	return (
-		containerId === attachment.containerId &&
-		(network === undefined || network === attachment.network) &&
-		// Older releases of host-local, and iptables, tell no interface.
-		(!ifName || ifName === attachment.ifName)
+function witnessesOf({ prefix, network, containerId, ifName, addresses = [] }: Owner, survey: Survey) {
+	const { ofAttachment, ofContainer, withAddress } = survey.witnessIndex;
+	if (prefix !== undefined) return ofAttachment(prefix);
+	if (containerId === undefined) return addresses.flatMap(withAddress);
+	return ofContainer(containerId).filter(
+		({ attachment }) =>
+			(network === undefined || network === attachment.network) &&
+			// Older releases of host-local, and iptables, tell no interface.
+			(!ifName || ifName === attachment.ifName),
 	);
 }
 
@@ -68,19 +67,18 @@ interface Case {
 /** What speaks for its being somebody's. */
 function doubtOf(owner: Owner, { survey, heard, minAgeMs, exhibit }: Case): string | undefined {
 	const containerId = owner.containerId ?? heard[0]?.attachment.containerId;
-	const worker = survey.processes.find(({ attaches }) => attaches !== undefined && attaches === containerId);
+	const worker = survey.processes.all.find(({ attaches }) => attaches !== undefined && attaches === containerId);
 	if (worker !== undefined) return `${describeProcess(worker)} attaches or detaches its container at this moment`;
-	const bearer = containerId === undefined ? undefined : survey.processes.find((each) => names(each, containerId));
+	const bearer = containerId === undefined ? undefined : survey.processes.bearerOf(containerId);
 	if (bearer !== undefined) return `${describeProcess(bearer)} bears the id of its container`;
 	const youngest = Math.max(exhibit.since ?? 0, ...heard.map(({ since }) => since ?? 0));
 	const ageMs = survey.takenAt - youngest;
 	if (ageMs < minAgeMs)
 		return `it is ${Math.max(0, Math.round(ageMs / 1000))} s old, and an ADD or DEL may be under way`;
-	for (const address of owner.addresses ?? []) {
+	// Of the container's other addresses too: who has one of them may be the container.
+	for (const address of [...(owner.addresses ?? []), ...heard.flatMap(({ addresses }) => addresses)]) {
 		const [holder] = survey.namespaces.holdersOf(address);
-		const isTakenOver = survey.witnesses.some(
-			({ state, addresses }) => state.kind === "alive" && addresses.some((other) => sameAddress(other, address)),
-		);
+		const isTakenOver = survey.witnessIndex.withAddress(address).some(({ state }) => state.kind === "alive");
 		if (holder !== undefined && (exhibit.isAddress || !isTakenOver)) {
 			return `${formatAddress(address)} is in use in ${describeNamespace(holder, survey)}`;
 		}
@@ -101,21 +99,12 @@ function proofIn(heard: readonly HeardWitness[], { since = 0 }: Exhibit): string
 /** The kernel stamps files with a clock that ticks every few milliseconds. */
 const clockGranularityMs = 20;
 
-/** As a word of its own: short ids occur within others. */
-function names({ words }: SeenProcess, containerId: string): boolean {
-	for (let at = words.indexOf(containerId); at >= 0; at = words.indexOf(containerId, at + 1)) {
-		const around = `${words[at - 1] ?? ""}${words[at + containerId.length] ?? ""}`;
-		if (!/[A-Za-z0-9_]/.test(around)) return true;
-	}
-	return false;
-}
-
 export function describeProcess({ pid, name }: SeenProcess): string {
 	return `process ${pid} (${quoteText(name)})`;
 }
 
 export function describeNamespace({ paths, pids }: LivingNamespace, { processes }: Survey): string {
-	const process = processes.find(({ pid }) => pids.includes(pid));
+	const process = processes.all.find(({ pid }) => pids.includes(pid));
 	return process === undefined
 		? `the namespace ${quoteText(paths[0] ?? "?")}`
 		: `the namespace of ${describeProcess(process)}`;

@@ -31,8 +31,10 @@ function ownerText({ network, containerId, ifName }: Owner): string {
 
 function sumOf(examined: readonly Examined[], { fix }: { fix: boolean }): string {
 	if (examined.length === 0) return "Nothing is left over on this host";
-	const removed = examined.filter(({ outcome }) => outcome === "removed").length;
-	if (fix) return `${removed} removed, ${examined.length - removed} left`;
+	const count = (outcome: Examined["outcome"]) => examined.filter((each) => each.outcome === outcome).length;
+	const [removed, gone] = [count("removed"), count("gone")];
+	const withThem = gone === 0 ? "" : `${gone} gone with others, `;
+	if (fix) return `${removed} removed, ${withThem}${examined.length - removed - gone} left`;
 	const sure = examined.filter(({ finding }) => finding.verdict.certainty === "sure").length;
 	const help = sure === 0 ? "" : "; `cnictl doctor --fix` removes these";
 	return `${examined.length} found, ${sure} of them sure${help}`;

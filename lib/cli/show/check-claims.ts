@@ -17,7 +17,7 @@ import type { Checked, ShownAttachment, ShownRoute } from "./shown-attachment.ts
 import { routeText } from "./texts.ts";
 
 /** Holds what is recorded of an attachment against the kernel. */
-export async function checkClaims(claims: Claims, survey: Survey): Promise<ShownAttachment> {
+export function checkClaims(claims: Claims, survey: Survey): ShownAttachment {
 	const { attachment, witnesses, result = emptyResult } = claims;
 	const place = placeOf(claims, survey);
 	const inside = place.content?.links.find(({ name }) => name === attachment.ifName);
@@ -26,7 +26,7 @@ export async function checkClaims(claims: Claims, survey: Survey): Promise<Shown
 	const known = place.content !== undefined || isGone;
 	const there = <T>(value: T, isThere: boolean): Checked<T> => ({ value, inKernel: known ? isThere : undefined });
 	const routes = inside === undefined ? [] : readRoutes(place.namespace, inside);
-	const rules = await Promise.all(claims.records.map(checkRecord));
+	const rules = claims.records.map(checkRecord);
 	const isKindThere = (words: string) => rules.find(({ value }) => value === words)?.inKernel;
 	const shown = {
 		addresses: addressesOf(claims).map((address) => there(address, hasAddress(place, { inside, address }))),
@@ -141,9 +141,13 @@ function hasRoute(installed: readonly RouteCopy[], { destination, gateway }: Sho
 	);
 }
 
-async function checkRecord({ kind, record }: Claims["records"][number]): Promise<Checked<string>> {
-	const inKernel = await isRecordThere(kind, record).catch(() => undefined);
-	return { value: wordsOfKind[kind], inKernel };
+function checkRecord({ kind, record }: Claims["records"][number]): Checked<string> {
+	const value = wordsOfKind[kind];
+	try {
+		return { value, inKernel: isRecordThere(kind, record) };
+	} catch {
+		return { value, inKernel: undefined };
+	}
 }
 
 /** Those that the kernel has, and those of the configuration that it has not. */

@@ -1,4 +1,4 @@
-import type { NetworkAttachment } from "../../cni/attachment-tag.ts";
+import { attachmentPrefix, type NetworkAttachment } from "../../cni/attachment-tag.ts";
 import type { Result } from "../../cni/result.ts";
 import { listCacheEntries } from "../../cni/runtime/result-cache.ts";
 import type { GroupMember } from "../../firewall/group-member.ts";
@@ -11,8 +11,9 @@ import type { Label } from "../../ipam/tags.ts";
 import { lockFile } from "../../linux/file-lock.ts";
 import { type FirewallRecord, type RecordKind, recordKinds, recordOf } from "../../state/firewall-records.ts";
 import { findChainResults } from "../survey/chain-witnesses.ts";
+import type { HeardWitness } from "../survey/heard-witness.ts";
 import { directoriesIn } from "../survey/recorded-witnesses.ts";
-import type { HeardWitness, Survey } from "../survey/survey.ts";
+import type { Survey } from "../survey/survey.ts";
 import { capabilityPorts } from "./capability-ports.ts";
 import { configuredLimits, type ShownLimit } from "./limits.ts";
 
@@ -66,8 +67,7 @@ function keyOf({ network, containerId, ifName }: NetworkAttachment): string {
 }
 
 function claimsOf(attachment: NetworkAttachment, { some, survey }: { some: readonly Part[]; survey: Survey }): Claims {
-	const key = keyOf(attachment);
-	const witnesses = survey.witnesses.filter((witness) => keyOf(witness.attachment) === key);
+	const witnesses = survey.witnessIndex.ofAttachment(attachmentPrefix(attachment));
 	const records = recordKinds.flatMap((kind) => {
 		const record = recordOf(kind, attachment);
 		return record === undefined ? [] : [{ kind, record }];

@@ -1,6 +1,13 @@
 import { asObject } from "../../cni/member-of.ts";
 import { type IpAddress, parseAddress, parsePrefix } from "../../ip/address.ts";
-import { listRecords, type RecordKind, readRecord, recordedAt, recordKinds } from "../../state/firewall-records.ts";
+import {
+	listRecords,
+	type RecordKind,
+	readRecord,
+	readUnfinishedRecord,
+	recordedAt,
+	recordKinds,
+} from "../../state/firewall-records.ts";
 import type { Witness } from "./witness.ts";
 
 /** As reasons and findings call the kinds. */
@@ -15,7 +22,7 @@ export const wordsOfKind: Readonly<Record<RecordKind, string>> = {
 export function firewallWitnesses(): readonly Witness[] {
 	return recordKinds.flatMap((kind) =>
 		listRecords(kind).flatMap((name) => {
-			const record = readRecord(kind, name);
+			const record = readRecord(kind, name) ?? readUnfinishedRecord(kind, name);
 			if (record === undefined) return [];
 			const { attachment, sandbox, rules } = record;
 			const source = `the record of ${wordsOfKind[kind]}`;

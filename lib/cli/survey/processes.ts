@@ -21,6 +21,8 @@ export interface Processes {
 	readonly all: readonly SeenProcess[];
 	/** How many would not let themselves be read. */
 	readonly hidden: number;
+	/** One that has the text among its words, as a word of its own: short ids occur within others. */
+	bearerOf(text: string): SeenProcess | undefined;
 }
 
 /** Every process that there is, but for this one. */
@@ -39,7 +41,21 @@ export function readProcesses(): Processes {
 				return [];
 			}
 		});
-	return { all, hidden };
+	// Most ids are in none: one search tells.
+	const together = all.map(({ words }) => words).join("\0");
+	return {
+		all,
+		hidden,
+		bearerOf: (text) => (together.includes(text) ? all.find(({ words }) => hasWord(words, text)) : undefined),
+	};
+}
+
+function hasWord(words: string, text: string): boolean {
+	for (let at = words.indexOf(text); at >= 0; at = words.indexOf(text, at + 1)) {
+		const around = `${words[at - 1] ?? ""}${words[at + text.length] ?? ""}`;
+		if (!/[A-Za-z0-9_]/.test(around)) return true;
+	}
+	return false;
 }
 
 function readProcess(pid: string, device: string): SeenProcess {

@@ -1,5 +1,5 @@
 import { quoteText } from "../../cni/quote-text.ts";
-import { sameAddress } from "../../ip/address.ts";
+import { type IpAddress, sameAddress } from "../../ip/address.ts";
 import { Errno, errnoOf } from "../../linux/errno.ts";
 import { stat } from "../../linux/files.ts";
 import type { Namespaces } from "./namespaces.ts";
@@ -18,13 +18,28 @@ const alive: SandboxState = { kind: "alive" };
 const unknown: SandboxState = { kind: "unknown" };
 const gone = (why: string): SandboxState => ({ kind: "gone", why });
 
-/** By the namespace's identity where the witness knows it, which may be alive without its path; else by the path. */
+/**
+ * By the namespace's identity where the witness knows it, which may be alive without its path; else by the path.
+ *
+ * The kernel gives the number of a namespace that has ended to the next one. One that is not at its path any more is
+ * therefore taken for the same only where it has one of the addresses, or none is known.
+ *
+ * @param addresses of the attachment, whoever knows them
+ */
 export function sandboxState(
-	{ sandbox: { path, namespace }, addresses, since }: Witness,
-	{ namespaces, bootedAt }: { namespaces: Namespaces; bootedAt: number },
+	{ sandbox: { path, namespace }, since }: Witness,
+	{ addresses, namespaces, bootedAt }: { addresses: readonly IpAddress[]; namespaces: Namespaces; bootedAt: number },
 ): SandboxState {
-	if (path === connectedSandbox || namespaces.all.has(namespace)) return alive;
+	if (path === connectedSandbox) return alive;
 	const present = lookAt(path);
+	const has = (identity: string) => {
+		const content = namespaces.contentOf(identity);
+		return content?.addresses.some((other) => addresses.some((address) => sameAddress(other.address, address)));
+	};
+	if (namespaces.all.has(namespace)) {
+		const isSame = present === namespace || addresses.length === 0 || has(namespace) !== false;
+		return isSame ? alive : gone(`namespace ${quoteText(path)} is gone, and another has its number`);
+	}
 	if (typeof present === "number") {
 		const isAbsent = path !== "" && (present === Errno.ENOENT || present === Errno.ENOTDIR);
 		return isAbsent ? gone(`namespace ${quoteText(path)} is gone`) : unknown;
@@ -38,10 +53,8 @@ export function sandboxState(
 	}
 	// No container is attached in the host's own: the path has come to lead there.
 	if (present === namespaces.own) return unknown;
-	const content = namespaces.contentOf(present);
-	const hasAny = addresses.some((address) => content?.addresses.some((other) => sameAddress(other.address, address)));
 	const isOfEarlierBoot = since !== undefined && since < bootedAt;
-	if (isOfEarlierBoot && content !== undefined && addresses.length > 0 && !hasAny) {
+	if (isOfEarlierBoot && addresses.length > 0 && has(present) === false) {
 		return gone(`namespace ended with the last boot, and the one at ${quoteText(path)} has none of its addresses`);
 	}
 	return alive;

@@ -1,5 +1,4 @@
 import { parseOwnerAlias } from "../../attachment/host-links.ts";
-import { attachmentPrefix } from "../../cni/attachment-tag.ts";
 import { quoteText } from "../../cni/quote-text.ts";
 import { readText, stat } from "../../linux/files.ts";
 import { type Link, listLinks } from "../../netlink/link.ts";
@@ -7,13 +6,15 @@ import { openRouteSocket } from "../../netlink/rtnetlink.ts";
 import { cachedWitnesses } from "./cached-witnesses.ts";
 import { chainWitnesses } from "./chain-witnesses.ts";
 import { firewallWitnesses } from "./firewall-witnesses.ts";
+import { type HeardWitness, type TaggedWitness, tagged } from "./heard-witness.ts";
 import { isolatorWitnesses } from "./isolator-witnesses.ts";
 import { type Namespaces, readNamespaces } from "./namespaces.ts";
-import { readProcesses, type SeenProcess } from "./processes.ts";
+import { type Processes, readProcesses } from "./processes.ts";
 import { recordedWitnesses } from "./recorded-witnesses.ts";
-import { type SandboxState, sandboxState } from "./sandbox-state.ts";
+import { sandboxState } from "./sandbox-state.ts";
 import type { StatePlaces } from "./state-places.ts";
 import { connectedSandbox, type Witness } from "./witness.ts";
+import { indexWitnesses, type WitnessIndex } from "./witness-index.ts";
 
 /** What there is on this host at one time, and what tells of attachments. */
 export interface Survey {
@@ -22,20 +23,14 @@ export interface Survey {
 	/** The same, of the boot; as good as the clock was. */
 	readonly bootedAt: number;
 	readonly places: StatePlaces;
-	readonly processes: readonly SeenProcess[];
+	readonly processes: Processes;
 	readonly namespaces: Namespaces;
 	/** Of the host's namespace. */
 	readonly hostLinks: readonly Link[];
 	readonly witnesses: readonly HeardWitness[];
+	readonly witnessIndex: WitnessIndex;
 	/** Why not every container of the machine can be seen from here; empty when all can. */
 	readonly blindness: readonly string[];
-}
-
-export interface HeardWitness extends Witness {
-	/** What the tags of its attachment begin with. */
-	readonly prefix: string;
-	/** What has become of the namespace that it names. */
-	readonly state: SandboxState;
 }
 
 /**
@@ -58,21 +53,26 @@ export function takeSurvey(places: StatePlaces, { former = [] }: { former?: read
 	const namespaces = readNamespaces(processes);
 	using host = openRouteSocket();
 	const hostLinks = listLinks(host);
-	const hear = (witness: Witness): HeardWitness => ({
-		...witness,
-		prefix: attachmentPrefix(witness.attachment),
-		state: sandboxState(witness, { namespaces, bootedAt }),
-	});
-	const fresh = [...written, ...linkWitnesses(hostLinks)].map(hear);
+	const present = [...written, ...linkWitnesses(hostLinks)].map(tagged);
+	const addressesOf = Map.groupBy([...present, ...former.map(tagged)], ({ prefix }) => prefix);
+	const hear = (witness: TaggedWitness): HeardWitness => {
+		const addresses = addressesOf.get(witness.prefix)?.flatMap((each) => each.addresses) ?? [];
+		return { ...witness, state: sandboxState(witness, { addresses, namespaces, bootedAt }) };
+	};
+	const witnesses = [
+		...present.map(hear),
+		// Of an earlier survey only what is gone: what has come to life tells so itself.
+		...former.map((witness) => hear(tagged(witness))).filter(({ state }) => state.kind === "gone"),
+	];
 	return {
 		takenAt,
 		bootedAt,
 		places,
-		processes: processes.all,
+		processes,
 		namespaces,
 		hostLinks,
-		// Of an earlier one only what is gone: what has come to life tells so itself.
-		witnesses: [...fresh, ...former.map(hear).filter(({ state }) => state.kind === "gone")],
+		witnesses,
+		witnessIndex: indexWitnesses(witnesses),
 		blindness: blindness(processes.hidden, namespaces),
 	};
 }

@@ -38,6 +38,7 @@ export async function release(
 			failure: [{ read: { key } }],
 		});
 		if (succeeded) {
+			noteRoom(store, blocks);
 			const emptied = blocks.filter((_, index) => reads[index]?.count === 0);
 			await giveBack(store, emptied);
 			return chosen;
@@ -116,6 +117,12 @@ export async function giveBack(store: Store, emptied: readonly Block[]): Promise
 			undefined,
 		]);
 	}
+}
+
+function noteRoom({ hint }: Store, blocks: readonly Block[]): void {
+	const { full } = hint.read();
+	const names = blocks.map(blockName);
+	if (full.some((name) => names.includes(name))) hint.learn({ full: full.filter((name) => !names.includes(name)) });
 }
 
 function uniqueBlocks(addresses: readonly IpAddress[], lengths: Store["options"]["blockLengths"]): readonly Block[] {

@@ -4,18 +4,18 @@ import { formatAddress, type IpAddress, parseAddress } from "../../ip/address.ts
 import { rangeOf } from "../range-set.ts";
 import type { ReserveOutcome, Wish } from "../store.ts";
 import type { Tags } from "../tags.ts";
-import { type Block, blockMeets, blockName, parseBlock, sameBlock } from "./block.ts";
+import { type Block, blockMeets, blockName, sameBlock } from "./block.ts";
 import { findToBorrow } from "./borrow.ts";
 import { commit, ownerValue, type Reservation } from "./commit.ts";
 import { countHeld, countResting } from "./count.ts";
 import { freeBlocks } from "./find-block.ts";
-import type { Hint } from "./hint.ts";
+import { type Hint, openBlocks } from "./hint.ts";
 import { lookFor, type Seen, seenIn, type View } from "./look.ts";
-import { occupancyOf, readBlocks } from "./occupancy.ts";
 import { firstFree, type Plan } from "./plan.ts";
 import { parseOwner, parseRecord } from "./record.ts";
 import type { Store } from "./store.ts";
 import { findPredecessor } from "./takeover.ts";
+import { openTurn, type Turn } from "./turn.ts";
 
 /**
  * Takes an address for each wish, or none.
@@ -32,18 +32,14 @@ export async function reserve(
 	const { layout, gateway, options, now } = store;
 	const call = randomText();
 	const requested = wishes.flatMap(({ requested }) => requested ?? []);
+	using turn = openTurn(store);
 	let hint = store.hint.read();
 	let plans = guess(store, wishes);
 	let seen: Seen | undefined;
+	const barren = new Set<string>();
 	for (let attempt = 0; ; attempt++) {
-		const view: View = {
-			layout,
-			agent: options.agent,
-			owner,
-			requested,
-			now: now(),
-			blocks: worthLooking(hint, wishes),
-		};
+		const blocks = worthLooking(hint, { wishes, plans });
+		const view: View = { layout, agent: options.agent, owner, requested, now: now(), blocks };
 		if (plans === undefined) {
 			const { reads } = await transact(gateway, { success: lookFor(view) });
 			seen = seenIn(view, reads);
@@ -66,10 +62,13 @@ export async function reserve(
 			// It had succeeded, and the answer was lost.
 			if (seen.owner?.value === ownerValue(reservation)) return reserved(store, { plans, wishes });
 		}
-		hint = store.hint.learn({ fence: seen.fence, blocks: seen.blocks.map(blockName) });
-		const next = await planAll({ store, seen, wishes, tags, attempt });
+		turn.end();
+		for (const block of seen.looked) if (isFull(block, { seen, wishes })) barren.add(blockName(block));
+		store.hint.learn(lessonOf(hint, { seen, wishes }));
+		const next = await planAll({ store, seen, wishes, tags, attempt, turn, barren });
 		if ("kind" in next) return next;
 		plans = next.plans;
+		hint = store.hint.read();
 	}
 }
 
@@ -99,8 +98,7 @@ function draw(
 	}: Pick<Wish, "set" | "setIndex"> & Pick<Seen, "isFree"> & { blocks: readonly Block[] | undefined },
 ): OwnPlan | undefined {
 	return store.hint.update((hint) => {
-		const own = blocks ?? hint.blocks.flatMap((name) => parseBlock(name) ?? []);
-		const free = firstFree(set, { cursor: cursorOf(hint, setIndex), blocks: own, isFree });
+		const free = firstFree(set, { cursor: cursorOf(hint, setIndex), blocks: blocks ?? openBlocks(hint), isFree });
 		if (free === undefined) return [hint, undefined];
 		return [withCursor(hint, { setIndex, address: free.address }), { how: "own", rest: absent, ...free }];
 	});
@@ -120,9 +118,28 @@ function withCursor(hint: Hint, { setIndex, address }: { setIndex: number; addre
 /** A transaction has 128 operations at most. */
 const mostBlocks = 48;
 
-function worthLooking({ blocks }: Hint, wishes: readonly Wish[]): readonly Block[] {
-	const parsed = blocks.flatMap((name) => parseBlock(name) ?? []);
-	return parsed.filter((block) => wishes.some(({ set }) => blockMeets(block, set))).slice(0, mostBlocks);
+function worthLooking(
+	hint: Hint,
+	{ wishes, plans = [] }: { wishes: readonly Wish[]; plans: readonly Plan[] | undefined },
+): readonly Block[] {
+	const claimed = plans.flatMap((plan) => (plan.how === "claim" ? [plan.block] : []));
+	const own = openBlocks(hint).filter((block) => wishes.some(({ set }) => blockMeets(block, set)));
+	return [...claimed, ...own].slice(0, mostBlocks);
+}
+
+/** What the hint should know from now on; of blocks that were not looked into, it keeps what it knew. */
+function lessonOf({ full }: Hint, { seen, wishes }: { seen: Seen; wishes: readonly Wish[] }) {
+	const { fence, blocks, looked } = seen;
+	const stillFull = blocks.filter((block) =>
+		looked.some((other) => sameBlock(block, other)) ? isFull(block, { seen, wishes }) : full.includes(blockName(block)),
+	);
+	return { fence, blocks: blocks.map(blockName), full: stillFull.map(blockName) };
+}
+
+/** Whether a block that was looked into has nothing for any of the sets. */
+function isFull(block: Block, { seen, wishes }: { seen: Seen; wishes: readonly Wish[] }): boolean {
+	const sets = wishes.filter(({ set }) => blockMeets(block, set));
+	return sets.every(({ set }) => firstFree(set, { blocks: [block], isFree: seen.isFree }) === undefined);
 }
 
 function reserved(
@@ -151,6 +168,9 @@ interface Planning {
 	readonly tags: Tags;
 	/** How many have failed before. */
 	readonly attempt: number;
+	readonly turn: Turn;
+	/** Names of blocks that had no free address. */
+	readonly barren: ReadonlySet<string>;
 }
 
 type Refusal = Exclude<ReserveOutcome, { kind: "reserved" }>;
@@ -197,54 +217,53 @@ async function planAny(
 	planning: Planning,
 	{ wish, others }: { wish: Wish; others: readonly Plan[] },
 ): Promise<Plan | undefined | "look again"> {
-	const { store, seen } = planning;
+	const { store, seen, turn } = planning;
+	const { layout, gateway, options, now, hint } = store;
 	const own = seen.blocks.filter((block) => blockMeets(block, wish.set));
 	const looked = own.filter((block) => seen.looked.some((other) => sameBlock(block, other)));
-	if (looked.length < own.length && seen.looked.length < mostBlocks) return "look again";
 	const drawn = draw(store, { ...wish, blocks: looked, isFree: seen.isFree });
 	if (drawn !== undefined) return { ...drawn, rest: seen.restOf(drawn.address) };
-	const { layout, gateway, options, now } = store;
-	return (
-		(await planClaim(planning, { wish, others })) ??
-		(options.borrow
-			? await findToBorrow(wish.set, { gateway, layout, lengths: options.blockLengths, now: now() })
-			: undefined)
-	);
+	const open = openBlocks(hint.read()).filter((block) => own.some((other) => sameBlock(block, other)));
+	if (open.length > looked.length && seen.looked.length < mostBlocks) return "look again";
+	// One process at a time: the others find what it has claimed.
+	if (await turn.take()) {
+		const found = draw(store, { ...wish, blocks: undefined, isFree: () => true });
+		if (found !== undefined) return found;
+	}
+	const claim = await planClaim(planning, { wish, others });
+	if (claim !== undefined) return claim;
+	// Somebody may have released some of what was full.
+	if (looked.length < own.length && seen.looked.length < mostBlocks) {
+		hint.learn({ full: [] });
+		return "look again";
+	}
+	return options.borrow
+		? await findToBorrow(wish.set, { gateway, layout, lengths: options.blockLengths, now: now() })
+		: undefined;
 }
 
+/** A block that belongs to nobody; as a rule nothing of it is taken, and when something is, the transaction tells. */
 async function planClaim(
-	{ store, attempt }: Planning,
+	{ store, seen, attempt, barren }: Planning,
 	{ wish: { set, setIndex }, others }: { wish: Wish; others: readonly Plan[] },
 ): Promise<Plan | undefined> {
-	const { layout, gateway, options, now } = store;
-	const cursor = cursorOf(store.hint.read(), setIndex);
-	const claimed = others.flatMap((plan) => (plan.how === "claim" ? [plan.block] : []));
-	const from = async (block: Block): Promise<Plan | undefined> => {
-		const { reads } = await transact(gateway, { success: readBlocks(layout, [block]) });
-		const { isFree, restOf } = occupancyOf(reads, now());
-		const free = firstFree(set, { cursor, blocks: [block], isFree });
-		return free && { how: "claim", rest: restOf(free.address), ...free };
+	const { layout, gateway, options, hint } = store;
+	const cursor = cursorOf(hint.read(), setIndex);
+	const from = (block: Block): Plan | undefined => {
+		const free = firstFree(set, { cursor, blocks: [block], isFree: seen.isFree });
+		return free && { how: "claim", rest: seen.restOf(free.address), ...free };
 	};
-	for (const block of claimed.filter((block) => blockMeets(block, set))) {
-		const plan = await from(block);
-		if (plan !== undefined) return plan;
-	}
+	// That of another set may have room for this one.
+	const candidates = others.flatMap((plan) => (plan.how === "claim" ? (from(plan.block) ?? []) : []));
 	// Who has lost the race for a block passes some over: whoever has lost it too looks at the same.
-	const passed: Block[] = [];
 	const passing = attempt < 2 ? 0 : Math.floor(Math.random() * Math.min(2 ** attempt, 64));
 	for await (const block of freeBlocks(set, { gateway, layout, lengths: options.blockLengths })) {
-		if (passed.length < passing) {
-			passed.push(block);
-			continue;
-		}
-		const plan = await from(block);
-		if (plan !== undefined) return plan;
+		const plan = barren.has(blockName(block)) ? undefined : from(block);
+		if (plan === undefined) continue;
+		candidates.push(plan);
+		if (candidates.length > passing) break;
 	}
-	for (const block of passed) {
-		const plan = await from(block);
-		if (plan !== undefined) return plan;
-	}
-	return undefined;
+	return candidates.at(-1);
 }
 
 function randomText(): string {

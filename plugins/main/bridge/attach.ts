@@ -7,7 +7,8 @@ import { waitForDuplicateDetection, waitUntilUp } from "../../../lib/attachment/
 import { createVethPair, refuseExistingInterface, type VethPair } from "../../../lib/attachment/veth-pair.ts";
 import type { AddRequest } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
-import { loadMasquerade } from "../../../lib/firewall/load-masquerade.ts";
+import { applyMasquerade, removeMasquerade } from "../../../lib/firewall/masquerade.ts";
+import { applySpoofCheck, removeSpoofCheck } from "../../../lib/firewall/spoof-check.ts";
 import { enableForwarding } from "../../../lib/linux/forwarding.ts";
 import type { Link } from "../../../lib/netlink/link.ts";
 import { replaceNeighbour } from "../../../lib/netlink/neighbour.ts";
@@ -16,7 +17,6 @@ import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
 import { ensureBridge, ensureGatewayAddresses, keepBridgeMac } from "./bridge-device.ts";
 import { type BridgeConfig, type BridgeSettings, parseSettings } from "./config.ts";
 import { type BridgeDescription, describeBridge } from "./description.ts";
-import { loadSpoofCheck } from "./load-spoof-check.ts";
 import { planResult } from "./plan-result.ts";
 import { configurePort } from "./port.ts";
 import { randomPortMac } from "./port-mac.ts";
@@ -47,10 +47,10 @@ export async function attach(request: Request): Promise<Result> {
 	const found = log.step("bridge", () => ensureBridge(host, { bridge: description.bridge, mtu: settings.mtu }));
 	const pair = log.step("veth", () => connect(work, found));
 	const device = keepBridgeMac(host, found);
-	await log.step("spoof check", () => guard(work, pair));
+	log.step("spoof check", () => guard(work, pair));
 	log.step("interface", () => applyInterface(sandbox, { link: pair.container, description: description.container }));
 	const vlanGateway = log.step("gateway", () => becomeGateway(work, device));
-	await log.step("masquerade", () => masquerade(work));
+	log.step("masquerade", () => masquerade(work));
 	log.step("announce", () => introduce(work, { pair, gateway: vlanGateway ?? device }));
 	return resultOf(request, { allocated, device, pair, vlanGateway });
 }
@@ -69,9 +69,8 @@ function connect({ request, settings, description, sandbox, host }: Work, bridge
 }
 
 /** Before the container's interface comes up, so that there is no moment in which it could send a false address. */
-async function guard({ request, description }: Work, { port, container }: VethPair): Promise<void> {
+function guard({ request, description }: Work, { port, container }: VethPair): void {
 	if (!description.macSpoofCheck) return;
-	const { applySpoofCheck, removeSpoofCheck } = await loadSpoofCheck();
 	request.rollback.push("spoof check", () => removeSpoofCheck(request));
 	applySpoofCheck({ ...request, hostIfName: port.name, mac: container.mac });
 }
@@ -92,12 +91,11 @@ function becomeGateway({ description, settings, host }: Work, bridge: Link): Lin
 	return vlanLink;
 }
 
-async function masquerade({ request, description }: Work): Promise<void> {
+function masquerade({ request, description }: Work): void {
 	if (description.masquerade === undefined) return;
 	const { masquerade: wanted } = description;
-	const { applyMasquerade, removeMasquerade } = await loadMasquerade();
 	request.rollback.push("masquerade", () => removeMasquerade(request, wanted));
-	await applyMasquerade(request, wanted);
+	applyMasquerade(request, wanted);
 }
 
 /**

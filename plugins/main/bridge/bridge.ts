@@ -1,33 +1,32 @@
+import { collectHostLinks } from "../../../lib/attachment/host-links.ts";
+import { removePair } from "../../../lib/attachment/remove-interface.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { Plugin } from "../../../lib/cni/plugin.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
-import { loadMasquerade, removeMasqueradeOf } from "../../../lib/firewall/load-masquerade.ts";
+import { collectMasquerade, removeMasqueradeOf } from "../../../lib/firewall/masquerade.ts";
+import { probeNat } from "../../../lib/firewall/probe-nat.ts";
+import { collectSpoofChecks, removeSpoofCheck } from "../../../lib/firewall/spoof-check.ts";
 import { findLink } from "../../../lib/netlink/link.ts";
 import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
+import { attach } from "./attach.ts";
 import { type BridgeConfig, bridgeSchema, parseSettings } from "./config.ts";
-import { loadSpoofCheck } from "./load-spoof-check.ts";
+import { verifyAttachment } from "./verify.ts";
 
 /** Connects containers of a host to a Linux bridge, each through a veth pair. docs/plugins/bridge.md */
 export const bridge: Plugin<BridgeConfig> = {
 	type: "bridge",
 	versions: specVersions,
 	schema: bridgeSchema,
-	add: async (request) => (await import("./attach.ts")).attach(request),
-	check: async (request) => (await import("./verify.ts")).verifyAttachment(request),
+	add: attach,
+	check: verifyAttachment,
 
 	async del(request) {
 		const { config, ipam, log } = request;
 		const teardown = createTeardown(log);
-		await teardown.step("links", async () =>
-			(await import("../../../lib/attachment/remove-interface.ts")).removePair(request),
-		);
-		if (config.macspoofchk) {
-			await teardown.step("spoof check", async () => (await loadSpoofCheck()).removeSpoofCheck(request));
-		}
-		if (config.ipMasq) {
-			await teardown.step("masquerade", () => removeMasqueradeOf(request));
-		}
+		await teardown.step("links", () => removePair(request));
+		if (config.macspoofchk) await teardown.step("spoof check", () => removeSpoofCheck(request));
+		if (config.ipMasq) await teardown.step("masquerade", () => removeMasqueradeOf(request));
 		// Last: nobody else may get the address while its old owner could still use it.
 		await teardown.step("ipam", () => ipam?.del());
 		teardown.finish();
@@ -36,17 +35,12 @@ export const bridge: Plugin<BridgeConfig> = {
 	/** By their owners, whatever the configuration says now. */
 	async gc({ network, validAttachments, ipam, log }) {
 		const teardown = createTeardown(log);
-		await teardown.step("links", async () => {
-			const { collectHostLinks } = await import("../../../lib/attachment/host-links.ts");
+		await teardown.step("links", () => {
 			using host = openRouteSocket();
 			collectHostLinks(host, { network, validAttachments });
 		});
-		await teardown.step("spoof check", async () =>
-			(await loadSpoofCheck()).collectSpoofChecks(network, validAttachments),
-		);
-		await teardown.step("masquerade", async () =>
-			(await loadMasquerade()).collectMasquerade(network, validAttachments),
-		);
+		await teardown.step("spoof check", () => collectSpoofChecks(network, validAttachments));
+		await teardown.step("masquerade", () => collectMasquerade(network, validAttachments));
 		await teardown.step("ipam", () => ipam?.gc());
 		teardown.finish();
 	},
@@ -60,10 +54,7 @@ export const bridge: Plugin<BridgeConfig> = {
 				details: 'Give another name in "bridge", or remove it',
 			});
 		}
-		if (settings.masquerade !== undefined) {
-			const { probeNat } = await import("../../../lib/firewall/probe-nat.ts");
-			await probeNat(settings.masquerade, "masquerade");
-		}
+		if (settings.masquerade !== undefined) probeNat(settings.masquerade, "masquerade");
 		await ipam?.status();
 	},
 };

@@ -4,7 +4,8 @@ import { verifyInterface } from "../../../lib/attachment/verify-interface.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import type { Result, ResultInterface } from "../../../lib/cni/result.ts";
-import { loadMasquerade } from "../../../lib/firewall/load-masquerade.ts";
+import { verifyMasquerade } from "../../../lib/firewall/masquerade.ts";
+import { verifySpoofCheck } from "../../../lib/firewall/spoof-check.ts";
 import { formatPrefix, type IpPrefix, samePrefix } from "../../../lib/ip/address.ts";
 import { isForwarding } from "../../../lib/linux/forwarding.ts";
 import { listAddresses } from "../../../lib/netlink/address.ts";
@@ -14,7 +15,6 @@ import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
 import { type BridgeConfig, parseSettings } from "./config.ts";
 import { type BridgeDescription, describeBridge } from "./description.ts";
-import { loadSpoofCheck } from "./load-spoof-check.ts";
 
 /** CHECK: compares everything that ADD made with the description of it. @throws CniError naming the first difference */
 export async function verifyAttachment(request: AttachmentRequest<BridgeConfig>): Promise<void> {
@@ -32,12 +32,10 @@ export async function verifyAttachment(request: AttachmentRequest<BridgeConfig>)
 	const port = verifyPort(host, { device, container, description, result: own.result });
 	verifyGateways(host, { device, description });
 	if (description.macSpoofCheck) {
-		const { verifySpoofCheck } = await loadSpoofCheck();
 		verifySpoofCheck({ ...request, hostIfName: port.name, mac: container.mac });
 	}
 	if (description.masquerade !== undefined) {
-		const { verifyMasquerade } = await loadMasquerade();
-		await verifyMasquerade(request, description.masquerade);
+		verifyMasquerade(request, description.masquerade);
 	}
 }
 

@@ -8,7 +8,7 @@ import { createVethPair, refuseExistingInterface, type VethPair } from "../../..
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { AddRequest } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
-import { loadMasquerade } from "../../../lib/firewall/load-masquerade.ts";
+import { applyMasquerade, removeMasquerade } from "../../../lib/firewall/masquerade.ts";
 import { formatPrefix } from "../../../lib/ip/address.ts";
 import { Errno } from "../../../lib/linux/errno.ts";
 import { enableForwarding } from "../../../lib/linux/forwarding.ts";
@@ -39,7 +39,7 @@ export async function attach(request: Request): Promise<Result> {
 	log.step("interface", () => applyInterface(sandbox, { link: pair.container, description: container }));
 	log.step("host", () => applyHost(host, { link: pair.port, description }));
 	for (const family of forwarding) enableForwarding(family);
-	await log.step("masquerade", () => masquerade(request, description));
+	log.step("masquerade", () => masquerade(request, description));
 	// Both ends are new, and nobody remembers anything of them: there is nothing to announce.
 	log.step("wait", () => {
 		waitUntilUp(host, pair.port);
@@ -80,11 +80,10 @@ function applyHost(
 	throw new CniError(ErrorCode.internal, `${what}${error?.message}`, { details, cause: error });
 }
 
-async function masquerade(request: Request, { masquerade: wanted }: PtpDescription): Promise<void> {
+function masquerade(request: Request, { masquerade: wanted }: PtpDescription): void {
 	if (wanted === undefined) return;
-	const { applyMasquerade, removeMasquerade } = await loadMasquerade();
 	request.rollback.push("masquerade", () => removeMasquerade(request, wanted));
-	await applyMasquerade(request, wanted);
+	applyMasquerade(request, wanted);
 }
 
 function interfacesOf({ port, container }: VethPair, sandbox: string): Result["interfaces"] {

@@ -4,7 +4,7 @@ import { verifyInterface } from "../../../lib/attachment/verify-interface.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
-import { loadMasquerade } from "../../../lib/firewall/load-masquerade.ts";
+import { verifyMasquerade } from "../../../lib/firewall/masquerade.ts";
 import { formatPrefix, samePrefix } from "../../../lib/ip/address.ts";
 import { isForwarding } from "../../../lib/linux/forwarding.ts";
 import { listAddresses } from "../../../lib/netlink/address.ts";
@@ -27,8 +27,7 @@ export async function verifyAttachment(request: AttachmentRequest<PtpConfig>): P
 	const container = verifyInterface(sandbox, { ...description.container, mac: entry.mac, mtu: undefined });
 	verifyHost(host, { container, description, result });
 	if (description.masquerade !== undefined) {
-		const { verifyMasquerade } = await loadMasquerade();
-		await verifyMasquerade(request, description.masquerade);
+		verifyMasquerade(request, description.masquerade);
 	}
 }
 

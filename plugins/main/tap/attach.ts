@@ -21,7 +21,7 @@ export async function attach(request: AddRequest<TapConfig>): Promise<Result> {
 	const allocated = await allocate(request);
 	refuseSmallMtu(settings.mtu, allocated);
 
-	const device = await log.step("device", () => createDevice(request, { sandbox, settings }));
+	const device = log.step("device", () => createDevice(request, { sandbox, settings }));
 	log.step("attributes", () => setAttributes(sandbox, { device, settings, bridge }));
 	log.step("interface", () =>
 		applyInterface(sandbox, { link: device, description: describeTap(ifName, { settings, result: allocated }) }),

@@ -7,19 +7,19 @@ import { createTap } from "../../../lib/linux/tap.ts";
 import { findLink, type Link } from "../../../lib/netlink/link.ts";
 import type { TapSettings } from "./config.ts";
 import { driverHelp } from "./driver-help.ts";
+import { createLabelledTap } from "./labelled-device.ts";
 
 /** Creates the tap device in the sandbox, down and without reader. @throws CniError */
-export async function createDevice(
+export function createDevice(
 	request: AddRequest<unknown>,
 	{ sandbox, settings }: { sandbox: Sandbox; settings: TapSettings },
-): Promise<Link> {
+): Link {
 	const { ifName: name, rollback } = request;
 	const { multiQueue, owner, group, selinuxContext } = settings;
 	try {
 		if (selinuxContext === undefined) {
 			sandbox.namespace.run(() => createTap({ name, multiQueue, owner, group }));
 		} else {
-			const { createLabelledTap } = await import("./labelled-device.ts");
 			sandbox.namespace.run(() => createLabelledTap({ name, multiQueue, owner, group }, selinuxContext));
 		}
 	} catch (thrown) {

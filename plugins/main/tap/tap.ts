@@ -1,23 +1,27 @@
+import { removeInterface } from "../../../lib/attachment/remove-interface.ts";
 import { CniError, ErrorCode, messageOf } from "../../../lib/cni/error.ts";
 import type { Plugin } from "../../../lib/cni/plugin.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
+import { requireTunDevice } from "../../../lib/linux/tap.ts";
+import { attach } from "./attach.ts";
 import { parseSettings, type TapConfig, tapSchema } from "./config.ts";
 import { driverHelp } from "./driver-help.ts";
+import { verifyAttachment } from "./verify.ts";
 
 /** Makes a tap device in a container, for a program in it that speaks Ethernet. docs/plugins/tap.md */
 export const tap: Plugin<TapConfig> = {
 	type: "tap",
 	versions: specVersions,
 	schema: tapSchema,
-	add: async (request) => (await import("./attach.ts")).attach(request),
-	check: async (request) => (await import("./verify.ts")).verifyAttachment(request),
+	add: attach,
+	check: verifyAttachment,
 
 	async del(request) {
 		const { ipam, log } = request;
 		const teardown = createTeardown(log);
-		await teardown.step("link", async () => {
-			(await import("../../../lib/attachment/remove-interface.ts")).removeInterface(request);
+		await teardown.step("link", () => {
+			removeInterface(request);
 		});
 		await teardown.step("ipam", () => ipam?.del());
 		teardown.finish();
@@ -30,7 +34,6 @@ export const tap: Plugin<TapConfig> = {
 
 	async status({ config, ipam }) {
 		parseSettings({ config, args: "" });
-		const { requireTunDevice } = await import("../../../lib/linux/tap.ts");
 		try {
 			requireTunDevice();
 		} catch (thrown) {

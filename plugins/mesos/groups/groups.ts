@@ -3,6 +3,7 @@ import type { AddRequest, AttachmentRequest, Plugin } from "../../../lib/cni/plu
 import type { Result } from "../../../lib/cni/result.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
+import { applyGroups, collectGroups, probeGroups, removeGroups, verifyGroups } from "../../../lib/firewall/groups.ts";
 import { type GroupsConfig, groupsSchema, parseSettings } from "./config.ts";
 import { describeMember } from "./describe-member.ts";
 
@@ -12,7 +13,7 @@ export const groups: Plugin<GroupsConfig> = {
 	versions: specVersions,
 	schema: groupsSchema,
 
-	async add(request: AddRequest<GroupsConfig>): Promise<Result> {
+	add(request: AddRequest<GroupsConfig>): Result {
 		const settings = parseSettings(request.config);
 		const { prevResult, log, rollback } = request;
 		if (prevResult === undefined) {
@@ -21,12 +22,11 @@ export const groups: Plugin<GroupsConfig> = {
 			});
 		}
 		const member = log.step("interface", () => describeMember(request, { settings, prevResult }));
-		const { applyGroups } = await loadGroups();
 		log.step("groups", () => applyGroups(request, { member, rollback }));
 		return prevResult;
 	},
 
-	async check(request: AttachmentRequest<GroupsConfig>): Promise<void> {
+	check(request: AttachmentRequest<GroupsConfig>): void {
 		const settings = parseSettings(request.config);
 		const { prevResult } = request;
 		if (prevResult === undefined) {
@@ -35,25 +35,24 @@ export const groups: Plugin<GroupsConfig> = {
 			});
 		}
 		const member = describeMember(request, { settings, prevResult });
-		(await loadGroups()).verifyGroups(member);
+		verifyGroups(member);
 	},
 
 	/** By what is on record: neither configuration nor result is needed. */
 	async del(request) {
 		const teardown = createTeardown(request.log);
-		await teardown.step("groups", async () => (await loadGroups()).removeGroups(request));
+		await teardown.step("groups", () => removeGroups(request));
 		teardown.finish();
 	},
 
 	async gc({ network, validAttachments, log }) {
 		const teardown = createTeardown(log);
-		await teardown.step("groups", async () => (await loadGroups()).collectGroups(network, validAttachments));
+		await teardown.step("groups", () => collectGroups(network, validAttachments));
 		teardown.finish();
 	},
 
-	async status({ config }) {
+	status({ config }) {
 		parseSettings(config);
-		const { probeGroups } = await loadGroups();
 		try {
 			probeGroups();
 		} catch (thrown) {
@@ -62,8 +61,3 @@ export const groups: Plugin<GroupsConfig> = {
 		}
 	},
 };
-
-/** A chain loads its members' modules one after the other; what only some calls need comes later. */
-function loadGroups() {
-	return import("../../../lib/firewall/groups.ts");
-}

@@ -37,13 +37,13 @@ export interface MapperSettings {
 }
 
 /** In the order, and mostly in the words, of the plugin of Mesos. @throws CniError code 101 */
-export async function parseSettings({ config }: NetworkRequest<MapperConfig>): Promise<MapperSettings> {
+export function parseSettings({ config }: NetworkRequest<MapperConfig>): MapperSettings {
 	const chain = chainOf(config);
 	const excludedDevices = excludedDevicesOf(config);
-	const networkInfo = await inStep({ code: MapperError.config, prefix: "Unable to parse `NetworkInfo`" }, () =>
+	const networkInfo = inStep({ code: MapperError.config, prefix: "Unable to parse `NetworkInfo`" }, () =>
 		networkInfoOf(config.args?.[mesosKey]),
 	);
-	const backend = await inStep({ code: MapperError.config, prefix: `Failed to read the field 'backend'` }, () =>
+	const backend = inStep({ code: MapperError.config, prefix: `Failed to read the field 'backend'` }, () =>
 		choosePortMapBackend({
 			backend: config.backend,
 			externalSetMarkChain: undefined,

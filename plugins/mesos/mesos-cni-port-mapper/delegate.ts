@@ -11,7 +11,7 @@ import { isSpecVersion, type SpecVersion, unsetVersion, versionAtLeast } from ".
 import { capabilityArgsOf } from "../../../lib/mesos/capability-args.ts";
 import type { NetworkInfo } from "../../../lib/mesos/network-info.ts";
 import type { MapperConfig } from "./config.ts";
-import { inStep, MapperError } from "./error.ts";
+import { inLongStep, inStep, MapperError } from "./error.ts";
 
 type Request = NetworkRequest<MapperConfig>;
 
@@ -30,7 +30,7 @@ export async function callDelegate(request: Request, call: DelegateCall): Promis
 	const { verb, config } = call;
 	const delegate = request.delegate(config.type);
 	const prefix = `The delegate plugin '${config.type}' failed`;
-	return await inStep({ code: MapperError.delegate, prefix }, async () => {
+	return await inLongStep({ code: MapperError.delegate, prefix }, async () => {
 		const document = await documentFor(request, { call, delegate });
 		return await request.log.step(`${verb} ${config.type}`, () => delegate.run(verb, { document }));
 	});
@@ -52,7 +52,7 @@ export async function addDelegate(
 	const answer = await callDelegate(request, { verb: "ADD", config, networkInfo });
 	if (own) undo();
 	const prefix = `The delegate plugin '${config.type}' failed`;
-	result = await inStep({ code: MapperError.delegate, prefix }, () => answer.result());
+	result = inStep({ code: MapperError.delegate, prefix }, () => answer.result());
 	return result;
 }
 
@@ -69,7 +69,7 @@ export async function servesNewVerbs(request: Request, { type }: PluginConfig): 
 
 async function isOwn(request: Request, { type }: PluginConfig): Promise<boolean> {
 	const prefix = `Could not find the delegate plugin '${type}' in '${process.env.CNI_PATH ?? ""}'`;
-	return await inStep({ code: MapperError.config, prefix }, () => request.delegate(type).isOwn());
+	return await inLongStep({ code: MapperError.config, prefix }, () => request.delegate(type).isOwn());
 }
 
 async function documentFor(

@@ -11,19 +11,34 @@ export const MapperError = {
 
 type Code = (typeof MapperError)[keyof typeof MapperError];
 
+interface Step {
+	readonly code: Code;
+	readonly prefix: string;
+}
+
 /** Runs a step; an error is thrown again with one of these codes, as `prefix: error`. */
-export async function inStep<T>(
-	{ code, prefix }: { code: Code; prefix: string },
-	step: () => T | Promise<T>,
-): Promise<T> {
+export function inStep<T>(step: Step, action: () => T): T {
 	try {
-		return await step();
+		return action();
 	} catch (thrown) {
-		const { code: own, message, details } = toCniError(thrown);
-		const wasCode = `its code is ${own}`;
-		throw new CniError(code, `${prefix}: ${message}`, {
-			details: details === "" ? wasCode : `${details}; ${wasCode}`,
-			cause: thrown,
-		});
+		throw errorOf(step, thrown);
 	}
+}
+
+/** The same of a step that has to be waited for. */
+export async function inLongStep<T>(step: Step, action: () => Promise<T>): Promise<T> {
+	try {
+		return await action();
+	} catch (thrown) {
+		throw errorOf(step, thrown);
+	}
+}
+
+function errorOf({ code, prefix }: Step, thrown: unknown): CniError {
+	const { code: own, message, details } = toCniError(thrown);
+	const wasCode = `its code is ${own}`;
+	return new CniError(code, `${prefix}: ${message}`, {
+		details: details === "" ? wasCode : `${details}; ${wasCode}`,
+		cause: thrown,
+	});
 }

@@ -18,16 +18,16 @@ export const mesosCniPortMapper: Plugin<MapperConfig> = {
 	schema: mapperSchema,
 
 	async add(request) {
-		const settings = await parseSettings(request);
+		const settings = parseSettings(request);
 		const result = await addDelegate(request, { config: settings.delegate, networkInfo: settings.networkInfo });
 		if (settings.mappings.length > 0) {
-			await request.log.step("port mappings", () => mapPorts(request, { settings, result }));
+			request.log.step("port mappings", () => mapPorts(request, { settings, result }));
 		}
 		return result;
 	},
 
 	async check(request) {
-		const settings = await parseSettings(request);
+		const settings = parseSettings(request);
 		const { prevResult } = request;
 		if (prevResult === undefined) {
 			throw new CniError(ErrorCode.internal, "Required prevResult missing", {
@@ -36,7 +36,7 @@ export const mesosCniPortMapper: Plugin<MapperConfig> = {
 		}
 		const { delegate: config, networkInfo } = settings;
 		await callDelegate(request, { verb: "CHECK", config, networkInfo, prevResult });
-		if (settings.mappings.length > 0) await verifyPorts(request, { settings, result: prevResult });
+		if (settings.mappings.length > 0) verifyPorts(request, { settings, result: prevResult });
 	},
 
 	/** Ports before the delegate: nobody else may get the address while they lead to it. */
@@ -77,9 +77,9 @@ export const mesosCniPortMapper: Plugin<MapperConfig> = {
 	},
 
 	async status(request) {
-		const settings = await parseSettings(request);
+		const settings = parseSettings(request);
 		const { delegate: config } = settings;
-		await probePorts(settings);
+		probePorts(settings);
 		if (await servesNewVerbs(request, config)) await callDelegate(request, { verb: "STATUS", config });
 	},
 };

@@ -2,7 +2,10 @@ import { containerAddresses } from "../../../lib/cni/container-addresses.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { AddRequest, AttachmentRequest, GcRequest } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
+import { findMesosPort, removeMesosPortRules } from "../../../lib/firewall/mesos-port-rules.ts";
+import { applyPortMap, collectPortMaps, removePortMap, verifyPortMap } from "../../../lib/firewall/port-map.ts";
 import type { PortMap } from "../../../lib/firewall/port-map-backend.ts";
+import { probeNat } from "../../../lib/firewall/probe-nat.ts";
 import type { NetworkInfo } from "../../../lib/mesos/network-info.ts";
 import type { MapperConfig, MapperSettings } from "./config.ts";
 import { inStep, MapperError } from "./error.ts";
@@ -14,53 +17,44 @@ export interface Mapped {
 }
 
 /** @throws CniError code 102 when there is no address, 103 when the ports cannot be mapped */
-export async function mapPorts(request: AddRequest<MapperConfig>, { settings, result }: Mapped): Promise<void> {
+export function mapPorts(request: AddRequest<MapperConfig>, { settings, result }: Mapped): void {
 	const { log, rollback } = request;
 	const portMap = describe(request, { settings, result });
-	await inPorts(async () => {
-		await refuseTaken(request, settings);
-		const { applyPortMap } = await loadPortMap();
-		await applyPortMap(request, { portMap, backend: settings.backend, rollback, log });
+	inPorts(() => {
+		refuseTaken(request, settings);
+		applyPortMap(request, { portMap, backend: settings.backend, rollback, log });
 	});
 }
 
 /** @throws CniError code 103 that names what is missing */
-export async function verifyPorts(
-	request: AttachmentRequest<MapperConfig>,
-	{ settings, result }: Mapped,
-): Promise<void> {
+export function verifyPorts(request: AttachmentRequest<MapperConfig>, { settings, result }: Mapped): void {
 	const portMap = describe(request, { settings, result });
-	const { verifyPortMap } = await loadPortMap();
-	await inStep({ code: MapperError.ports, prefix: "The port mappings are not as they should be" }, () =>
+	inStep({ code: MapperError.ports, prefix: "The port mappings are not as they should be" }, () =>
 		verifyPortMap(portMap, settings.backend),
 	);
 }
 
 /** @throws CniError code 103 */
-export async function unmapPorts(
-	request: AttachmentRequest<MapperConfig>,
-	networkInfo: NetworkInfo | undefined,
-): Promise<void> {
+export function unmapPorts(request: AttachmentRequest<MapperConfig>, networkInfo: NetworkInfo | undefined): void {
 	const { prevResult, ifName, log } = request;
 	const addresses = prevResult === undefined ? [] : containerAddresses(prevResult, ifName);
 	const told = { mappings: networkInfo?.portMappings ?? [], addresses };
-	await inPorts(async () => (await loadPortMap()).removePortMap(request, { told, log }));
+	inPorts(() => removePortMap(request, { told, log }));
 }
 
 /** @throws CniError code 103 */
-export async function collectPorts({ network, validAttachments }: GcRequest<MapperConfig>): Promise<void> {
-	await inPorts(async () => (await loadPortMap()).collectPortMaps(network, validAttachments));
+export function collectPorts({ network, validAttachments }: GcRequest<MapperConfig>): void {
+	inPorts(() => collectPortMaps(network, validAttachments));
 }
 
 /** Removes rules of containers that the plugin of Mesos attached, before its executable was replaced. */
-export async function removeOldRules(chain: string, isStale: (containerId: string) => boolean): Promise<void> {
-	await inPorts(async () => (await loadOldRules()).removeMesosPortRules(chain, isStale));
+export function removeOldRules(chain: string, isStale: (containerId: string) => boolean): void {
+	inPorts(() => removeMesosPortRules(chain, isStale));
 }
 
 /** Whether an ADD could map ports now. @throws CniError code 50 */
-export async function probePorts({ backend }: MapperSettings): Promise<void> {
-	const { probeNat } = await import("../../../lib/firewall/probe-nat.ts");
-	await probeNat(backend, "map ports");
+export function probePorts({ backend }: MapperSettings): void {
+	probeNat(backend, "map ports");
 }
 
 /** What ADD makes and CHECK looks for. @throws CniError code 102 when the delegate gave no address */
@@ -92,11 +86,7 @@ function describe(
 const defaultMarkMasqBit = 13;
 
 /** The firewall finds the ports of its own; those of the plugin of Mesos have to be looked for. */
-async function refuseTaken(
-	{ containerId }: AttachmentRequest<MapperConfig>,
-	{ chain, mappings }: MapperSettings,
-): Promise<void> {
-	const { findMesosPort } = await loadOldRules();
+function refuseTaken({ containerId }: AttachmentRequest<MapperConfig>, { chain, mappings }: MapperSettings): void {
 	const taken = findMesosPort(chain, { mappings, containerId });
 	if (taken === undefined) return;
 	throw new CniError(ErrorCode.internal, `Cannot map ${taken.port} of the host: ${taken.holder} holds it`, {
@@ -104,15 +94,6 @@ async function refuseTaken(
 	});
 }
 
-function inPorts<T>(step: () => Promise<T>): Promise<T> {
-	return inStep({ code: MapperError.ports, prefix: "Failed to update the port mappings" }, step);
-}
-
-/** Loaded where there are ports, or may be. */
-function loadPortMap() {
-	return import("../../../lib/firewall/port-map.ts");
-}
-
-function loadOldRules() {
-	return import("../../../lib/firewall/mesos-port-rules.ts");
+function inPorts(action: () => void): void {
+	inStep({ code: MapperError.ports, prefix: "Failed to update the port mappings" }, action);
 }

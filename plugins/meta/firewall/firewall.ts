@@ -27,8 +27,8 @@ export const firewall: Plugin<FirewallConfig> = {
 		return prevResult;
 	},
 
-	async check(request) {
-		await verifyForward(describe(request, requirePrevResult(request)));
+	check(request) {
+		verifyForward(describe(request, requirePrevResult(request)));
 	},
 
 	/** Whatever the configuration says now: what was done is recorded, or written in the rules. */
@@ -42,12 +42,14 @@ export const firewall: Plugin<FirewallConfig> = {
 		await collectForward(network, { validAttachments, log });
 	},
 
-	async status({ config, log }) {
+	status({ config, log }) {
 		const settings = parseSettings(config);
-		await probeForward(settings, log).catch((thrown) => {
+		try {
+			probeForward(settings, log);
+		} catch (thrown) {
 			const { message, details } = toCniError(thrown);
 			throw new CniError(ErrorCode.pluginNotAvailable, message, { details, cause: thrown });
-		});
+		}
 	},
 };
 

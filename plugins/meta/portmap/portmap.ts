@@ -4,7 +4,9 @@ import type { AddRequest, AttachmentRequest, Plugin } from "../../../lib/cni/plu
 import type { Result } from "../../../lib/cni/result.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
+import { applyPortMap, collectPortMaps, removePortMap, verifyPortMap } from "../../../lib/firewall/port-map.ts";
 import type { PortMap } from "../../../lib/firewall/port-map-backend.ts";
+import { probeNat } from "../../../lib/firewall/probe-nat.ts";
 import { type PortmapConfig, type PortmapSettings, parseSettings, portmapSchema, usableMappings } from "./config.ts";
 
 /** Makes ports of containers reachable at ports of their host. docs/plugins/portmap.md */
@@ -13,7 +15,7 @@ export const portmap: Plugin<PortmapConfig> = {
 	versions: specVersions,
 	schema: portmapSchema,
 
-	async add(request) {
+	add(request) {
 		const settings = parseSettings(request.config);
 		const { prevResult } = request;
 		if (prevResult === undefined) {
@@ -21,11 +23,11 @@ export const portmap: Plugin<PortmapConfig> = {
 				details: 'Put portmap behind the plugin that makes the interface, in "plugins" of a .conflist',
 			});
 		}
-		if (settings.mappings.length > 0) await mapPorts(request, describe(request, { settings, prevResult }));
+		if (settings.mappings.length > 0) mapPorts(request, describe(request, { settings, prevResult }));
 		return prevResult;
 	},
 
-	async check(request) {
+	check(request) {
 		const settings = parseSettings(request.config);
 		const { prevResult } = request;
 		if (prevResult === undefined) {
@@ -34,33 +36,30 @@ export const portmap: Plugin<PortmapConfig> = {
 			});
 		}
 		if (settings.mappings.length === 0) return;
-		const { verifyPortMap } = await loadPortMap();
 		const { portMap, backend } = describe(request, { settings, prevResult });
-		await verifyPortMap(portMap, backend);
+		verifyPortMap(portMap, backend);
 	},
 
 	/** By what is on record, and whatever configuration and result still say. */
 	async del(request) {
 		const teardown = createTeardown(request.log);
-		await teardown.step("port mappings", async () => {
-			const { removePortMap } = await loadPortMap();
+		await teardown.step("port mappings", () => {
 			const mappings = usableMappings(request.config);
 			const addresses = request.prevResult === undefined ? [] : containerAddresses(request.prevResult, request.ifName);
-			await removePortMap(request, { told: { mappings, addresses }, log: request.log });
+			removePortMap(request, { told: { mappings, addresses }, log: request.log });
 		});
 		teardown.finish();
 	},
 
 	async gc({ network, validAttachments, log }) {
 		const teardown = createTeardown(log);
-		await teardown.step("port mappings", async () => (await loadPortMap()).collectPortMaps(network, validAttachments));
+		await teardown.step("port mappings", () => collectPortMaps(network, validAttachments));
 		teardown.finish();
 	},
 
-	async status({ config }) {
+	status({ config }) {
 		const { backend } = parseSettings(config);
-		const { probeNat } = await import("../../../lib/firewall/probe-nat.ts");
-		await probeNat(backend, "map ports");
+		probeNat(backend, "map ports");
 	},
 };
 
@@ -78,13 +77,7 @@ function describe(
 	return { backend, portMap: { ...portMap, attachment, addresses: containerAddresses(prevResult, ifName) } };
 }
 
-async function mapPorts(request: AddRequest<PortmapConfig>, { portMap, backend }: Description): Promise<void> {
+function mapPorts(request: AddRequest<PortmapConfig>, { portMap, backend }: Description): void {
 	const { log, rollback } = request;
-	const { applyPortMap } = await loadPortMap();
-	await log.step("port mappings", () => applyPortMap(request, { portMap, backend, rollback, log }));
-}
-
-/** Most containers of a network with portmap have no ports to map. */
-function loadPortMap() {
-	return import("../../../lib/firewall/port-map.ts");
+	log.step("port mappings", () => applyPortMap(request, { portMap, backend, rollback, log }));
 }

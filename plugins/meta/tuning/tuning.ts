@@ -16,6 +16,7 @@ import {
 	tuningDirectory,
 	tuningSchema,
 } from "./config.ts";
+import { duplicateSysctl } from "./duplicate-sysctls.ts";
 import { putBack } from "./put-back.ts";
 import { verifySettings } from "./verify.ts";
 
@@ -25,8 +26,8 @@ export const tuning: Plugin<TuningConfig> = {
 	versions: specVersions,
 	schema: tuningSchema,
 
-	async add(request) {
-		await refuseDuplicates(request);
+	add(request) {
+		refuseDuplicates(request);
 		const settings = parseSettings(request.config, request);
 		requireAllowed(settings.sysctls);
 		const prevResult = requirePrevResult(request);
@@ -36,8 +37,8 @@ export const tuning: Plugin<TuningConfig> = {
 		return withMac(prevResult, { ifName: request.ifName, mac: settings.mac });
 	},
 
-	async check(request) {
-		await refuseDuplicates(request);
+	check(request) {
+		refuseDuplicates(request);
 		const settings = parseSettings(request.config, request);
 		requirePrevResult(request);
 		using sandbox = openSandbox(request.netns);
@@ -82,17 +83,16 @@ export const tuning: Plugin<TuningConfig> = {
 		teardown.finish();
 	},
 
-	async status(request) {
-		await refuseDuplicates(request);
+	status(request) {
+		refuseDuplicates(request);
 		// Any name will do: it decides about nothing but the path.
 		requireAllowed(parseSettings(request.config, { ifName: "eth0", args: "" }).sysctls);
 	},
 };
 
 /** Looked for only where there is something to find: it reads the whole text again. */
-async function refuseDuplicates({ config, stdin }: NetworkRequest<TuningConfig>): Promise<void> {
+function refuseDuplicates({ config, stdin }: NetworkRequest<TuningConfig>): void {
 	if (config.sysctl === undefined) return;
-	const { duplicateSysctl } = await import("./duplicate-sysctls.ts");
 	const found = duplicateSysctl(stdin);
 	if (found !== undefined) throw duplicate(`"${found}" is there twice`);
 }

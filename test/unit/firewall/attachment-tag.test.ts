@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { attachmentPrefix, attachmentTag, networkPrefix } from "../../../lib/cni/attachment-tag.ts";
+import { attachmentPrefix, attachmentTag, networkPrefix, parseTag } from "../../../lib/cni/attachment-tag.ts";
 
 const attachment = { network: "unit-test", ifName: "eth0", containerId: "one" };
 
@@ -34,4 +34,13 @@ test("a long tag ends after 128 bytes, never within a character", () => {
 	const cut = attachmentTag({ ...attachment, ifName: "ü".repeat(60) });
 	expect(Buffer.byteLength(cut)).toBeLessThanOrEqual(128);
 	expect(cut).toMatch(/if: ü+$/);
+});
+
+test("a tag tells its owner when it is whole, and only the hashes when it is cut off or forged", () => {
+	const prefix = attachmentPrefix(attachment);
+	expect(parseTag(attachmentTag(attachment))).toEqual({ prefix, attachment });
+	const long = { ...attachment, containerId: "c".repeat(200) };
+	expect(parseTag(attachmentTag(long))).toEqual({ prefix: attachmentPrefix(long) });
+	expect(parseTag(`${prefix}, net: other, if: eth0, id: one`)).toEqual({ prefix });
+	expect(parseTag("somebody's own rule")).toBeUndefined();
 });

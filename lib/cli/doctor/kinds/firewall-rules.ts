@@ -23,10 +23,10 @@ export const firewallRules: readonly FindingKind[] = recordKinds.map((kind) => (
 	name: wordsOfKind[kind],
 	find(look: Look) {
 		const tagged = listTaggedRules().filter((rules) => rules.kind === kind);
-		const names = new Set([...listRecords(kind), ...tagged.map(({ owner }) => owner.prefix)]);
-		return [...names].flatMap((name) => {
-			const rules = tagged.find(({ owner }) => owner.prefix === name);
-			return findingOf(name, { kind, rules, record: readRecord(kind, name), look }) ?? [];
+		const byName = new Map(tagged.map((rules) => [rules.owner.prefix, rules]));
+		return [...new Set([...listRecords(kind), ...byName.keys()])].flatMap((name) => {
+			const record = readRecord(kind, name);
+			return findingOf(name, { kind, rules: byName.get(name), record, look }) ?? [];
 		});
 	},
 }));
@@ -39,7 +39,7 @@ interface Found {
 }
 
 function findingOf(prefix: string, { kind, rules, record, look }: Found): Finding | undefined {
-	const witness = look.survey.witnesses.find((each) => each.prefix === prefix);
+	const [witness] = look.survey.witnessIndex.ofAttachment(prefix);
 	const attachment = record?.attachment ?? rules?.owner.attachment ?? witness?.attachment;
 	const owner: Owner = { prefix, addresses: rules?.addresses, ...attachment };
 	const verdict = judge(owner, look, {

@@ -1,3 +1,4 @@
+import type { NetworkAttachment } from "../../../cni/attachment-tag.ts";
 import { quoteText } from "../../../cni/quote-text.ts";
 import { chainNameOf } from "../../../firewall/iptables/names.ts";
 import { listOwnedChains, type OwnedChain } from "../../../firewall/iptables/owned-chains.ts";
@@ -10,9 +11,11 @@ import { judge } from "../judge.ts";
 export const iptablesChains: FindingKind = {
 	name: "iptables chain",
 	lock: lockFirewallIfKept,
-	find: (look) =>
-		listOwnedChains().flatMap((chain) => {
-			const owner = ownerOfChain(chain, look);
+	find(look) {
+		const chains = listOwnedChains();
+		const owners = chains.length === 0 ? new Map<string, NetworkAttachment>() : ownersByChain(look);
+		return chains.flatMap((chain) => {
+			const owner = ownerOfChain(chain, owners);
 			const verdict = judge(owner, look);
 			if (verdict === undefined) return [];
 			return [
@@ -25,15 +28,22 @@ export const iptablesChains: FindingKind = {
 					remove: chain.remove,
 				},
 			];
-		}),
+		});
+	},
 };
 
 /** Whoever a witness gives the chain's name to is the owner, whatever the comment has been cut to. */
-function ownerOfChain({ chain, owner, addresses }: OwnedChain, { survey }: Look): Owner {
-	const witness = survey.witnesses.find(
-		({ attachment }) => chainNameOf(attachment) === chain || portChainOf(attachment) === chain,
+function ownersByChain({ survey }: Look): ReadonlyMap<string, NetworkAttachment> {
+	return new Map(
+		survey.witnesses.flatMap(({ attachment }) => [
+			[chainNameOf(attachment), attachment] as const,
+			[portChainOf(attachment), attachment] as const,
+		]),
 	);
-	const known = witness?.attachment ?? owner;
+}
+
+function ownerOfChain({ chain, owner, addresses }: OwnedChain, owners: ReadonlyMap<string, NetworkAttachment>): Owner {
+	const known = owners.get(chain) ?? owner;
 	// Of whichever interface: those of one network share the chain.
 	return { ...(known && { network: known.network, containerId: known.containerId }), addresses };
 }

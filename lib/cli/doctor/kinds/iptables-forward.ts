@@ -1,7 +1,7 @@
 import { hasIptablesForward } from "../../../firewall/iptables/filter-in-use.ts";
 import { listForwardedAddresses } from "../../../firewall/iptables/forwarded-addresses.ts";
 import { iptablesForward } from "../../../firewall/iptables-forward.ts";
-import { formatAddress, sameAddress } from "../../../ip/address.ts";
+import { formatAddress } from "../../../ip/address.ts";
 import type { FindingKind } from "../finding.ts";
 import { judge } from "../judge.ts";
 
@@ -10,9 +10,7 @@ export const iptablesForwarding: FindingKind = {
 	name: "iptables rule",
 	find: (look) =>
 		(hasIptablesForward() ? listForwardedAddresses() : []).flatMap((address) => {
-			const witness = look.survey.witnesses.find(({ addresses }) =>
-				addresses.some((each) => sameAddress(each, address)),
-			);
+			const [witness] = look.survey.witnessIndex.withAddress(address);
 			const owner = { addresses: [address] };
 			const verdict = judge(owner, look, { isAddress: true });
 			if (verdict === undefined) return [];

@@ -2,7 +2,7 @@ import { parseTag } from "../../../cni/attachment-tag.ts";
 import { quoteText } from "../../../cni/quote-text.ts";
 import { type InstalledSpoofCheck, listSpoofChecks, removeSpoofCheckOf } from "../../../firewall/spoof-check.ts";
 import type { FindingKind, Look, Owner } from "../finding.ts";
-import { judge, ownerOf } from "../judge.ts";
+import { judge } from "../judge.ts";
 
 /** MAC spoof checks of bridge, of either suite. */
 export const spoofChecks: FindingKind = {
@@ -30,10 +30,12 @@ export const spoofChecks: FindingKind = {
 		}),
 };
 
-/** The reference's names do not tell where the container's id ends; a witness may. */
+/** The reference's names tell no network, nor where the container's id ends; a witness may. */
 function ownerOfCheck({ id, tag }: InstalledSpoofCheck, { survey }: Look): Owner {
 	const tagged = tag === undefined ? undefined : parseTag(tag);
 	if (tagged !== undefined) return { prefix: tagged.prefix, ...tagged.attachment };
 	const witness = survey.witnesses.find(({ attachment }) => `${attachment.containerId}-${attachment.ifName}` === id);
-	return witness === undefined ? {} : ownerOf(witness.attachment);
+	return witness === undefined
+		? {}
+		: { containerId: witness.attachment.containerId, ifName: witness.attachment.ifName };
 }

@@ -1,0 +1,3 @@
+import "../engine/host.ts";
+
+export const { sha512 } = host;
