@@ -46,7 +46,7 @@ export async function cnictl(
 		versionCommand(),
 		networksCommand(plugins),
 		addressesCommand(),
-		ipamCommand(),
+		ipamCommand(plugins),
 		validateCommand(plugins),
 		showCommand(),
 		doctorCommand(plugins),

@@ -1,7 +1,8 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { type Etcd, startEtcd } from "../support/etcd.ts";
+import { transact } from "../../lib/etcd/kv.ts";
+import { type Etcd, keysNow, startEtcd } from "../support/etcd.ts";
 import { attemptIn, type Namespace, type Outcome } from "../support/namespace.ts";
 import { systemPath } from "../support/paths.ts";
 import { runPlugin } from "../support/run-plugin.ts";
@@ -147,5 +148,115 @@ describe("find", () => {
 		["10.9.0.99", "10.9.0.99 of network shared is free\n"],
 	])("of %s, which nobody holds, it says why, and exits with 1", (address, text) => {
 		expect(ipam("find", "-n", "shared", address)).toMatchObject({ exitCode: 1, stdout: text });
+	});
+});
+
+describe("check", () => {
+	const old = 1000;
+	/** Some process on the machine may bear a short id as a word, which is a reason not to be sure. */
+	const dead = `cst${process.pid}dead`;
+	const put = async (...pairs: readonly [key: string, value: string][]) => {
+		const root = "/cni-suite/network/broken/";
+		await transact(etcd.gateway(), { success: pairs.map(([key, value]) => ({ put: root + key, value })) });
+	};
+	const record = (address: string, containerId: string, agent = "a1") =>
+		JSON.stringify({ address, agent, time: old, containerId, ifName: "eth0", labels: [], groups: [] });
+	const owner = (...addresses: string[]) => JSON.stringify({ addresses, call: "x" });
+	const findings = (...args: string[]) =>
+		jsonOf(ipam("check", "broken", "--json", ...args)).findings.map(
+			(each: Record<string, string>) => `${each.certainty} ${each.outcome}: ${each.what}. ${each.remedy ?? ""}`,
+		);
+
+	test("what holds together is right, and what lives on other agents is left to them", () => {
+		expect(ipam("check", "shared", "--min-age", "0").stdout).not.toContain("d1");
+		write("empty", hostLocal);
+		expect(ipam("check", "empty")).toEqual(expect.objectContaining({ exitCode: 0, stdout: "Nothing is wrong\n" }));
+	});
+
+	test("in etcd: addresses against owners, blocks against agents, and who is dead; --fix puts the sure ones right", async () => {
+		write("broken", clusterIpam("a1"));
+		const bridge = { world, type: "bridge", netns: world.container(), containerId: "alive" };
+		const bridgeConfig = { ...configOf("broken", clusterIpam("a1")), bridge: "br0" };
+		expect(runPlugin({ ...bridge, command: "ADD", config: bridgeConfig }).exitCode).toBe(0);
+		await transact(etcd.gateway(), {
+			success: [{ remove: { key: "/cni-suite/network/broken/address/4-0a090002" } }],
+		});
+		await put(
+			["address/4-0a090005", record("10.9.0.5", dead)],
+			[`agent/a1/owner/${dead}/eth0`, owner("10.9.0.5", "10.9.0.7")],
+			["address/4-0a090006", record("10.9.0.6", "orphan", "a2")],
+			["address/4-0a090007", record("10.9.0.7", "other", "a2")],
+			["agent/a2/owner/other/eth0", owner("10.9.0.7")],
+			["agent/a2/owner/far/eth0", owner("10.9.0.8")],
+			["block/4-0a090040-28", "a2"],
+			["agent/a3/block/4-0a090050-28", ""],
+			["address/4-0a090009", hostile],
+			[`oth${hostile}er`, ""],
+		);
+		const sure = [
+			"address 10.9.0.6, which neither DEL nor GC would find. add it to what its owner is known to hold",
+			"address 10.9.0.2, which is free in etcd. reserve it for its owner again",
+			"address 10.9.0.5. release it",
+			'block 10.9.0.64/28 of agent "a2" is not among those that it looks into. add it to the index',
+			'block 10.9.0.80/28 among those of agent "a3". take it out of the index',
+		];
+		const unsure = [
+			"address 10.9.0.8, which is free in etcd. take it from what its owner is known to hold",
+			"address 10.9.0.9, whose holder cannot be read. ",
+			"a key that is none of ours. ",
+		];
+		const claimed =
+			'address 10.9.0.7, which container "other" on agent "a2" holds. take it from what its owner is known to hold';
+		const found = findings();
+		for (const text of sure) expect(found).toContain(`sure found: ${text}`);
+		for (const text of unsure) expect(found).toContain(`unsure found: ${text}`);
+		expect(found.filter((text: string) => text.endsWith(claimed))).toHaveLength(1);
+		const { stdout } = ipam("check", "broken");
+		expect(stdout).not.toContain("\u001b");
+		expect(stdout).toContain('Agent "a2" alone can tell whether its container lives.\n');
+		const fixed = ipam("check", "broken", "--fix");
+		expect(fixed.exitCode).toBe(1);
+		expect(fixed.stdout).toMatch(/\n5 fixed, 4 left\n$/);
+		expect(findings()).toEqual(unsure.map((text) => `unsure found: ${text}`));
+		const keys = keysNow(etcd, "/cni-suite/network/broken");
+		expect(keys.get("address/4-0a090002")).toContain('"containerId":"alive"');
+		expect(keys.get("agent/a2/owner/orphan/eth0")).toContain('"addresses":["10.9.0.6"]');
+		expect([...keys.keys()].filter((key) => /dead|090005|090050/.test(key))).toEqual(["resting/4-0a090005"]);
+		expect(keys.get("agent/a2/block/4-0a090040-28")).toBe("");
+	});
+
+	test("on files: who is dead, a second address, and an index that says something else", () => {
+		write("local", hostLocal);
+		call("ADD", "local", hostLocal, "c1");
+		call("ADD", "local", hostLocal, dead);
+		const directory = join(world.dataDir, "local");
+		writeFileSync(join(directory, "10.8.0.9"), "c1\r\neth0");
+		utimesSync(join(directory, "10.8.0.3"), 1, 1);
+		const local = () =>
+			jsonOf(ipam("check", "local", "--json")).findings.map(
+				(each: Record<string, string>) => `${each.certainty}: ${each.what}`,
+			);
+		expect(local()).toEqual(
+			expect.arrayContaining(["sure: address 10.8.0.3", "unsure: second address 10.8.0.9 beside 10.8.0.2"]),
+		);
+		expect(ipam("check", "local", "--fix").stdout).toMatch(
+			/^fixed +reservation: address 10\.8\.0\.3 of cst\d+dead\/eth0 on local/m,
+		);
+		expect(existsSync(join(directory, "10.8.0.3"))).toBe(false);
+		rmSync(join(directory, "10.8.0.9"));
+		// Makes the index anew, which is then damaged.
+		call("DEL", "local", hostLocal, "nobody");
+		const owners = join(world.dataDir, ".cni-suite/local/owners");
+		const [shard = ""] = readdirSync(owners);
+		writeFileSync(join(owners, shard), "10.8.0.2 other eth0\n10.8.0.7 c7 eth0\n");
+		const faults = [
+			"sure: 10.8.0.2 is reserved for c1/eth0, and the index does not know it",
+			"sure: 10.8.0.2 is reserved for c1/eth0, and the index says other/eth0",
+			"sure: 10.8.0.7 is free, and the index says c7/eth0",
+		];
+		expect(local()).toEqual(expect.arrayContaining(faults));
+		ipam("check", "local", "--fix");
+		call("DEL", "local", hostLocal, "nobody");
+		expect(readFileSync(join(owners, shard), "utf8")).toBe("10.8.0.2 c1 eth0\n");
 	});
 });

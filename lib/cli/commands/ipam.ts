@@ -1,12 +1,16 @@
 import { Command } from "commander";
+import type { PluginRegistry } from "../../cni/call.ts";
+import { ipamCheckCommand } from "./ipam/check.ts";
 import { ipamFindCommand } from "./ipam/find.ts";
 import { ipamShowCommand } from "./ipam/show.ts";
 
 /** `cnictl ipam` */
-export function ipamCommand(): Command {
+export function ipamCommand(plugins: PluginRegistry): Command {
 	const command = new Command("ipam").description(
 		"Looks after the addresses that host-local and cluster hand out: who holds what, whether that is right, and by hand.",
 	);
-	for (const subcommand of [ipamShowCommand(), ipamFindCommand()]) command.addCommand(subcommand.exitOverride());
+	for (const subcommand of [ipamShowCommand(), ipamFindCommand(), ipamCheckCommand(plugins)]) {
+		command.addCommand(subcommand.exitOverride());
+	}
 	return command;
 }
