@@ -260,3 +260,50 @@ describe("check", () => {
 		expect(readFileSync(join(owners, shard), "utf8")).toBe("10.8.0.2 c1 eth0\n");
 	});
 });
+
+describe("release", () => {
+	const ended = `cst${process.pid}ended`;
+	const outcomesOf = (...args: string[]) =>
+		jsonOf(ipam("release", "--json", ...args)).outcomes.map(
+			(each: Record<string, unknown>) => `${each.outcome} ${each.addresses} ${each.reason ?? ""}`,
+		);
+
+	test("in etcd: both addresses of a container together, but not of one that may live", () => {
+		write("released", clusterIpam("a1"));
+		const attachment = { world, type: "bridge", netns: world.container(), containerId: ended };
+		const config = { ...configOf("released", clusterIpam("a1")), bridge: "br1" };
+		expect(runPlugin({ ...attachment, command: "ADD", config }).exitCode).toBe(0);
+		call("ADD", "released", clusterIpam("a2"), "far");
+		const held = () =>
+			[...keysNow(etcd, "/cni-suite/network/released").keys()].filter((key) => /^address|owner/.test(key));
+		expect(held()).toHaveLength(6);
+		expect(ipam("release", "10.9.0.2", "-n", "released")).toMatchObject({
+			exitCode: 1,
+			stdout: `refused: 10.9.0.2 fd09::2 of ${ended}/eth0 on released: its container lives on this host. --force releases it nevertheless\n`,
+		});
+		expect(outcomesOf("far", "-n", "released")).toEqual([
+			'refused 10.9.0.16,fd09::40 agent "a2" alone can tell whether its container lives',
+		]);
+		expect(held()).toHaveLength(6);
+		expect(ipam("release", "fd09::2", "-n", "released", "--force")).toMatchObject({
+			exitCode: 0,
+			stdout: `released 10.9.0.2 fd09::2 of ${ended}/eth0 on released, although its container lives on this host\n`,
+		});
+		expect(held()).toHaveLength(3);
+		expect(ipam("release", "fd09::2", "-n", "released")).toMatchObject({
+			exitCode: 1,
+			stderr: 'Cannot release what "fd09::2" holds: nothing is reserved by this name or address\n',
+		});
+	});
+
+	test("on files: of a container that surely does not live any more", () => {
+		write("local2", hostLocal);
+		call("ADD", "local2", hostLocal, ended);
+		expect(outcomesOf(ended, "-n", "local2")).toEqual([
+			expect.stringMatching(/^refused 10\.8\.0\.2 it is not sure that its container is gone: it is \d+ s old/),
+		]);
+		utimesSync(join(world.dataDir, "local2", "10.8.0.2"), 1, 1);
+		expect(outcomesOf(ended, "-n", "local2")).toEqual(["released 10.8.0.2 "]);
+		expect(existsSync(join(world.dataDir, "local2", "10.8.0.2"))).toBe(false);
+	});
+});

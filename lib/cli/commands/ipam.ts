@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { PluginRegistry } from "../../cni/call.ts";
 import { ipamCheckCommand } from "./ipam/check.ts";
 import { ipamFindCommand } from "./ipam/find.ts";
+import { ipamReleaseCommand } from "./ipam/release.ts";
 import { ipamShowCommand } from "./ipam/show.ts";
 
 /** `cnictl ipam` */
@@ -9,7 +10,12 @@ export function ipamCommand(plugins: PluginRegistry): Command {
 	const command = new Command("ipam").description(
 		"Looks after the addresses that host-local and cluster hand out: who holds what, whether that is right, and by hand.",
 	);
-	for (const subcommand of [ipamShowCommand(), ipamFindCommand(), ipamCheckCommand(plugins)]) {
+	for (const subcommand of [
+		ipamShowCommand(),
+		ipamFindCommand(),
+		ipamCheckCommand(plugins),
+		ipamReleaseCommand(plugins),
+	]) {
 		command.addCommand(subcommand.exitOverride());
 	}
 	return command;
