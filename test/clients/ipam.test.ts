@@ -307,3 +307,71 @@ describe("release", () => {
 		expect(existsSync(join(world.dataDir, "local2", "10.8.0.2"))).toBe(false);
 	});
 });
+
+describe("migrate", () => {
+	const before = { type: "host-local", ranges: [[{ subnet: "10.9.0.0/24" }], [{ subnet: "fd09::/64" }]] };
+	const label = { key: "app", value: "web" };
+	const ended = `cst${process.pid}moved`;
+	const migrate = (...args: string[]) => ipam("migrate", "moving", "--from", world.dataDir, ...args);
+	const outcomes = (...args: string[]) =>
+		jsonOf(migrate("--json", ...args)).attachments.map(
+			(each: Record<string, unknown>) => `${each.containerId} ${each.addresses}: ${each.outcome} ${each.reason}`,
+		);
+	const held = () =>
+		[...keysNow(etcd, "/cni-suite/network/moving")]
+			.filter(([key]) => key.startsWith("address/"))
+			.map(([, value]) => value);
+
+	test("running containers keep their addresses and tags; what cannot be moved keeps everything from being moved", () => {
+		call("ADD", "moving", before, "m1", [label]);
+		call("ADD", "moving", before, "m2");
+		call("ADD", "moving", before, ended);
+		utimesSync(join(world.dataDir, "moving", "10.9.0.4"), 1, 1);
+		utimesSync(join(world.dataDir, "moving", "fd09::4"), 1, 1);
+		write("moving", clusterIpam("a1"));
+		// On another agent, which was quicker.
+		const requested = { ...clusterIpam("a2"), ranges: [[{ subnet: "10.9.0.0/24", rangeStart: "10.9.0.3" }]] };
+		call("ADD", "moving", requested, "far");
+		const conflict = migrate();
+		expect(conflict).toMatchObject({
+			exitCode: 1,
+			stderr: expect.stringMatching(/^Cannot migrate to network "moving": not/),
+		});
+		expect(conflict.stdout).toMatch(
+			/^conflict +10\.9\.0\.3,fd09::3 +m2 +eth0 +container "far" on agent "a2" holds 10\.9\.0\.3$/m,
+		);
+		expect(held()).toHaveLength(1);
+		expect(ipam("release", "far", "--network", "moving", "--force").exitCode).toBe(0);
+
+		const addresses = ["m1 10.9.0.2,fd09::2: ", "m2 10.9.0.3,fd09::3: "];
+		const dead = `${ended} 10.9.0.4,fd09::4: dead it was made before the last boot, which no container outlives`;
+		const all = (outcome: string) => [...addresses.map((text) => `${text}${outcome}`), dead].sort();
+		expect(outcomes("--dry-run").sort()).toEqual(all("move "));
+		expect(held()).toEqual([]);
+		expect(outcomes().sort()).toEqual(all("moved "));
+		expect(held()).toHaveLength(4);
+		expect(held()[0]).toContain('"agent":"a1"');
+		expect(held()[0]).toContain('"labels":[{"key":"app","value":"web"}]');
+		expect(outcomes().sort()).toEqual(all("present etcd has it already"));
+		call("DEL", "moving", clusterIpam("a1"), "m1");
+		expect(held()).toHaveLength(2);
+	});
+
+	test("what older releases wrote, without an interface, is not guessed", () => {
+		write("older", clusterIpam("a1"));
+		mkdirSync(join(world.dataDir, "older"));
+		writeFileSync(join(world.dataDir, "older", "10.9.0.9"), hostile.slice(0, 4));
+		const { exitCode, stdout } = ipam("migrate", "older", "--from", world.dataDir);
+		expect([exitCode, stdout]).toEqual([
+			1,
+			expect.stringMatching(/^conflict +10\.9\.0\.9 +evil +- +an older release has/m),
+		]);
+	});
+
+	test("to a network whose IPAM is another, or from a directory without it, is an error that says so", () => {
+		expect(ipam("migrate", "files", "--from", world.dataDir).stderr).toContain('"files": its IPAM is not cluster');
+		expect(ipam("migrate", "shared", "--from", world.dataDir).stderr).toMatch(
+			/it has no network "shared"; Networks there: .*files/,
+		);
+	});
+});

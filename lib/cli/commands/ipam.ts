@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { PluginRegistry } from "../../cni/call.ts";
 import { ipamCheckCommand } from "./ipam/check.ts";
 import { ipamFindCommand } from "./ipam/find.ts";
+import { ipamMigrateCommand } from "./ipam/migrate.ts";
 import { ipamReleaseCommand } from "./ipam/release.ts";
 import { ipamShowCommand } from "./ipam/show.ts";
 
@@ -15,6 +16,7 @@ export function ipamCommand(plugins: PluginRegistry): Command {
 		ipamFindCommand(),
 		ipamCheckCommand(plugins),
 		ipamReleaseCommand(plugins),
+		ipamMigrateCommand(plugins),
 	]) {
 		command.addCommand(subcommand.exitOverride());
 	}

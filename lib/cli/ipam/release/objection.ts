@@ -3,22 +3,28 @@ import { formatAddress } from "../../../ip/address.ts";
 import { layoutOf } from "../../../ipam/file-store/layout.ts";
 import { unlessAbsent } from "../../../linux/absent.ts";
 import { stat } from "../../../linux/files.ts";
-import type { Look } from "../../doctor/finding.ts";
+import type { Look, Verdict } from "../../doctor/finding.ts";
 import { judge } from "../../doctor/judge.ts";
 import type { Holding } from "./holdings.ts";
 
 /** What speaks against the release; undefined when the container surely does not live any more. */
 export function objectionTo(holding: Holding, look: Look): string | undefined {
-	const { network, agent, owner, addresses } = holding;
+	const { network, agent } = holding;
 	if (network.type === "cluster" && agent !== network.place.agent) {
 		return `agent ${quoteText(agent ?? "")} alone can tell whether its container lives`;
 	}
-	const since = holding.since ?? changedAt(holding);
-	const isBeforeBoot = since !== undefined && since < look.survey.bootedAt;
-	const proof = isBeforeBoot ? { proof: "it was made before the last boot" } : {};
-	const verdict = judge({ network: network.name, ...owner, addresses }, look, { since, isAddress: true, ...proof });
+	const verdict = verdictOn(holding, look);
 	if (verdict === undefined) return "its container lives on this host";
 	return verdict.certainty === "sure" ? undefined : `it is not sure that its container is gone: ${verdict.reason}`;
+}
+
+/** Whether the container of a holding on this host is dead; undefined when it lives. */
+export function verdictOn(holding: Holding, look: Look): Verdict | undefined {
+	const { network, owner, addresses } = holding;
+	const since = holding.since ?? changedAt(holding);
+	const isBeforeBoot = since !== undefined && since < look.survey.bootedAt;
+	const proof = isBeforeBoot ? { proof: "it was made before the last boot, which no container outlives" } : {};
+	return judge({ network: network.name, ...owner, addresses }, look, { since, isAddress: true, ...proof });
 }
 
 function changedAt({ network, addresses }: Holding): number | undefined {
