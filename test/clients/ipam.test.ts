@@ -375,3 +375,34 @@ describe("migrate", () => {
 		);
 	});
 });
+
+describe("pool", () => {
+	const pools = () =>
+		jsonOf(ipam("pool", "list", "--json")).pools.map(
+			(each: Record<string, unknown>) =>
+				`${each.network} ${each.held} ${each.resting} ${each.blocks} ${each.configured} ${each.prefix}`,
+		);
+
+	test("list counts what etcd has, also of networks that are not configured here; remove wants nothing to be held", () => {
+		const other = { ...clusterIpam("a1"), prefix: "/other" };
+		write("configured", other);
+		for (const name of ["configured", "retired"]) call("ADD", name, other, "p1");
+		call("DEL", "retired", other, "p1");
+		expect(pools()).toEqual(expect.arrayContaining(["configured 2 0 2 true /other", "retired 0 2 2 false /other"]));
+		expect(ipam("pool", "list").stdout).toMatch(/^retired +0 +2 +2 +not configured here +\/other +http:/m);
+		expect(ipam("pool", "remove", "configured")).toMatchObject({
+			exitCode: 1,
+			stderr: expect.stringMatching(/^Cannot remove pool "configured": addresses of it are held; 2 of them/),
+		});
+		expect(ipam("pool", "remove", "retired")).toMatchObject({
+			exitCode: 0,
+			stdout: "removed 2 blocks and 2 resting addresses of retired\n",
+		});
+		expect(pools()).not.toContainEqual(expect.stringContaining("retired"));
+		expect(ipam("pool", "remove", "retired").stderr).toMatch(/^Cannot remove pool "retired": etcd has nothing of it/);
+		expect(ipam("pool", "remove", "../x").stderr).toMatch(/^invalid characters found in network name/);
+		// An agent that still believes in its blocks is told otherwise.
+		call("ADD", "retired", other, "p2");
+		expect(pools()).toContain("retired 2 0 2 false /other");
+	});
+});
