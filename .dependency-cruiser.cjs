@@ -19,7 +19,20 @@ const rooms = {
 	"range-ipam": ["cni", "ip", "ipam", "linux", "mesos"],
 	cluster: ["cni", "etcd", "ip", "ipam", "linux", "range-ipam"],
 	mesos: ["attachment", "cni", "firewall", "ip", "ipam", "linux", "netlink", "state"],
-	cli: ["attachment", "cluster", "cni", "etcd", "firewall", "ip", "ipam", "linux", "mesos", "netlink", "range-ipam", "state"],
+	cli: [
+		"attachment",
+		"cluster",
+		"cni",
+		"etcd",
+		"firewall",
+		"ip",
+		"ipam",
+		"linux",
+		"mesos",
+		"netlink",
+		"range-ipam",
+		"state",
+	],
 };
 
 const roomRules = Object.entries(rooms).map(([room, allowed]) => ({

@@ -1,6 +1,7 @@
 import { Errno, errnoOf } from "./errno.ts";
 import {
 	close,
+	fsync,
 	ftruncate,
 	getdents,
 	mkdir,
@@ -83,6 +84,11 @@ export function writeFile(path: string, data: Uint8Array | string): void {
 		writeAll(fd, bytes);
 		ftruncate(fd, bytes.byteLength);
 	});
+}
+
+/** Waits until a file or a directory is on the disk as it is now. `sync PATH` */
+export function syncPath(path: string): void {
+	withFile(path, { flags: O_RDONLY }, fsync);
 }
 
 /** Adds to the end in one write, creating the file where it is missing; never waits for the reader of a FIFO. */

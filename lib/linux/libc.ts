@@ -51,6 +51,11 @@ export function ftruncate(fd: number, length: number): void {
 	call("ftruncate", nr.ftruncate, fd, length);
 }
 
+/** Waits until what the file or directory holds is on the disk. fsync(2) */
+export function fsync(fd: number): void {
+	call("fsync", nr.fsync, fd);
+}
+
 export function link(from: string, to: string): void {
 	call(`link "${from}" to "${to}"`, nr.linkat, AT_FDCWD, cString(from), AT_FDCWD, cString(to));
 }

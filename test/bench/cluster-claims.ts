@@ -1,15 +1,20 @@
-import { connectBy } from "../../lib/etcd/connect.ts";
 import { parseEndpoint } from "../../lib/etcd/endpoint.ts";
 import { createGateway } from "../../lib/etcd/gateway.ts";
 import { absent, transact } from "../../lib/etcd/kv.ts";
-import { createBlockingPost } from "../../lib/etcd/post.ts";
+import { openPost } from "../../lib/etcd/open-post.ts";
 import { createEtcdStore } from "../../lib/ipam/etcd-store/etcd-store.ts";
 import { parseRangeSet } from "../../lib/ipam/range-set.ts";
 import { lockFile, tryLockFile } from "../../lib/linux/file-lock.ts";
+import { exit } from "../../lib/linux/libc.ts";
+import { readStdin, writeStdout } from "../../lib/linux/stdio.ts";
 
-/** What one of the processes is to do. */
+/*
+ * One of the processes that claim addresses at once: a program for the engine of the plugins, made by bin/link.
+ */
+
+/** What it is to do. */
 export interface ClaimOrder {
-	/** `bare`: transactions that compare a key, and put two of the size that a claim puts. */
+	/** `bare`: transactions that compare and put as many keys as a claim does, which nobody else wants, and choose nothing. */
 	readonly kind: "claim" | "bare";
 	readonly url: string;
 	readonly network: string;
@@ -19,24 +24,30 @@ export interface ClaimOrder {
 	readonly each: number;
 }
 
-export const claimProgram = import.meta.filename;
-
+const noFiles = { caFile: undefined, certFile: undefined, keyFile: undefined, serverName: undefined };
 const set = parseRangeSet([{ subnet: "10.128.0.0/9" }]);
 
-/** Waits for a word on stdin, and does it, with a connection for each, as a plugin has. */
-async function work({ kind, url, network, directory, worker, each }: ClaimOrder): Promise<void> {
+/** Says that it is there, waits for the end of stdin, and does what stands in ORDER. */
+async function work(): Promise<void> {
+	const order = JSON.parse(process.env.ORDER ?? "{}") as ClaimOrder;
+	writeStdout("ready\n");
+	readStdin();
+	await claim(order);
+}
+
+/** With a connection for each, as a plugin has. */
+async function claim({ kind, url, network, directory, worker, each }: ClaimOrder): Promise<void> {
 	const endpoint = parseEndpoint(url);
 	if (endpoint === undefined) throw new Error(`no endpoint: ${url}`);
-	process.stdout.write("ready\n");
-	await Bun.stdin.text();
+	const run = Math.random().toString(36).slice(2);
 	for (let index = 0; index < each; index++) {
-		using post = createBlockingPost(connectBy((plain) => plain));
+		using post = openPost(noFiles);
 		const gateway = createGateway({ endpoints: [endpoint], timeoutMs: 30_000, post });
-		const containerId = `container-of-some-length-${worker}-${index}`;
+		const containerId = `container-${run}-${worker}-${index}`;
 		if (kind === "bare") {
-			const key = `/bare/${network}/${containerId}`;
+			const key = `/cni-suite/network/${network}/address/${containerId}`;
 			const { succeeded } = await transact(gateway, {
-				compare: [{ key, mod: absent }],
+				compare: ["", "/owner", "/agent", "/block", "/rest"].map((part) => ({ key: key + part, mod: absent })),
 				success: [
 					{ put: key, value: "x".repeat(150) },
 					{ put: `${key}/owner`, value: "x".repeat(60) },
@@ -66,4 +77,5 @@ async function work({ kind, url, network, directory, worker, each }: ClaimOrder)
 	}
 }
 
-if (import.meta.main) await work(JSON.parse(process.argv[2] ?? "{}") as ClaimOrder);
+await work();
+exit(0);

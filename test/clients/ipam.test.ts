@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, w
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { transact } from "../../lib/etcd/kv.ts";
+import { makeCertificates } from "../support/certificates.ts";
 import { type Etcd, keysNow, startEtcd } from "../support/etcd.ts";
 import { attemptIn, type Namespace, type Outcome } from "../support/namespace.ts";
 import { systemPath } from "../support/paths.ts";
@@ -404,5 +405,34 @@ describe("pool", () => {
 		// An agent that still believes in its blocks is told otherwise.
 		call("ADD", "retired", other, "p2");
 		expect(pools()).toContain("retired 2 0 2 false /other");
+	});
+});
+
+describe("an etcd that wants certificates", () => {
+	test("is reached by TLS, and what is wrong with a certificate is said", async () => {
+		using machine = createWorld();
+		makeCertificates(machine.directory);
+		const file = (name: string) => join(machine.directory, name);
+		const args = ["--cert-file", file("server.pem"), "--key-file", file("server.key")];
+		const clients = ["--client-cert-auth", "--trusted-ca-file", file("ca.pem")];
+		await using secure = await startEtcd(machine.host, { url: "https://127.0.0.1:2379", args: [...args, ...clients] });
+		const show = (changes: object = {}) => {
+			const files = { caFile: file("ca.pem"), certFile: file("client.pem"), keyFile: file("client.key") };
+			const config = configOf("tls", { ...clusterIpam("a1"), endpoints: [secure.url], ...files, ...changes });
+			writeFileSync(file("tls.conf"), JSON.stringify(config));
+			const env = { PATH: systemPath, NETCONFPATH: machine.directory };
+			return attemptIn(machine.host, [cnictl, "ipam", "show", "tls", "--no-picture"], { env });
+		};
+		expect(show()).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^tls +cluster +10\.9\.0\.1/m) });
+		expect(show({ serverName: "etcd.example" }).exitCode).toBe(0);
+		for (const [changes, cause] of [
+			[{ caFile: file("ca2.pem") }, /TLS: unable to get local issuer certificate; .* not in "caFile"/],
+			[{ serverName: "other.example" }, /TLS: hostname mismatch; .* set "serverName"/],
+			[{ certFile: file("client2.pem"), keyFile: file("client2.key") }, /TLS: the handshake failed; .* "certFile"/],
+			[{ certFile: "", keyFile: "" }, /TLS: the handshake failed; .* "certFile"/],
+			[{ caFile: "/nowhere" }, /Cannot read "\/nowhere": no such file or directory/],
+		] as const) {
+			expect(show(changes)).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(cause) });
+		}
 	});
 });

@@ -25,7 +25,7 @@ export function onNewHost(world: World, keys: object): Scenario {
 	return {
 		call: { world, type: "bridge", config, netns: container, containerId: "killed" },
 		verify: unchanged(world, { container, except: [...keptByNetwork, ...advisory] }),
-		forget() {
+		arrange() {
 			const script = "ip link del br0; nft flush ruleset; echo 0 >/proc/sys/net/ipv4/ip_forward; true";
 			runIn(world.host, ["sh", "-c", script]);
 			rmSync(world.dataDir, { recursive: true, force: true });

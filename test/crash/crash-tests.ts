@@ -13,8 +13,8 @@ export interface Scenario {
 	readonly verify: () => string[];
 	/** Containers that run beside it, which GC is told to spare: their ids. By default there is none. */
 	readonly running?: readonly string[];
-	/** Takes away, before each ADD, what the plugin keeps beyond DEL. */
-	readonly forget?: () => void;
+	/** Makes, before each ADD, the state that it is called in: takes away what the plugin keeps beyond DEL. */
+	readonly arrange?: () => void;
 	/** Runs GC after what comes before it on a host, such as the end of the container. */
 	readonly collect?: (gc: () => void) => void;
 	/** The configuration of the DEL that follows an ADD; by default that of ADD. */
@@ -59,13 +59,13 @@ export function crashTests(
 			"%s killed anywhere: %s restores the earlier state",
 			(killed, by) => {
 				using world = createWorld();
-				const { call, verify, forget, finish, ...scenario } = setUp(world);
+				const { call, verify, arrange, finish, ...scenario } = setUp(world);
 				const report = killEverywhere({
 					call: { ...call, command: killed },
 					...(only === undefined ? {} : { only }),
 					prepare() {
 						if (killed === "DEL") mustRunPlugin({ ...call, command: "ADD" });
-						else forget?.();
+						else arrange?.();
 					},
 					recover: by === "DEL" ? () => del({ call, ...scenario }) : () => collect({ call, ...scenario }),
 					verify,
@@ -84,10 +84,10 @@ export function crashTests(
 			"ADD that fails anywhere leaves nothing",
 			() => {
 				using world = createWorld();
-				const { call, verify, forget, finish, ...scenario } = setUp(world);
+				const { call, verify, arrange, finish, ...scenario } = setUp(world);
 				const report = failEverywhere({
 					call: { ...call, command: "ADD" },
-					prepare: () => forget?.(),
+					prepare: () => arrange?.(),
 					recover: () => del({ call, ...scenario }),
 					verify,
 				});

@@ -46,7 +46,7 @@ function onNewHost(world: World, keys: object): Scenario {
 	return {
 		call,
 		verify: unchanged(world, { except: keptByFirewall }),
-		forget() {
+		arrange() {
 			runIn(world.host, ["nft", "flush", "ruleset"]);
 			rmSync(world.firewallRecords, { recursive: true, force: true });
 		},

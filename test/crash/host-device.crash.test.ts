@@ -28,7 +28,7 @@ function setUp(world: World): Scenario {
 		call: { world, type: "host-device", netns: container, config },
 		// The folders stay.
 		verify: unchanged(world, { container, except: [/^\+ directory /] }),
-		forget: () => rmSync(world.dataDir, { recursive: true, force: true }),
+		arrange: () => rmSync(world.dataDir, { recursive: true, force: true }),
 	};
 }
 

@@ -36,7 +36,7 @@ function setUp(world: World): Scenario {
 		call: { world, type: "sbr", netns: container, config },
 		// The folders stay.
 		verify: unchanged(world, { container, except: [/^\+ directory /] }),
-		forget: () => rmSync(world.dataDir, { recursive: true, force: true }),
+		arrange: () => rmSync(world.dataDir, { recursive: true, force: true }),
 	};
 }
 

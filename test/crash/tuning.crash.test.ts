@@ -30,7 +30,7 @@ function setUp(world: World): Scenario {
 	return {
 		call: { world, type: "tuning", netns: container, config },
 		verify: () => [...verify(), ...(parameters() === before ? [] : [`${parameters()} instead of ${before}`])],
-		forget: () => rmSync(world.dataDir, { recursive: true, force: true }),
+		arrange: () => rmSync(world.dataDir, { recursive: true, force: true }),
 	};
 }
 

@@ -106,6 +106,20 @@ describe("released addresses", () => {
 	});
 });
 
+test("addresses that have rested cost a call more once, and not each", async () => {
+	using pool = createPool(etcd, "10.1.0.0/28");
+	let time = 1_000_000;
+	const a = pool.agent("a", { cooldownMs: 1000, now: () => time });
+	const containers = numbered(13);
+	for (const container of containers) await a.add(container);
+	for (const container of containers) await a.del(container);
+	time += 1000;
+	const before = a.requests();
+	for (const container of containers) expect(await a.add(container)).toMatch(/^10\.1\.0\.\d+$/);
+	expect(a.requests() - before).toBeLessThanOrEqual(containers.length + 2);
+	expect(await faults(pool)).toEqual([]);
+});
+
 describe("requested addresses", () => {
 	test("are given on any agent; the error names who has them", async () => {
 		using pool = createPool(etcd, "10.1.0.0/16");

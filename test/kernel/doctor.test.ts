@@ -1,8 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { attemptIn, jsonIn, type Namespace, runIn } from "../support/namespace.ts";
+import { attemptIn, deleteNamespace, jsonIn, type Namespace, runIn } from "../support/namespace.ts";
+import { tools } from "../support/paths.ts";
 import { runPlugin } from "../support/run-plugin.ts";
+import { itUnless } from "../support/skip.ts";
 import { differences } from "../support/snapshot.ts";
 import { ping } from "../support/traffic.ts";
 import { type AttachmentsHost, createAttachmentsHost, type FoundThing, startIn } from "./attachments-host.ts";
@@ -39,11 +41,19 @@ const byIptables = [
 		bridge: "br1",
 		ipMasq: true,
 		ipMasqBackend: "iptables",
-		ipam: { type: "host-local", ranges: [[{ subnet: "10.213.8.0/24" }]] },
+		ipam: ipv4("10.213.8.0/24"),
 	},
 	{ type: "portmap", backend: "iptables", capabilities: { portMappings: true } },
 	{ type: "firewall", backend: "iptables" },
 ];
+
+const itWithStock = itUnless(
+	existsSync(join(tools, "bridge")) ? undefined : "the stock plugins are missing: bin/setup --stock",
+);
+
+function ipv4(subnet: string) {
+	return { type: "host-local", ranges: [[{ subnet }]] };
+}
 
 function ports(hostPort: number) {
 	return { capabilities: { portMappings: [{ hostPort, containerPort: 80, protocol: "tcp" }] } };
@@ -72,17 +82,17 @@ function isLeft({ outcome }: FoundThing): boolean {
 	return outcome !== "removed" && outcome !== "gone";
 }
 
-/** Expects that everything is surely left over, changes nothing by looking, and is gone after the cure. */
-function expectCure(findings: readonly FoundThing[], kinds: readonly string[]): void {
+/** Expects that things of these kinds are surely left over, and gone after the cure. @returns what was found */
+function expectCure(kinds: readonly string[]): readonly FoundThing[] {
+	const { exitCode, findings } = host.doctor();
+	expect(exitCode).toBe(1);
 	expect(findings.filter(({ certainty }) => certainty !== "sure")).toEqual([]);
 	expect(kindsOf(findings)).toEqual([...kinds].sort());
-	const before = host.snapshot();
-	expect(host.doctor().exitCode).toBe(1);
-	expect(differences(before, host.snapshot())).toEqual([]);
 	const cured = host.doctor("--fix");
 	expect(cured.findings.filter(isLeft)).toEqual([]);
 	expect(cured.findings.length).toBe(findings.length);
 	expect([cured.exitCode, host.doctor()]).toEqual([0, { exitCode: 0, findings: [] }]);
+	return findings;
 }
 
 describe("cnictl doctor", () => {
@@ -102,8 +112,11 @@ describe("cnictl doctor", () => {
 		expect(host.doctor()).toEqual({ exitCode: 0, findings: [] });
 		host.end(dead);
 		host.end(deadOld);
+		const left = host.snapshot();
+		host.doctor();
+		expect(differences(left, host.snapshot())).toEqual([]);
 
-		expectCure(host.doctor().findings, [
+		expectCure([
 			"ifb device",
 			"MAC spoof check",
 			"masquerading",
@@ -161,7 +174,7 @@ describe("cnictl doctor", () => {
 		expect(killed.signal).toBe("SIGKILL");
 		expect(host.doctor()).toEqual({ exitCode: 0, findings: [] });
 		host.end(dead);
-		expectCure(host.doctor().findings, ["masquerading", "reservation"]);
+		expectCure(["masquerading", "reservation"]);
 		expect(changes(before)).toEqual([]);
 		expect(ping(world.host, "10.213.7.2")).toBe(true);
 	});
@@ -178,13 +191,12 @@ describe("cnictl doctor", () => {
 		const result = join(host.varLib, "cni/results", `app-${containerId}-eth0`);
 		utimesSync(result, 1e9, 1e9);
 		runIn(world.host, ["ip", "netns", "add", dead.name]);
-		const { findings } = host.doctor();
+		const findings = expectCure(["reservation", "cached result"]);
 		expect(findings.map(({ reason }) => reason)).toEqual([
 			expect.stringMatching(/^it was made before the last boot/),
 			expect.stringMatching(/^it was made before the last boot/),
 			expect.stringMatching(/^its namespace ended with the last boot, and the one at "\/run\/netns\/\S+" has none/),
 		]);
-		expectCure(findings, ["reservation", "cached result"]);
 		expect(readdirSync(join(host.varLib, "cni/results"))).toEqual([]);
 	});
 
@@ -204,16 +216,53 @@ describe("cnictl doctor", () => {
 		mkdirSync(records, { recursive: true });
 		writeFileSync(join(records, ".half-container:eth0"), '{"containerId":"half-con');
 		host.end(dead);
-		expectCure(host.doctor().findings, [
-			"host link",
-			"host device",
-			"result of a chain",
-			"source routing",
-			"reservation",
-			"cached result",
-		]);
+		expectCure(["host link", "host device", "result of a chain", "source routing", "reservation", "cached result"]);
 		expect(attemptIn(world.host, ["ip", "link", "show", "lost1"]).exitCode).not.toBe(0);
 	});
+
+	itWithStock(
+		"finds what the reference's plugins have left, and what they have kept for a container that runs stays",
+		() => {
+			const { world } = host;
+			const stock = [
+				{ ...bridge, ipMasq: true, macspoofchk: true },
+				{ type: "portmap", capabilities: { portMappings: true } },
+				{ type: "firewall" },
+				{ type: "bandwidth", ...limits },
+				{ type: "tuning", mtu: 1400 },
+			];
+			host.network("stock", stock);
+			host.network("nft", [
+				{ ...bridge, bridge: "br1", ipMasq: true, ipMasqBackend: "nftables", ipam: ipv4("10.213.8.0/24") },
+				{ type: "portmap", backend: "nftables", capabilities: { portMappings: true } },
+			]);
+			const [living, dead, livingNft, deadNft] = Array.from({ length: 4 }, () => world.container());
+			if (!living || !dead || !livingNft || !deadNft) throw new Error("Cannot make containers");
+			host.add("stock", living, { ...ports(8081), cniPath: tools });
+			host.add("nft", livingNft, { ...ports(8083), cniPath: tools });
+			const before = host.snapshot();
+			host.add("stock", dead, { ...ports(8082), cniPath: tools });
+			host.add("nft", deadNft, { ...ports(8084), cniPath: tools });
+			expect(host.doctor()).toEqual({ exitCode: 0, findings: [] });
+			host.end(dead);
+			host.end(deadNft);
+			expectCure([
+				"ifb device",
+				"MAC spoof check",
+				"masquerading",
+				"reference's port maps",
+				"iptables chain",
+				"iptables rule",
+				"tuning backup",
+				"reservation",
+				"cached result",
+			]);
+			expect(changes(before)).toEqual([]);
+			expect([ping(world.host, "10.213.7.2"), ping(world.host, "10.213.8.2")]).toEqual([true, true]);
+			const check = host.cnictl(["check", "stock", living.path], { ...ports(8081), cniPath: tools });
+			expect(check).toMatchObject({ exitCode: 0, stderr: "" });
+		},
+	);
 
 	it("takes rules by source address from a namespace that lives on without their interface", () => {
 		const { world } = host;
@@ -225,7 +274,7 @@ describe("cnictl doctor", () => {
 		const rules = () => jsonIn<{ src: string }[]>(container, ["ip", "-j", "rule"]).map(({ src }) => src);
 		expect(rules()).toContain("10.213.7.2");
 		runIn(container, ["ip", "link", "del", "eth0"]);
-		expectCure(host.doctor().findings, ["source routing"]);
+		expectCure(["source routing"]);
 		expect(rules()).not.toContain("10.213.7.2");
 		expect(rules()).toContain("10.213.7.3");
 	});
@@ -249,6 +298,15 @@ describe("cnictl doctor", () => {
 		rmSync(held.path);
 		const other = world.container();
 		runIn(other, ["ip", "address", "add", "10.213.7.5/24", "dev", "lo"]);
+		// Bound where only a runtime in a container of its own sees it.
+		const hidden = world.container();
+		const elsewhere = join(world.directory, "elsewhere");
+		const bind = `touch ${elsewhere} && mount --bind ${hidden.path} ${elsewhere} && exec sleep 60`;
+		const runtime = await startIn(world.host, ["unshare", "-m", "sh", "-c", bind], "sleep");
+		deleteNamespace(hidden);
+		const cached = { kind: "cniCacheV1", networkName: "app", containerId: "hidden-container", ifName: "eth0" };
+		const file = join(host.varLib, "cni/results/app-hidden-container-eth0");
+		writeFileSync(file, JSON.stringify({ ...cached, netns: elsewhere, result: { cniVersion: "1.0.0" } }));
 		const worker = await startIn(world.host, ["env", `CNI_CONTAINERID=${ids.working}`, "sleep", "60"], "sleep");
 		const bearer = await startIn(world.host, ["sh", "-c", "sleep 60; exit", "shim", `-id=${ids.borne}`], "sh");
 		try {
@@ -269,7 +327,7 @@ describe("cnictl doctor", () => {
 			expect(reasons(findings, ids.inUse)).toContainEqual(
 				expect.stringMatching(/^10\.213\.7\.5 is in use in the namespace/),
 			);
-			expect(reasons(findings, heldId)).toEqual([]);
+			expect([reasons(findings, heldId), reasons(findings, "hidden-container")]).toEqual([[], []]);
 			expect(differences(before, host.snapshot())).toEqual([]);
 			const cured = host.doctor("--fix");
 			const removed = cured.findings.filter(({ outcome }) => outcome === "removed");
@@ -277,7 +335,7 @@ describe("cnictl doctor", () => {
 			expect(cured.exitCode).toBe(1);
 			expect(ping(world.host, "10.213.7.6")).toBe(true);
 		} finally {
-			await Promise.all([holder, worker, bearer].map((process) => process.stop()));
+			await Promise.all([holder, worker, bearer, runtime].map((process) => process.stop()));
 		}
 	});
 

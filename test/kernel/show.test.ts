@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { runIn } from "../support/namespace.ts";
+import { mustRunPlugin } from "../support/run-plugin.ts";
 import { type AttachmentsHost, createAttachmentsHost } from "./attachments-host.ts";
 
 let host: AttachmentsHost;
@@ -116,6 +117,17 @@ describe("cnictl show", () => {
 		expect(shown(id)[0]?.missing).toEqual(
 			expect.arrayContaining(['interface "eth0" in the container', `host link "${hostLink?.name}"`]),
 		);
+	});
+
+	it("finds the namespace of a container that nothing but its address tells of", () => {
+		const container = host.world.container();
+		const bridge = { type: "bridge", bridge: "br1", ipam: { type: "host-local", subnet: "10.214.8.0/24" } };
+		const config = { cniVersion: "1.0.0", name: "plain", ...bridge };
+		const call = { world: host.world, type: "bridge", netns: container, containerId: "plain-container", config };
+		mustRunPlugin({ ...call, command: "ADD", wrapper: host.wrapper });
+		expect(shown()).toMatchObject([
+			{ containerId: "plain-container", state: "ok", netns: container.path, addresses: [{ address: "10.214.8.2" }] },
+		]);
 	});
 
 	it("shows an attachment whose namespace is gone, and says what helps", () => {

@@ -34,7 +34,8 @@ export async function pingAllAsync(from: Namespace, addresses: readonly string[]
 }
 
 function pingEach(addresses: readonly string[]): readonly string[] {
-	const script = 'for a; do ping -n -q -c 1 -W 1 "$a" >/dev/null && echo "$a" & done; wait';
+	// More than one, as a busy machine may lose the first: it finishes IPv6 addresses and interfaces a moment later.
+	const script = 'for a; do ping -n -q -c 1 -i 0.2 -w 1 "$a" >/dev/null && echo "$a" & done; wait';
 	return ["sh", "-c", script, "sh", ...addresses];
 }
 

@@ -34,7 +34,7 @@ function setUp(world: World): Scenario {
 			except: [/^\+ directory /],
 			exceptInside: [/^\+ rule .*l3mdev/],
 		}),
-		forget: () => rmSync(world.dataDir, { recursive: true, force: true }),
+		arrange: () => rmSync(world.dataDir, { recursive: true, force: true }),
 	};
 }
 

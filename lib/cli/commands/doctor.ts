@@ -3,7 +3,7 @@ import type { PluginRegistry } from "../../cni/call.ts";
 import { createLog } from "../../cni/log.ts";
 import { writeStderr, writeStdout } from "../../linux/stdio.ts";
 import { configDirectoryOf } from "../attachment-command.ts";
-import { type Examination, examine } from "../doctor/examine.ts";
+import { type Examination, examine, isLeft } from "../doctor/examine.ts";
 import { reportText } from "../doctor/report-text.ts";
 import { toJson } from "../doctor/to-json.ts";
 import { ExitWith } from "../exit-with.ts";
@@ -48,7 +48,7 @@ async function run({ fix = false, dataDir, minAge, json = false }: Options, plug
 
 /** What could not be looked at may be left. */
 function isAnythingLeft({ examined, blind }: Examination): boolean {
-	return blind.length > 0 || examined.some(({ outcome }) => outcome !== "removed" && outcome !== "gone");
+	return blind.length > 0 || examined.some(isLeft);
 }
 
 function append(value: string, before: readonly string[]): readonly string[] {

@@ -8,11 +8,16 @@ export interface Examined {
 	readonly kind: string;
 	readonly finding: Finding;
 	/**
-	 * `kept`: the second look was not sure any more. `gone`: at the second look it was not there, as it went with something
-	 * else, or somebody owned it. `failed`: see `problem`.
+	 * `kept`: the second look was not sure any more, or somebody owned it. `gone`: it was not there any more, as it went with
+	 * something else. `failed`: see `problem`.
 	 */
 	readonly outcome: "found" | "removed" | "gone" | "kept" | "failed";
 	readonly problem: string | undefined;
+}
+
+/** Whether it is there now, and nobody's. */
+export function isLeft({ outcome, finding }: Examined): boolean {
+	return outcome !== "removed" && outcome !== "gone" && finding.verdict.certainty !== "lives";
 }
 
 export interface Examination {
@@ -34,7 +39,8 @@ export async function examine(
 	const found: { kind: FindingKind; findings: readonly Finding[] }[] = [];
 	for (const kind of kinds) {
 		try {
-			found.push({ kind, findings: await kind.find(look) });
+			const findings = (await kind.find(look)).filter(({ verdict }) => verdict.certainty !== "lives");
+			found.push({ kind, findings });
 		} catch (thrown) {
 			blind.push(`${kind.name}: ${errorText(thrown)}`);
 		}

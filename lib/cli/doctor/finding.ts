@@ -14,9 +14,9 @@ export interface Owner extends Partial<NetworkAttachment> {
 
 /**
  * `sure`: no living container can own it. `likely`: everything speaks for that, and nothing proves it. `unsure`: it may be
- * somebody's, or not be one of ours.
+ * somebody's, or not be one of ours. `lives`: it is somebody's, and nothing to report.
  */
-export type Certainty = "sure" | "likely" | "unsure";
+export type Certainty = "sure" | "likely" | "unsure" | "lives";
 
 export interface Verdict {
 	readonly certainty: Certainty;
@@ -24,7 +24,7 @@ export interface Verdict {
 	readonly reason: string;
 }
 
-/** Something that no living container is known to own. */
+/** Something that a container has, or had, and what is to be thought of it. */
 export interface Finding {
 	/** Tells it from others of its kind, in every survey. */
 	readonly key: string;
@@ -55,7 +55,7 @@ export interface Look {
 export interface FindingKind {
 	/** `reservation` */
 	readonly name: string;
-	/** Looks and changes nothing. @throws CniError when it cannot look */
+	/** Looks and changes nothing; what lives is found too. @throws CniError when it cannot look */
 	find(look: Look): readonly Finding[] | Promise<readonly Finding[]>;
 	/** Held during the second look and the removal, where plugins take it for this kind and `remove` does not. */
 	lock?(): Disposable;

@@ -19,15 +19,16 @@ export interface Exhibit {
 }
 
 /**
- * Whether something is left over; undefined when its owner lives.
+ * Whether something is left over.
  *
  * Living is whoever has a namespace that exists, by any witness. For death there has to be a proof: a witness that is as
  * young as the thing itself names a namespace that is gone, or the thing proves it. And nothing may speak against it: no
  * plugin at work for the container, no process that bears its id, no namespace with its address, no youth.
  */
-export function judge(owner: Owner, { survey, minAgeMs }: Look, exhibit: Exhibit = {}): Verdict | undefined {
+export function judge(owner: Owner, { survey, minAgeMs }: Look, exhibit: Exhibit = {}): Verdict {
 	const heard = witnessesOf(owner, survey);
-	if (!exhibit.outlivesInterface && heard.some(({ state }) => state.kind === "alive")) return undefined;
+	const living = exhibit.outlivesInterface ? undefined : heard.find(({ state }) => state.kind === "alive");
+	if (living !== undefined) return { certainty: "lives", reason: `its namespace is there, as ${living.source} tells` };
 	const doubt = doubtOf(owner, { survey, heard, minAgeMs, exhibit });
 	if (doubt !== undefined) return { certainty: "unsure", reason: doubt };
 	const proof = exhibit.proof ?? proofIn(heard, exhibit);

@@ -1,5 +1,5 @@
 import { plainLine, plainText } from "../plain-text.ts";
-import type { Examination, Examined } from "./examine.ts";
+import { type Examination, type Examined, isLeft } from "./examine.ts";
 import type { Owner } from "./finding.ts";
 
 export interface ReportOptions {
@@ -49,9 +49,9 @@ function sumOf(
 ): string {
 	if (examined.length === 0) return nothing;
 	const count = (outcome: Examined["outcome"]) => examined.filter((each) => each.outcome === outcome).length;
-	const [removed, gone] = [count("removed"), count("gone")];
+	const gone = count("gone");
 	const withThem = gone === 0 ? "" : `${gone} gone with others, `;
-	if (fix) return `${removed} ${done}, ${withThem}${examined.length - removed - gone} left`;
+	if (fix) return `${count("removed")} ${done}, ${withThem}${examined.filter(isLeft).length} left`;
 	const sure = examined.filter(({ finding }) => finding.verdict.certainty === "sure").length;
 	const help = sure === 0 ? "" : `; \`${command} --fix\` ${done === "removed" ? "removes these" : "puts these right"}`;
 	return `${examined.length} found, ${sure} of them sure${help}`;

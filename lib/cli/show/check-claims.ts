@@ -66,15 +66,34 @@ interface Place {
 	readonly content: ReturnType<Survey["namespaces"]["contentOf"]>;
 }
 
-/** The namespace that a living witness names; else the path of one that is gone. */
-function placeOf({ witnesses }: Claims, { namespaces }: Survey): Place {
+/**
+ * The namespace that a living witness names; else the one in which the interface has an address of the attachment; else the
+ * path of one that is gone.
+ */
+function placeOf(claims: Claims, survey: Survey): Place {
+	const { witnesses } = claims;
+	const { namespaces } = survey;
 	const named = witnesses.filter(({ sandbox }) => sandbox.path !== "" && sandbox.path !== connectedSandbox);
 	for (const { state, sandbox } of named) {
 		const identity = namespaces.all.has(sandbox.namespace) ? sandbox.namespace : (identityAt(sandbox.path) ?? "");
 		const content = state.kind === "alive" ? namespaces.contentOf(identity) : undefined;
 		if (content !== undefined) return { path: sandbox.path, namespace: namespaces.all.get(identity), content };
 	}
-	return { path: named[0]?.sandbox.path, namespace: undefined, content: undefined };
+	const gone = { path: named[0]?.sandbox.path, namespace: undefined, content: undefined };
+	return named.length > 0 ? gone : (placeByAddress(claims, survey) ?? gone);
+}
+
+/** Without a record, as where a runtime keeps its results elsewhere. */
+function placeByAddress({ attachment: { ifName }, addresses }: Claims, { namespaces }: Survey): Place | undefined {
+	for (const address of addresses) {
+		for (const namespace of namespaces.holdersOf(address)) {
+			const content = namespaces.contentOf(namespace.identity);
+			const inside = content?.links.find(({ name }) => name === ifName);
+			const place = { path: namespace.paths[0], namespace, content };
+			if (inside !== undefined && hasAddress(place, { inside, address })) return place;
+		}
+	}
+	return undefined;
 }
 
 /** By the pair, by the alias, or by the name in the result, where there is none of it any more. */

@@ -5,6 +5,8 @@ export interface MountedNamespace {
 	readonly identity: string;
 	/** By which it can be opened from here. */
 	readonly path: string;
+	/** Where it is bound, as those see it who are in that mount namespace. */
+	readonly point: string;
 }
 
 /**
@@ -22,9 +24,10 @@ export function mountedNamespaces(processes: readonly SeenProcess[]): readonly M
 /** proc(5): `36 35 0:4 net:[4026532177] /run/netns/blue rw shared:1 - nsfs nsfs rw` */
 function mountsIn(file: string, root: string): readonly MountedNamespace[] {
 	return linesOf(file).flatMap((line) => {
-		const [, , device, inMount = "", point = ""] = line.split(" ");
+		const [, , device, inMount = "", escapedPoint = ""] = line.split(" ");
 		const inode = /^net:\[(\d+)\]$/.exec(inMount)?.[1];
-		return inode === undefined ? [] : [{ identity: `${device}:${inode}`, path: `${root}${unescaped(point)}` }];
+		const point = unescaped(escapedPoint);
+		return inode === undefined ? [] : [{ identity: `${device}:${inode}`, path: `${root}${point}`, point }];
 	});
 }
 

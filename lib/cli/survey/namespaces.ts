@@ -4,7 +4,7 @@ import { openNamespace } from "../../linux/netns.ts";
 import { listAllAddresses } from "../../netlink/address.ts";
 import { type Link, listLinks } from "../../netlink/link.ts";
 import { openRouteSocket } from "../../netlink/rtnetlink.ts";
-import { mountedNamespaces } from "./mounted-namespaces.ts";
+import { type MountedNamespace, mountedNamespaces } from "./mounted-namespaces.ts";
 import type { Processes } from "./processes.ts";
 
 /** A network namespace that exists: a process is in it or holds it open, or it is bound to a file. */
@@ -25,6 +25,8 @@ export interface Namespaces {
 	readonly unreadable: readonly LivingNamespace[];
 	/** What is in a namespace; undefined for one that is gone or cannot be read. */
 	contentOf(identity: string): NamespaceContent | undefined;
+	/** Whether one is bound at the path in any mount namespace: runtimes in containers have files of their own. */
+	isBound(path: string): boolean;
 	/** Namespaces in which an interface has the address. */
 	holdersOf(address: IpAddress): readonly LivingNamespace[];
 }
@@ -37,15 +39,18 @@ export interface NamespaceContent {
 
 export function readNamespaces({ all: processes }: Processes): Namespaces {
 	const own = stat("/proc/thread-self/ns/net").identity;
-	const all = collect(processes, own);
+	const mounted = mountedNamespaces(processes);
+	const points = new Set(mounted.filter(({ identity }) => identity !== own).map(({ point }) => withoutLink(point)));
+	const all = new Map(collect(processes, { own, mounted }));
 	const contents = new Map<string, NamespaceContent>();
 	const holders = new Map<string, LivingNamespace[]>();
 	const unreadable: LivingNamespace[] = [];
 	for (const namespace of all.values()) {
 		const content = readContent(namespace);
 		if (content === undefined) {
-			// One that is gone by now holds nothing.
 			if (namespace.paths.some((path) => identityAt(path) === namespace.identity)) unreadable.push(namespace);
+			// It has ended meanwhile.
+			else all.delete(namespace.identity);
 			continue;
 		}
 		contents.set(namespace.identity, content);
@@ -58,18 +63,27 @@ export function readNamespaces({ all: processes }: Processes): Namespaces {
 		all,
 		unreadable,
 		contentOf: (identity) => contents.get(identity),
+		isBound: (path) => points.has(withoutLink(path)),
 		holdersOf: (address) => holders.get(formatAddress(address)) ?? [],
 	};
 }
 
-function collect(processes: Processes["all"], own: string): ReadonlyMap<string, LivingNamespace> {
+/** The link that every system has, in the paths of many runtimes. */
+function withoutLink(path: string): string {
+	return path.replace(/^\/var\/run\//, "/run/");
+}
+
+function collect(
+	processes: Processes["all"],
+	{ own, mounted }: { own: string; mounted: readonly MountedNamespace[] },
+): ReadonlyMap<string, LivingNamespace> {
 	const found = new Map<string, { identity: string; paths: string[]; pids: Set<number> }>();
 	const entry = (identity: string) => {
 		const known = found.get(identity) ?? { identity, paths: [], pids: new Set() };
 		found.set(identity, known);
 		return known;
 	};
-	for (const { identity, path } of mountedNamespaces(processes)) entry(identity).paths.push(path);
+	for (const { identity, path } of mounted) entry(identity).paths.push(path);
 	for (const { pid, namespaces } of processes) {
 		for (const { identity, path, inside } of namespaces) {
 			const known = entry(identity);

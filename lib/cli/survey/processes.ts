@@ -30,17 +30,12 @@ export function readProcesses(): Processes {
 	const own = String(process.pid);
 	// Of the same file system for all namespaces.
 	const device = stat("/proc/self/ns/net").identity.replace(/:\d+$/, "");
-	let hidden = 0;
-	const all = listDirectory("/proc")
-		.filter((name) => /^\d+$/.test(name) && name !== own)
-		.flatMap((name) => {
-			try {
-				return [readProcess(name, device)];
-			} catch (thrown) {
-				if (!hasEnded(thrown) && name !== init) hidden++;
-				return [];
-			}
-		});
+	const names = listDirectory("/proc").filter((name) => /^\d+$/.test(name) && name !== own);
+	const first = readAll(names, device);
+	// One that is just about to become another program may refuse once.
+	const again = readAll(first.refused, device);
+	const all = [...first.read, ...again.read];
+	const hidden = again.refused.filter((name) => name !== init).length;
 	// Most ids are in none: one search tells.
 	const together = all.map(({ words }) => words).join("\0");
 	return {
@@ -71,6 +66,19 @@ function readProcess(pid: string, device: string): SeenProcess {
 		namespaces: [...namespacesOfThreads(directory), ...namespacesHeldOpen(directory, device)],
 		mountNamespace: identityAt(`${directory}/ns/mnt`),
 	};
+}
+
+function readAll(names: readonly string[], device: string): { read: readonly SeenProcess[]; refused: string[] } {
+	const refused: string[] = [];
+	const read = names.flatMap((name) => {
+		try {
+			return [readProcess(name, device)];
+		} catch (thrown) {
+			if (!hasEnded(thrown)) refused.push(name);
+			return [];
+		}
+	});
+	return { read, refused };
 }
 
 /** May have capabilities that we lack, and is then closed to us; but it is in no container. */

@@ -40,6 +40,9 @@ export function sandboxState(
 		const isSame = present === namespace || addresses.length === 0 || has(namespace) !== false;
 		return isSame ? alive : gone(`namespace ${quoteText(path)} is gone, and another has its number`);
 	}
+	// In another mount namespace: that it is the same cannot be told, nor that it is not.
+	const isVisible = typeof present === "string" && isSameDevice(present, namespaces.own);
+	if (namespace === "" && !isVisible && namespaces.isBound(path)) return alive;
 	if (typeof present === "number") {
 		const isAbsent = path !== "" && (present === Errno.ENOENT || present === Errno.ENOTDIR);
 		return isAbsent ? gone(`namespace ${quoteText(path)} is gone`) : unknown;

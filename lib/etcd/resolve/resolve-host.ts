@@ -3,6 +3,7 @@ import { unlessAbsent } from "../../linux/absent.ts";
 import { errnoOf } from "../../linux/errno.ts";
 import { readText } from "../../linux/files.ts";
 import { AttemptError } from "../post.ts";
+import { hostsNamed, parseResolver } from "./files.ts";
 import { queryName } from "./query-name.ts";
 
 /**
@@ -42,32 +43,6 @@ function ask(name: string, { servers, deadline }: { servers: readonly IpAddress[
 		}
 	}
 	throw new AttemptError(`no name server answers for the host "${name}"`, { sent: false });
-}
-
-/** Lines of hosts(5): an address, then names. */
-export function hostsNamed(host: string, text: string): readonly IpAddress[] {
-	const wanted = host.toLowerCase();
-	return linesOf(text).flatMap(([addressText = "", ...names]) => {
-		const address = parseAddress(addressText);
-		return address !== undefined && names.some((name) => name.toLowerCase() === wanted) ? [address] : [];
-	});
-}
-
-/** resolv.conf(5): three servers at most; without one, that of this machine. */
-export function parseResolver(text: string): { servers: readonly IpAddress[]; search: readonly string[] } {
-	const lines = linesOf(text);
-	const named = lines.filter(([key]) => key === "nameserver").flatMap(([, value = ""]) => parseAddress(value) ?? []);
-	const search = lines.findLast(([key]) => key === "search" || key === "domain")?.slice(1) ?? [];
-	return { servers: named.length > 0 ? named.slice(0, 3) : [{ family: 4, value: 0x7f000001n }], search };
-}
-
-function linesOf(text: string): readonly (readonly string[])[] {
-	return text.split("\n").map((line) =>
-		line
-			.replace(/[#;].*/, "")
-			.trim()
-			.split(/\s+/),
-	);
 }
 
 function textOf(path: string): string {

@@ -16,6 +16,8 @@ export interface Reservation {
 	/** The owner's key as it was seen, when it holds addresses of other sets. */
 	readonly before: KeyValue | undefined;
 	readonly fence: string;
+	/** Keys that only make a guess fail, and are removed on the way. */
+	readonly rested: readonly KeyValue[];
 	/** The agent was marked as lost, which this proves wrong. */
 	readonly wasLost: boolean;
 	/** Random; see {@link formatOwner}. */
@@ -38,20 +40,26 @@ export function commit(reservation: Reservation): Required<Pick<Transaction, "co
 	const { layout, agent, owner, before, fence, wasLost, plans } = reservation;
 	const ownerKey = layout.owner(agent, owner);
 	const parts = plans.map((plan) => part(plan, reservation));
+	const rested = reservation.rested.slice(0, mostRested);
 	return {
 		compare: [
 			{ key: ownerKey, mod: before?.modRevision ?? absent },
 			{ key: layout.agent(agent), mod: fence },
 			...parts.flatMap(({ compare }) => compare),
+			...rested.map(({ key, modRevision }) => ({ key, mod: modRevision })),
 		],
 		success: once([
 			{ put: ownerKey, value: ownerValue(reservation) },
 			...(wasLost ? [{ put: layout.agent(agent), value: "" }] : []),
 			...parts.flatMap(({ success }) => success),
 			...dispossess(plans, reservation.call),
+			...rested.map(({ key }) => ({ remove: { key } })),
 		]),
 	};
 }
+
+/** A transaction has 128 compares and 128 operations at most. */
+const mostRested = 64;
 
 interface Part {
 	readonly compare: readonly Compare[];
@@ -62,9 +70,10 @@ function part(plan: Plan, { layout, agent, owner, tags, time }: Reservation): Pa
 	const { address } = plan;
 	const key = layout.address(address);
 	const resting = layout.resting(address);
+	const hasRested = !("rest" in plan) || plan.rest !== absent;
 	const take: readonly Operation[] = [
 		{ put: key, value: formatRecord(address, { ...tags, ...owner, agent, time }) },
-		{ remove: { key: resting } },
+		...(hasRested ? [{ remove: { key: resting } }] : []),
 	];
 	const isFree: Compare = { key, mod: absent };
 	switch (plan.how) {

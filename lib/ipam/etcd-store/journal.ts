@@ -1,5 +1,6 @@
 import type { Attachment } from "../../cni/plugin.ts";
 import { EtcdError } from "../../etcd/error.ts";
+import { syncPath } from "../../linux/files.ts";
 import { sleep } from "../../linux/libc.ts";
 import { attachmentFiles } from "../../state/attachment-files.ts";
 import { lockIn } from "./hint.ts";
@@ -41,7 +42,11 @@ export function openJournal(store: Store): Journal {
 		files.remove(owner);
 	};
 	return {
-		add: ({ containerId, ifName }) => files.write({ containerId, ifName }, JSON.stringify({ containerId, ifName })),
+		add({ containerId, ifName }) {
+			files.write({ containerId, ifName }, JSON.stringify({ containerId, ifName }));
+			// DEL has succeeded then, and nobody will say it again, not even after a power failure.
+			for (const path of [files.pathOf({ containerId, ifName }), `${directory}/journal`]) syncPath(path);
+		},
 		async settle(owner) {
 			if (files.read(owner) === undefined) return;
 			using _held = await patiently(tryHold, store);

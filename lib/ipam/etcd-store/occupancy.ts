@@ -9,6 +9,8 @@ export interface Occupancy {
 	isFree(address: IpAddress): boolean;
 	/** The revision of the key by which the address rests or has rested. */
 	restOf(address: IpAddress): string;
+	/** Keys of addresses that have rested for long enough, and are of no use any more. */
+	readonly rested: readonly KeyValue[];
 }
 
 /** What a transaction reads for {@link occupancyOf}. */
@@ -36,6 +38,7 @@ export function occupancyOf(reads: readonly ReadAnswer[], now: number): Occupanc
 			const name = addressName(address);
 			return !taken.has(name) && !(Number(rests.get(name)?.value ?? 0) > now);
 		},
+		rested: [...rests.values()].filter(({ value }) => Number(value) <= now),
 		restOf: (address) => rests.get(addressName(address))?.modRevision ?? absent,
 	};
 }

@@ -52,6 +52,7 @@ export async function reserve(
 				plans,
 				before: seen?.owner,
 				fence: seen?.fence ?? hint.fence,
+				rested: seen?.rested ?? [],
 				wasLost: seen?.agent.lostSince !== undefined,
 				call,
 				time: now(),

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import type { PluginRegistry } from "../../../cni/call.ts";
 import { writeStdout } from "../../../linux/stdio.ts";
-import { examine } from "../../doctor/examine.ts";
+import { examine, isLeft } from "../../doctor/examine.ts";
 import { reportText } from "../../doctor/report-text.ts";
 import { toJson } from "../../doctor/to-json.ts";
 import { ExitWith } from "../../exit-with.ts";
@@ -45,10 +45,5 @@ async function check(names: readonly string[], options: Options & { readonly plu
 	const all = { ...examination, blind: [...blind, ...examination.blind] };
 	const words = { command: "cnictl ipam check", nothing: "Nothing is wrong", done: "fixed" };
 	writeStdout(json ? plainJson(toJson(all)) : reportText(all, { fix, ...words }));
-	if (
-		all.blind.length > 0 ||
-		all.examined.some(({ outcome }) => outcome === "found" || outcome === "kept" || outcome === "failed")
-	) {
-		throw new ExitWith(1);
-	}
+	if (all.blind.length > 0 || all.examined.some(isLeft)) throw new ExitWith(1);
 }

@@ -12,7 +12,7 @@ export const cachedResults: FindingKind = {
 			const addresses = entry.recorded?.result.ips.map(({ address }) => address.address) ?? [];
 			const owner = { ...ownerOf({ network, containerId, ifName }), addresses };
 			const verdict = judge(owner, look, { since: entry.changedAt });
-			return verdict === undefined ? [] : [findingOf(entry, { owner, verdict })];
+			return [findingOf(entry, { owner, verdict })];
 		}),
 };
 

@@ -12,7 +12,6 @@ export const chainResults: FindingKind = {
 			const owner = ownerOf({ network, ...file.owner });
 			const killed = "an ADD was killed before it was whole";
 			const verdict = judge(owner, look, { since: file.changedAt, ...(file.complete ? {} : { proof: killed }) });
-			if (verdict === undefined) return [];
 			return [
 				{
 					key: `${file.path} ${file.changedAt}`,

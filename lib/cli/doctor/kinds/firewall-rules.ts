@@ -4,6 +4,7 @@ import { listTaggedRules, type TaggedRules } from "../../../firewall/tagged-rule
 import {
 	type FirewallRecord,
 	listRecords,
+	lockFirewallIfKept,
 	type RecordKind,
 	readRecord,
 	recordedAt,
@@ -46,7 +47,6 @@ function findingOf(prefix: string, { kind, rules, record, look }: Found): Findin
 		since: recordedAt(kind, prefix),
 		...(rules === undefined && record === undefined ? { proof: incomplete } : {}),
 	});
-	if (verdict === undefined) return undefined;
 	return {
 		key: prefix,
 		what: whatOf(kind, rules),
@@ -54,7 +54,7 @@ function findingOf(prefix: string, { kind, rules, record, look }: Found): Findin
 		owner,
 		verdict,
 		async remove() {
-			if (attachment === undefined || attachmentPrefix(attachment) !== prefix) return removeRecord(kind, prefix);
+			if (attachment === undefined || attachmentPrefix(attachment) !== prefix) return removeUnread(kind, prefix);
 			const onlyIf = () =>
 				record === undefined ? recordOf(kind, attachment) === undefined : isSameRecord(kind, record);
 			await removeRules(kind, { attachment, log: look.log, onlyIf });
@@ -62,10 +62,17 @@ function findingOf(prefix: string, { kind, rules, record, look }: Found): Findin
 	};
 }
 
+/** A record that tells of nobody: unless an ADD has written it anew. */
+function removeUnread(kind: RecordKind, prefix: string): void {
+	using _ = lockFirewallIfKept();
+	if (readRecord(kind, prefix) === undefined) removeRecord(kind, prefix);
+}
+
 /** Only a record that was begun and is not whole, or is damaged. */
 const incomplete = "an ADD was killed before its record was whole, and no rule is there";
 
 function whatOf(kind: RecordKind, rules: TaggedRules | undefined): string {
 	if (rules === undefined) return `record of ${wordsOfKind[kind]}`;
-	return `${rules.count} ${kind === "masquerade" ? "rules" : "elements"}`;
+	const noun = kind === "masquerade" ? "rule" : "element";
+	return `${rules.count} ${noun}${rules.count === 1 ? "" : "s"}`;
 }

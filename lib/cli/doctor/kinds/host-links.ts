@@ -1,4 +1,4 @@
-import { ownerAlias, parseOwnerAlias, removeLink } from "../../../attachment/host-links.ts";
+import { parseOwnerAlias, removeLink } from "../../../attachment/host-links.ts";
 import { quoteText } from "../../../cni/quote-text.ts";
 import { findLink, type Link } from "../../../netlink/link.ts";
 import { openRouteSocket } from "../../../netlink/rtnetlink.ts";
@@ -27,9 +27,8 @@ export const hostLinks: FindingKind = {
 
 function findingOf(link: Link, { owner, look }: { owner: Owner; look: Look }): readonly Finding[] {
 	const verdict = isConnected(link)
-		? verdictOnConnected(link, look.survey)
+		? verdictOnConnected(link, { owner, survey: look.survey })
 		: verdictOnUnconnected(link, { owner, look });
-	if (verdict === undefined) return [];
 	return [
 		{
 			key: `${link.name} ${link.alias}`,
@@ -43,18 +42,19 @@ function findingOf(link: Link, { owner, look }: { owner: Owner; look: Look }): r
 }
 
 /** No plugin makes a pair with both ends on the host, not for a moment. */
-function verdictOnUnconnected(link: Link, { owner, look }: { owner: Owner; look: Look }): Verdict | undefined {
+function verdictOnUnconnected(link: Link, { owner, look }: { owner: Owner; look: Look }): Verdict {
 	const isPairHere = link.kind === "veth" && look.survey.hostLinks.some(({ index }) => index === link.peerIndex);
 	return judge(owner, look, isPairHere ? { proof: "both of its ends are on the host, and none in a container" } : {});
 }
 
-function verdictOnConnected(link: Link, survey: Survey): Verdict | undefined {
-	const others = survey.witnesses.filter(
-		({ attachment, sandbox, state }) =>
-			state.kind === "alive" && sandbox.path !== connectedSandbox && ownerAlias(attachment) === link.alias,
-	);
+function verdictOnConnected(link: Link, { owner, survey }: { owner: Owner; survey: Survey }): Verdict {
+	const others = survey.witnessIndex
+		.ofAttachment(owner.prefix ?? "")
+		.filter(({ sandbox, state }) => state.kind === "alive" && sandbox.path !== connectedSandbox);
 	const namespace = namespaceBehind(link, survey);
-	if (others.length > 0 || namespace === undefined || namespace.pids.length > 0) return undefined;
+	if (others.length > 0 || namespace === undefined || namespace.pids.length > 0) {
+		return { certainty: "lives", reason: "it leads into a namespace that is in use" };
+	}
 	const reason = `no process is in ${describeNamespace(namespace, survey)} that it leads to, and nothing else tells of its container`;
 	return { certainty: "unsure", reason };
 }

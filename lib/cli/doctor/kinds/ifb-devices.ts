@@ -6,7 +6,7 @@ import { findQdisc } from "../../../netlink/qdisc.ts";
 import { openRouteSocket } from "../../../netlink/rtnetlink.ts";
 import { rootParent } from "../../../netlink/traffic-control.ts";
 import type { NetlinkSocket } from "../../../netlink/wire/socket.ts";
-import type { FindingKind, Look, Owner } from "../finding.ts";
+import type { FindingKind, Look, Owner, Verdict } from "../finding.ts";
 import { judge, ownerOf } from "../judge.ts";
 import { removeSameLink } from "./host-links.ts";
 
@@ -16,11 +16,10 @@ export const ifbDevices: FindingKind = {
 	find(look) {
 		using host = openRouteSocket();
 		return look.survey.hostLinks.filter(isIfbDevice).flatMap((link) => {
-			if (feedersOf(host, link).length > 0) return [];
 			const owner = ownerOfDevice(link, look);
 			const proof = proofOf(host, { link, look });
-			const verdict = judge(owner, look, proof === undefined ? {} : { proof });
-			if (verdict === undefined) return [];
+			const isFed = feedersOf(host, link).length > 0;
+			const verdict = isFed ? fed : judge(owner, look, proof === undefined ? {} : { proof });
 			return [
 				{
 					key: `${link.name} ${link.alias}`,
@@ -34,6 +33,8 @@ export const ifbDevices: FindingKind = {
 		});
 	},
 };
+
+const fed: Verdict = { certainty: "lives", reason: "packets of a link are redirected to it" };
 
 /** The reference gives no alias, but a name that follows from network and container. */
 function ownerOfDevice({ alias, name }: Link, { survey }: Look): Owner {

@@ -17,7 +17,6 @@ export const iptablesChains: FindingKind = {
 		return chains.flatMap((chain) => {
 			const owner = ownerOfChain(chain, owners);
 			const verdict = judge(owner, look);
-			if (verdict === undefined) return [];
 			return [
 				{
 					key: chain.chain,

@@ -13,7 +13,6 @@ export const iptablesForwarding: FindingKind = {
 			const [witness] = look.survey.witnessIndex.withAddress(address);
 			const owner = { addresses: [address] };
 			const verdict = judge(owner, look, { isAddress: true });
-			if (verdict === undefined) return [];
 			return [
 				{
 					key: formatAddress(address),

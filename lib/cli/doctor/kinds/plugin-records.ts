@@ -25,7 +25,6 @@ function findingOf(found: FoundRecord, look: Look): Finding | undefined {
 	const owner = ownerOf(attachment);
 	const remnant = remnantOf(found, look);
 	const verdict = judge(owner, look, { since: file.changedAt, ...exhibitOf(found, remnant) });
-	if (verdict === undefined) return undefined;
 	return {
 		key: `${file.path} ${file.changedAt}`,
 		what: remnant?.what ?? (file.complete ? `record of ${source.type}` : `half a record of ${source.type}`),

@@ -13,6 +13,6 @@ export const referencePorts: FindingKind = {
 			const verdict = judge(owner, look);
 			const what = "rules for a container";
 			const where = "nftables tables ip and ip6 cni_hostport";
-			return verdict === undefined ? [] : [{ key: containerId, what, where, owner, verdict, remove }];
+			return [{ key: containerId, what, where, owner, verdict, remove }];
 		}),
 };

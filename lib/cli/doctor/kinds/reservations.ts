@@ -59,7 +59,6 @@ function findingOf(
 	const proof = proofOf(holder, isBeforeBoot);
 	const exhibit: Exhibit = { since, isAddress: true, ...(proof === undefined ? {} : { proof }) };
 	const verdict = judge(owner, look, exhibit);
-	if (verdict === undefined) return undefined;
 	return {
 		key: `${path} ${since}`,
 		what: `address ${formatAddress(address)}`,

@@ -1,7 +1,7 @@
 import { parseTag } from "../../../cni/attachment-tag.ts";
 import { quoteText } from "../../../cni/quote-text.ts";
 import { type InstalledSpoofCheck, listSpoofChecks, removeSpoofCheckOf } from "../../../firewall/spoof-check.ts";
-import type { FindingKind, Look, Owner } from "../finding.ts";
+import type { FindingKind, Look, Owner, Verdict } from "../finding.ts";
 import { judge } from "../judge.ts";
 
 /** MAC spoof checks of bridge, of either suite. */
@@ -15,8 +15,9 @@ export const spoofChecks: FindingKind = {
 			// It is made after its link and removed after it; and no rule but its own leads to it.
 			const proof =
 				link !== undefined && !isWatching ? `the link ${quoteText(link)} that it watches is gone` : undefined;
-			const verdict = judge(owner, look, proof === undefined ? {} : { proof });
-			if (verdict === undefined || (isWatching && verdict.certainty !== "sure")) return [];
+			const judged = judge(owner, look, proof === undefined ? {} : { proof });
+			// The reference's tell of nobody, and as long as they watch, somebody is there.
+			const verdict = isWatching && judged.certainty !== "sure" ? watching : judged;
 			return [
 				{
 					key: id,
@@ -29,6 +30,8 @@ export const spoofChecks: FindingKind = {
 			];
 		}),
 };
+
+const watching: Verdict = { certainty: "lives", reason: "the link that it watches is there" };
 
 /** The reference's names tell no network, nor where the container's id ends; a witness may. */
 function ownerOfCheck({ id, tag }: InstalledSpoofCheck, { survey }: Look): Owner {

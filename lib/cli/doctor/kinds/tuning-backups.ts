@@ -18,7 +18,6 @@ export const tuningBackups: FindingKind = {
 			.flatMap(({ path, name, changedAt }) => {
 				const owner = ownerOfBackup(name, look);
 				const verdict = judge(owner, look, { since: changedAt });
-				if (verdict === undefined) return [];
 				return [
 					{
 						key: `${path} ${changedAt}`,

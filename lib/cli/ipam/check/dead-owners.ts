@@ -22,7 +22,6 @@ export function deadOwners({ network, keys, place, look }: ClusterLook): readonl
 		if (held.length === 0) return [];
 		const since = Math.max(...held.map(({ record }) => record?.time ?? 0));
 		const verdict = verdictOn(owner, { network, look, since });
-		if (verdict === undefined) return [];
 		const restsUntil = () => Date.now() + network.place.cooldownMs;
 		return [
 			{
@@ -39,14 +38,14 @@ export function deadOwners({ network, keys, place, look }: ClusterLook): readonl
 }
 
 /**
- * Whether the container of an owner on this agent is dead; undefined when it lives.
+ * Whether the container of an owner on this agent lives.
  *
  * @param options.since when it got its addresses, in milliseconds since the epoch
  */
 export function verdictOn(
 	owner: AddressOwner,
 	{ network, look, since }: { readonly network: ClusterNetwork; readonly look: Look; readonly since: number },
-): Verdict | undefined {
+): Verdict {
 	const isBeforeBoot = since > 0 && since < look.survey.bootedAt;
 	return judge(ownerIn(network, owner), look, {
 		since,

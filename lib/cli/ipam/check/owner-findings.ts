@@ -76,7 +76,7 @@ function claimFinding(
 				? `address ${text}, which is free in etcd`
 				: `address ${text}, which container ${quoteText(record.containerId)} on agent ${quoteText(record.agent)} holds`,
 	};
-	if (isOurs && life === undefined && record === undefined) {
+	if (life?.certainty === "lives" && record === undefined) {
 		const value = formatRecord(address, { ...noTags, ...owner.owner, agent: owner.agent, time: Date.now() });
 		const also = [{ put: addressKey, value }];
 		return [
@@ -91,7 +91,7 @@ function claimFinding(
 	return [
 		{
 			...common,
-			verdict: claimVerdict(owner, { isOurs, life }),
+			verdict: claimVerdict(owner, life),
 			remedy: "take it from what its owner is known to hold",
 			remove: () =>
 				done(rewriteOwner(place, { key: owner.kv.key, addresses: without(owner.addresses, address), seen })),
@@ -99,14 +99,14 @@ function claimFinding(
 	];
 }
 
-function claimVerdict(
-	{ agent }: AddressOwner,
-	{ isOurs, life }: { readonly isOurs: boolean; readonly life: Verdict | undefined },
-): Verdict {
-	if (!isOurs) {
+/** `life` is undefined where only the owner's agent can tell. */
+function claimVerdict({ agent }: AddressOwner, life: Verdict | undefined): Verdict {
+	if (life === undefined) {
 		return { certainty: "unsure", reason: `agent ${quoteText(agent)} alone can tell whether its container lives` };
 	}
-	return life ?? { certainty: "unsure", reason: "both containers may use it: attach this one anew" };
+	return life.certainty === "lives"
+		? { certainty: "unsure", reason: "both containers may use it: attach this one anew" }
+		: life;
 }
 
 function attachmentOf({ containerId, ifName }: AddressRecord) {

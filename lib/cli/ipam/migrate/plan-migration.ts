@@ -56,7 +56,7 @@ function planMove(members: readonly Reservation[], { first, present, migration }
 	const move = { owner, addresses, tags: first.tags, wishes: [] };
 	const holding = { network: from.network, agent: undefined, owner: first.owner, addresses, since: undefined };
 	const verdict = verdictOn(holding, look);
-	if (verdict?.certainty === "sure") return { ...move, kind: "dead", reason: verdict.reason };
+	if (verdict.certainty === "sure") return { ...move, kind: "dead", reason: verdict.reason };
 	const conflict = (reason: string): Move => ({ ...move, kind: "conflict", reason });
 	if (owner.ifName === "")
 		return conflict("an older release has not written of which interface it is, and nothing here tells");

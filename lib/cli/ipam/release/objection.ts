@@ -14,12 +14,12 @@ export function objectionTo(holding: Holding, look: Look): string | undefined {
 		return `agent ${quoteText(agent ?? "")} alone can tell whether its container lives`;
 	}
 	const verdict = verdictOn(holding, look);
-	if (verdict === undefined) return "its container lives on this host";
+	if (verdict.certainty === "lives") return "its container lives on this host";
 	return verdict.certainty === "sure" ? undefined : `it is not sure that its container is gone: ${verdict.reason}`;
 }
 
-/** Whether the container of a holding on this host is dead; undefined when it lives. */
-export function verdictOn(holding: Holding, look: Look): Verdict | undefined {
+/** Whether the container of a holding on this host lives. */
+export function verdictOn(holding: Holding, look: Look): Verdict {
 	const { network, owner, addresses } = holding;
 	const since = holding.since ?? changedAt(holding);
 	const isBeforeBoot = since !== undefined && since < look.survey.bootedAt;
