@@ -2,7 +2,8 @@ import { toBase64 } from "./base64.ts";
 import type { Gateway } from "./gateway.ts";
 import { decodeRange, type KeyValue } from "./kv.ts";
 
-const pageSize = 1000;
+/** Some megabytes. For every page etcd counts all keys that follow, so that small ones cost more than they save. */
+const pageSize = 10_000;
 
 /**
  * Reads one range of any size as it was at one time, a page at a time. `etcdctl get --rev`
