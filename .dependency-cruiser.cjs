@@ -19,8 +19,22 @@ const rooms = {
 	firewall: ["dbus", "netlink", "cni", "linux", "ip", "state"],
 	attachment: ["netlink", "linux", "ip", "cni"],
 	"range-ipam": ["cni", "ip", "ipam", "linux", "mesos"],
+	cluster: ["cni", "etcd", "ip", "ipam", "linux", "range-ipam"],
 	mesos: ["attachment", "cni", "firewall", "ip", "ipam", "linux", "netlink", "state"],
-	cli: ["attachment", "cni", "etcd", "firewall", "ip", "ipam", "linux", "mesos", "netlink", "state"],
+	cli: [
+		"attachment",
+		"cluster",
+		"cni",
+		"etcd",
+		"firewall",
+		"ip",
+		"ipam",
+		"linux",
+		"mesos",
+		"netlink",
+		"range-ipam",
+		"state",
+	],
 };
 
 const roomRules = Object.entries(rooms).map(([room, allowed]) => ({

@@ -6,7 +6,7 @@ import type { Plugin } from "../lib/cni/plugin.ts";
 const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	bandwidth: async () => erase((await import("./meta/bandwidth/bandwidth.ts")).bandwidth),
 	bridge: async () => erase((await import("./main/bridge/bridge.ts")).bridge),
-	cluster: async () => erase((await import("./ipam/cluster/cluster.ts")).cluster),
+	cluster: async () => erase((await import("./ipam/cluster.ts")).cluster),
 	dhcp: async () => erase((await import("./ipam/dhcp/dhcp.ts")).dhcp),
 	dummy: async () => erase((await import("./main/dummy.ts")).dummy),
 	firewall: async () => erase((await import("./meta/firewall/firewall.ts")).firewall),

@@ -11,6 +11,7 @@ import { firewallCommand } from "./commands/firewall.ts";
 import { gcCommand } from "./commands/gc.ts";
 import { groupsCommand } from "./commands/groups.ts";
 import { installCommand } from "./commands/install.ts";
+import { ipamCommand } from "./commands/ipam.ts";
 import { networksCommand } from "./commands/networks.ts";
 import { showCommand } from "./commands/show.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -45,6 +46,7 @@ export async function cnictl(
 		versionCommand(),
 		networksCommand(plugins),
 		addressesCommand(),
+		ipamCommand(plugins),
 		validateCommand(plugins),
 		showCommand(),
 		doctorCommand(plugins),

@@ -124,8 +124,8 @@ function encodeRange({ key, end }: KeyRange): object {
 	return end === undefined ? { key: toBase64(key) } : { key: toBase64(key), range_end: toBase64(end) };
 }
 
-/** Of what is zero, empty or false, the gateway says nothing. */
-function decodeRange({ kvs, count }: Readonly<Record<string, unknown>>): ReadAnswer {
+/** An answer to a range request. Of what is zero, empty or false, the gateway says nothing. */
+export function decodeRange({ kvs, count }: Readonly<Record<string, unknown>>): ReadAnswer {
 	const found = listOf(kvs).map((kv) => {
 		const { key, value, create_revision, mod_revision } = objectOf(kv);
 		return {

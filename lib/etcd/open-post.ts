@@ -1,5 +1,6 @@
 import { decodeUtf8 } from "../linux/utf8.ts";
-import { AttemptError, type Post } from "./post.ts";
+import { fetchFailure } from "./fetch-failure.ts";
+import type { Post } from "./post.ts";
 import { loadIdentity, type TlsFiles } from "./tls-identity.ts";
 
 /**
@@ -22,7 +23,7 @@ export function openPost(files: TlsFiles): Post & Disposable {
 			});
 			return { status: response.status, body: await response.text() };
 		} catch (thrown) {
-			throw new AttemptError(thrown instanceof Error ? thrown.message : String(thrown), { sent: true });
+			throw fetchFailure(thrown);
 		}
 	};
 	return Object.assign(post, { [Symbol.dispose]: () => {} });

@@ -30,6 +30,7 @@ test.each([
 	"version",
 	"networks",
 	"addresses",
+	"ipam",
 	"validate",
 	"show",
 	"doctor",

@@ -26,11 +26,18 @@ export interface Examination {
 	readonly blind: readonly string[];
 }
 
-/** Looks for everything that no living container owns; with `fix`, removes what is surely so. */
-export async function examine(look: Look, { fix }: { fix: boolean }): Promise<Examination> {
+/**
+ * Looks for everything that no living container owns; with `fix`, removes what is surely so.
+ *
+ * @param options.kinds by default all that containers leave behind
+ */
+export async function examine(
+	look: Look,
+	{ fix, kinds = findingKinds }: { fix: boolean; kinds?: readonly FindingKind[] },
+): Promise<Examination> {
 	const blind = [...look.survey.blindness];
 	const found: { kind: FindingKind; findings: readonly Finding[] }[] = [];
-	for (const kind of findingKinds) {
+	for (const kind of kinds) {
 		try {
 			const findings = (await kind.find(look)).filter(({ verdict }) => verdict.certainty !== "lives");
 			found.push({ kind, findings });

@@ -34,6 +34,8 @@ export interface Finding {
 	readonly where: string;
 	readonly owner: Owner;
 	readonly verdict: Verdict;
+	/** What `remove` does, where it is not to take the thing away: `add it to …`. */
+	readonly remedy?: string;
 	/**
 	 * Takes it away, under the locks that plugins take for it. What is gone already is success. What its owner has changed
 	 * since it was found stays.

@@ -8,7 +8,7 @@ export function toJson({ examined, blind }: Examination): Record<string, unknown
 }
 
 function findingToJson({ kind, finding, outcome, problem }: Examined): Record<string, unknown> {
-	const { what, where, owner, verdict } = finding;
+	const { what, where, owner, verdict, remedy } = finding;
 	return {
 		kind,
 		what,
@@ -18,6 +18,7 @@ function findingToJson({ kind, finding, outcome, problem }: Examined): Record<st
 		...given("ifName", owner.ifName),
 		addresses: [...new Set((owner.addresses ?? []).map(formatAddress))],
 		...verdict,
+		...given("remedy", remedy),
 		outcome,
 		...given("problem", problem),
 	};

@@ -1,14 +1,14 @@
 import { asObject } from "../../cni/member-of.ts";
-import { listCacheEntries } from "../../cni/runtime/result-cache.ts";
 import { defaultCacheDirectory } from "../../cni/runtime/runtime.ts";
 import { defaultDataDir } from "../../ipam/file-store/layout.ts";
 import { unlessAbsent } from "../../linux/absent.ts";
-import { listDirectory, readText, realPath } from "../../linux/files.ts";
+import { realPath } from "../../linux/files.ts";
 import { defaultDhcpSocket, dhcpLeaseDirectory } from "../../state/dhcp-leases.ts";
 import { defaultHostDeviceDirectory } from "../../state/host-device-record.ts";
 import { defaultSourceRoutingDirectory } from "../../state/source-routing-record.ts";
 import { defaultTuningDirectory } from "../../state/tuning-record.ts";
 import { defaultVrfDirectory } from "../../state/vrf-record.ts";
+import { configDocuments } from "./config-documents.ts";
 
 /** The plugins that keep something in a directory of their own, which configurations may name. */
 export type KeepingType = "host-local" | "sbr" | "vrf" | "tuning" | "host-device" | "dhcp" | "chain";
@@ -56,8 +56,7 @@ export function findStatePlaces({
 }): StatePlaces {
 	const found = new Map<string, Set<string>>(Object.entries(defaults).map(([type, path]) => [type, new Set([path])]));
 	for (const path of dataDirs) found.get("host-local")?.add(path);
-	const texts = [...textsIn(configDirectory), ...listCacheEntries(cacheDirectory).map(({ config }) => config)];
-	for (const text of texts) collect(parseOrNothing(text), found);
+	for (const document of configDocuments({ configDirectory, cacheDirectory })) collect(document, found);
 	return {
 		cacheDirectory,
 		directoriesOf: (type) => [...(found.get(type) ?? [])],
@@ -77,22 +76,4 @@ function collect(value: unknown, found: ReadonlyMap<string, Set<string>>): void 
 		found.get(type)?.add(directory.replace(/(?<=.)\/+$/, ""));
 	}
 	for (const member of Object.values(object)) collect(member, found);
-}
-
-function textsIn(directory: string): readonly string[] {
-	try {
-		return listDirectory(directory)
-			.filter((name) => /\.(conf|conflist|json)$/.test(name))
-			.map((name) => readText(`${directory}/${name}`));
-	} catch {
-		return [];
-	}
-}
-
-function parseOrNothing(text: string): unknown {
-	try {
-		return JSON.parse(text);
-	} catch {
-		return undefined;
-	}
 }

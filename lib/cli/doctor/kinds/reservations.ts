@@ -19,9 +19,15 @@ export const reservations: FindingKind = {
 			.flatMap((dataDir) => directoriesIn(dataDir).flatMap((network) => findIn({ dataDir, network }, look))),
 };
 
-interface Place {
+/** A network of host-local. */
+export interface Place {
 	readonly dataDir: string;
 	readonly network: string;
+}
+
+/** Those of one network. */
+export function reservationsOf(place: Place): FindingKind {
+	return { name: reservations.name, find: (look) => findIn(place, look) };
 }
 
 function findIn(place: Place, look: Look): readonly Finding[] {

@@ -1,18 +1,17 @@
-import { CniError, ErrorCode, toCniError } from "../../../lib/cni/error.ts";
-import type { NetworkRequest, Plugin } from "../../../lib/cni/plugin.ts";
-import { EtcdError } from "../../../lib/etcd/error.ts";
-import { createGateway, type Gateway, type Login } from "../../../lib/etcd/gateway.ts";
-import { openPost } from "../../../lib/etcd/open-post.ts";
-import type { Post } from "../../../lib/etcd/post.ts";
-import { readSecret } from "../../../lib/etcd/secret.ts";
-import { tokenFile } from "../../../lib/etcd/token-file.ts";
-import { createEtcdStore } from "../../../lib/ipam/etcd-store/etcd-store.ts";
-import type { Eventually, IpamStore } from "../../../lib/ipam/store.ts";
-import { lockFile, tryLockFile } from "../../../lib/linux/file-lock.ts";
-import { explained } from "../../../lib/range-ipam/data-dir.ts";
-import { rangeIpam } from "../../../lib/range-ipam/range-ipam.ts";
-import { type ClusterConfig, clusterSchema } from "./config.ts";
-import { connectionOf, defaultDataDir, placeOf, tlsFilesOf, validateBlocks } from "./settings.ts";
+import { type ClusterConfig, clusterSchema } from "../../lib/cluster/config.ts";
+import { gatewayOf } from "../../lib/cluster/gateway-of.ts";
+import { connectionOf, defaultDataDir, placeOf, tlsFilesOf, validateBlocks } from "../../lib/cluster/settings.ts";
+import { CniError, ErrorCode, toCniError } from "../../lib/cni/error.ts";
+import type { NetworkRequest, Plugin } from "../../lib/cni/plugin.ts";
+import { EtcdError } from "../../lib/etcd/error.ts";
+import type { Gateway } from "../../lib/etcd/gateway.ts";
+import { openPost } from "../../lib/etcd/open-post.ts";
+import type { Post } from "../../lib/etcd/post.ts";
+import { createEtcdStore } from "../../lib/ipam/etcd-store/etcd-store.ts";
+import type { Eventually, IpamStore } from "../../lib/ipam/store.ts";
+import { lockFile, tryLockFile } from "../../lib/linux/file-lock.ts";
+import { explained } from "../../lib/range-ipam/data-dir.ts";
+import { rangeIpam } from "../../lib/range-ipam/range-ipam.ts";
 
 const plugin = rangeIpam({ type: "cluster", schema: clusterSchema, defaultDataDir, withStore, validate });
 
@@ -68,8 +67,7 @@ async function withStore<T>(
 /** DEL works with any configuration: where etcd cannot be reached by it, that is what the store is told. */
 function openGateway({ config, post, directory }: { config: ClusterConfig; post: Post; directory: string }): Gateway {
 	try {
-		const { endpoints, timeoutMs, login } = connectionOf(config);
-		return createGateway({ endpoints, timeoutMs, post, login: login && loginBy(login, directory) });
+		return gatewayOf(config, { post, directory });
 	} catch (thrown) {
 		const { message, details } = toCniError(thrown);
 		return {
@@ -77,8 +75,4 @@ function openGateway({ config, post, directory }: { config: ClusterConfig; post:
 			call: () => Promise.reject(new EtcdError(message, { kind: "refused", details })),
 		};
 	}
-}
-
-function loginBy({ user, passwordFile }: { user: string; passwordFile: string }, directory: string): Login {
-	return { user, password: () => readSecret(passwordFile, "passwordFile"), ...tokenFile(`${directory}/token`, user) };
 }

@@ -1,5 +1,5 @@
-import { boolean, type Infer, integer, list, object, required, string } from "../../../lib/cni/schema.ts";
-import { rangeKeys, requestKeys } from "../../../lib/range-ipam/config.ts";
+import { boolean, type Infer, integer, list, object, required, string } from "../cni/schema.ts";
+import { rangeKeys, requestKeys } from "../range-ipam/config.ts";
 
 /** What cluster reads of a network's configuration. */
 export const clusterSchema = required(

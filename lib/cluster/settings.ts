@@ -1,8 +1,8 @@
-import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
-import { type Endpoint, parseEndpoint } from "../../../lib/etcd/endpoint.ts";
-import type { TlsFiles } from "../../../lib/etcd/tls-identity.ts";
-import type { BlockLengths } from "../../../lib/ipam/etcd-store/block.ts";
-import { readText } from "../../../lib/linux/files.ts";
+import { CniError, ErrorCode } from "../cni/error.ts";
+import { type Endpoint, parseEndpoint } from "../etcd/endpoint.ts";
+import type { TlsFiles } from "../etcd/tls-identity.ts";
+import type { BlockLengths } from "../ipam/etcd-store/block.ts";
+import { readText } from "../linux/files.ts";
 import type { ClusterConfig } from "./config.ts";
 
 export const defaultDataDir = "/var/lib/cni/cluster";

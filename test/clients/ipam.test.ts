@@ -1,0 +1,438 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { transact } from "../../lib/etcd/kv.ts";
+import { makeCertificates } from "../support/certificates.ts";
+import { type Etcd, keysNow, startEtcd } from "../support/etcd.ts";
+import { attemptIn, type Namespace, type Outcome } from "../support/namespace.ts";
+import { systemPath } from "../support/paths.ts";
+import { runPlugin } from "../support/run-plugin.ts";
+import { createWorld, type World } from "../support/world.ts";
+import { cnictl } from "./runtime-client.ts";
+
+let world: World;
+let etcd: Etcd;
+let container: Namespace;
+
+const hostile = "evil\u001b[2J\nname";
+
+beforeAll(async () => {
+	world = createWorld();
+	container = world.container();
+	etcd = await startEtcd(world.host);
+	mkdirSync(join(world.directory, "net.d"));
+	write("files", hostLocal);
+	write("shared", { ...clusterIpam("a1"), ranges: [[{ subnet: "10.9.0.0/24" }], [{ subnet: "fd09::/64" }]] });
+	write("gone", { ...clusterIpam("a1"), endpoints: ["http://127.0.0.1:1"] });
+});
+afterAll(async () => {
+	await etcd[Symbol.asyncDispose]();
+	world.dispose();
+});
+
+const hostLocal = { type: "host-local", ranges: [[{ subnet: "10.8.0.0/26" }]] };
+
+function clusterIpam(agent: string) {
+	const ranges = [[{ subnet: "10.9.0.0/24" }], [{ subnet: "fd09::/64" }]];
+	const dataDir = join(world.directory, agent);
+	return {
+		type: "cluster",
+		agent,
+		dataDir,
+		endpoints: [etcd.url],
+		blocks: { ipv4: 28 },
+		cooldown: 300,
+		ranges,
+		timeout: 2,
+	};
+}
+
+const directoriesOf = { "host-local": () => world.dataDir, cluster: () => join(world.directory, "a1") };
+
+type Ipam = { readonly type: string } & Readonly<Record<string, unknown>>;
+
+function configOf(name: string, ipam: Ipam): object {
+	const dataDir = directoriesOf[ipam.type as keyof typeof directoriesOf]();
+	return { cniVersion: "1.1.0", name, type: "bridge", ipam: { dataDir, ...ipam } };
+}
+
+function write(name: string, ipam: Ipam): void {
+	writeFileSync(join(world.directory, "net.d", `${name}.conf`), JSON.stringify(configOf(name, ipam)));
+}
+
+function call(command: "ADD" | "DEL", name: string, ipam: Ipam, containerId: string, labels: object[] = []): void {
+	const args = { "org.apache.mesos": { network_info: { labels: { labels } } } };
+	const config = { ...configOf(name, ipam), args };
+	const { exitCode, stdout } = runPlugin({ world, type: ipam.type, command, netns: container, containerId, config });
+	if (exitCode !== 0) throw new Error(stdout);
+}
+
+function ipam(...args: readonly string[]): Outcome {
+	const env = { PATH: systemPath, NETCONFPATH: join(world.directory, "net.d") };
+	return attemptIn(world.host, [cnictl, "ipam", ...args], { env });
+}
+
+const jsonOf = ({ stdout }: Outcome) => JSON.parse(stdout);
+
+beforeAll(() => {
+	for (const id of ["f1", "f2"]) call("ADD", "files", hostLocal, id);
+	for (const id of ["c1", "c2", "c3"]) call("ADD", "shared", clusterIpam("a1"), id, [{ key: "app", value: hostile }]);
+	call("DEL", "shared", clusterIpam("a1"), "c3");
+	call("ADD", "shared", clusterIpam("a2"), "d1");
+});
+
+describe("show", () => {
+	test("ranges, agents, blocks and a picture of what is given", () => {
+		const { stdout, stderr, exitCode } = ipam("show", "shared", "files", "--blocks");
+		expect([exitCode, stderr]).toEqual([0, ""]);
+		const lines = stdout.split("\n").map((line) => line.replace(/ {2,}/g, "  "));
+		for (const line of [
+			"files  host-local  10.8.0.1-10.8.0.62  61  2  0  59  3%",
+			"shared  cluster  10.9.0.1-10.9.0.254  253  3  1  249  1%",
+			"shared  cluster  fd09::1-fd09::ffff:ffff:ffff:ffff  ~2^64  3  1  ~2^64  <1%",
+			"shared  a1 (this)  -  2  4  0",
+			"shared  10.9.0.16/28  a2  1  16",
+			`10.8.0.0  g██${"·".repeat(59)}`,
+			`10.9.0.0  g██~${"░".repeat(11)}█${"░".repeat(15)}${"·".repeat(32)}`,
+		])
+			expect(lines).toContain(line);
+	});
+
+	test("--json has the same, and what could not be looked at, which is also an error", () => {
+		const outcome = ipam("show", "--json");
+		expect(outcome.exitCode).toBe(1);
+		expect(outcome.stderr).toContain('not seen: network "gone": Cannot reach etcd at "http://127.0.0.1:1"');
+		const { networks, notSeen } = jsonOf(outcome);
+		expect(notSeen).toHaveLength(1);
+		expect(networks.find(({ network }: { network: string }) => network === "shared")).toMatchObject({
+			ipam: "cluster",
+			agent: "a1",
+			held: 6,
+			resting: 2,
+			ranges: [{ start: "10.9.0.1", size: "253", held: 3 }, { size: "18446744073709551614" }],
+			agents: [
+				{ agent: "a1", blocks: 2, held: 4, heldInOtherBlocks: 0 },
+				{ agent: "a2", blocks: 2, held: 2 },
+			],
+		});
+	});
+
+	test("an unknown network is an error that names those there are", () => {
+		const { exitCode, stderr } = ipam("show", "nix");
+		expect([exitCode, stderr]).toEqual([1, expect.stringMatching(/"nix".*: files, gone, shared\./)]);
+	});
+});
+
+describe("find", () => {
+	const found = (...args: string[]) =>
+		jsonOf(ipam("find", "-n", "shared", "-n", "files", "--json", ...args)).found.map(
+			(each: Record<string, string>) => `${each.address} ${each.agent ?? ""} ${each.containerId} ${each.foundBy}`,
+		);
+
+	test("by address, container and label, on files and in etcd", () => {
+		expect(found("10.8.0.2")).toEqual(["10.8.0.2  f1 address"]);
+		expect(found("fd09::40")).toEqual(["fd09::40 a2 d1 address"]);
+		expect(found("c2")).toEqual(["10.9.0.3 a1 c2 container", "fd09::3 a1 c2 container"]);
+		expect(found("app")).toHaveLength(4);
+		expect(found("app=other")).toEqual([]);
+	});
+
+	test("what tenants have chosen is quoted for the terminal", () => {
+		const { stdout } = ipam("find", "-n", "shared", "10.9.0.2");
+		expect(stdout).toContain('app="evil\\u001b[2J\\nname"');
+		expect(stdout.split("\n")).toHaveLength(3);
+	});
+
+	test.each([
+		["10.9.0.4", "10.9.0.4 of network shared rests after its release, in block 10.9.0.0/28 of agent a1\n"],
+		["10.9.0.1", "10.9.0.1 of network shared is its gateway, which is given to nobody\n"],
+		["10.9.0.99", "10.9.0.99 of network shared is free\n"],
+	])("of %s, which nobody holds, it says why, and exits with 1", (address, text) => {
+		expect(ipam("find", "-n", "shared", address)).toMatchObject({ exitCode: 1, stdout: text });
+	});
+});
+
+describe("check", () => {
+	const old = 1000;
+	/** Some process on the machine may bear a short id as a word, which is a reason not to be sure. */
+	const dead = `cst${process.pid}dead`;
+	const put = async (...pairs: readonly [key: string, value: string][]) => {
+		const root = "/cni-suite/network/broken/";
+		await transact(etcd.gateway(), { success: pairs.map(([key, value]) => ({ put: root + key, value })) });
+	};
+	const record = (address: string, containerId: string, agent = "a1") =>
+		JSON.stringify({ address, agent, time: old, containerId, ifName: "eth0", labels: [], groups: [] });
+	const owner = (...addresses: string[]) => JSON.stringify({ addresses, call: "x" });
+	const findings = (...args: string[]) =>
+		jsonOf(ipam("check", "broken", "--json", ...args)).findings.map(
+			(each: Record<string, string>) => `${each.certainty} ${each.outcome}: ${each.what}. ${each.remedy ?? ""}`,
+		);
+
+	test("what holds together is right, and what lives on other agents is left to them", () => {
+		expect(ipam("check", "shared", "--min-age", "0").stdout).not.toContain("d1");
+		write("empty", hostLocal);
+		expect(ipam("check", "empty")).toEqual(expect.objectContaining({ exitCode: 0, stdout: "Nothing is wrong\n" }));
+	});
+
+	test("in etcd: addresses against owners, blocks against agents, and who is dead; --fix puts the sure ones right", async () => {
+		write("broken", clusterIpam("a1"));
+		const bridge = { world, type: "bridge", netns: world.container(), containerId: "alive" };
+		const bridgeConfig = { ...configOf("broken", clusterIpam("a1")), bridge: "br0" };
+		expect(runPlugin({ ...bridge, command: "ADD", config: bridgeConfig }).exitCode).toBe(0);
+		await transact(etcd.gateway(), {
+			success: [{ remove: { key: "/cni-suite/network/broken/address/4-0a090002" } }],
+		});
+		await put(
+			["address/4-0a090005", record("10.9.0.5", dead)],
+			[`agent/a1/owner/${dead}/eth0`, owner("10.9.0.5", "10.9.0.7")],
+			["address/4-0a090006", record("10.9.0.6", "orphan", "a2")],
+			["address/4-0a090007", record("10.9.0.7", "other", "a2")],
+			["agent/a2/owner/other/eth0", owner("10.9.0.7")],
+			["agent/a2/owner/far/eth0", owner("10.9.0.8")],
+			["block/4-0a090040-28", "a2"],
+			["agent/a3/block/4-0a090050-28", ""],
+			["address/4-0a090009", hostile],
+			[`oth${hostile}er`, ""],
+		);
+		const sure = [
+			"address 10.9.0.6, which neither DEL nor GC would find. add it to what its owner is known to hold",
+			"address 10.9.0.2, which is free in etcd. reserve it for its owner again",
+			"address 10.9.0.5. release it",
+			'block 10.9.0.64/28 of agent "a2" is not among those that it looks into. add it to the index',
+			'block 10.9.0.80/28 among those of agent "a3". take it out of the index',
+		];
+		const unsure = [
+			"address 10.9.0.8, which is free in etcd. take it from what its owner is known to hold",
+			"address 10.9.0.9, whose holder cannot be read. ",
+			"a key that is none of ours. ",
+		];
+		const claimed =
+			'address 10.9.0.7, which container "other" on agent "a2" holds. take it from what its owner is known to hold';
+		const found = findings();
+		for (const text of sure) expect(found).toContain(`sure found: ${text}`);
+		for (const text of unsure) expect(found).toContain(`unsure found: ${text}`);
+		expect(found.filter((text: string) => text.endsWith(claimed))).toHaveLength(1);
+		const { stdout } = ipam("check", "broken");
+		expect(stdout).not.toContain("\u001b");
+		expect(stdout).toContain('Agent "a2" alone can tell whether its container lives.\n');
+		const fixed = ipam("check", "broken", "--fix");
+		expect(fixed.exitCode).toBe(1);
+		expect(fixed.stdout).toMatch(/\n5 fixed, 4 left\n$/);
+		expect(findings()).toEqual(unsure.map((text) => `unsure found: ${text}`));
+		const keys = keysNow(etcd, "/cni-suite/network/broken");
+		expect(keys.get("address/4-0a090002")).toContain('"containerId":"alive"');
+		expect(keys.get("agent/a2/owner/orphan/eth0")).toContain('"addresses":["10.9.0.6"]');
+		expect([...keys.keys()].filter((key) => /dead|090005|090050/.test(key))).toEqual(["resting/4-0a090005"]);
+		expect(keys.get("agent/a2/block/4-0a090040-28")).toBe("");
+	});
+
+	test("on files: who is dead, a second address, and an index that says something else", () => {
+		write("local", hostLocal);
+		call("ADD", "local", hostLocal, "c1");
+		call("ADD", "local", hostLocal, dead);
+		const directory = join(world.dataDir, "local");
+		writeFileSync(join(directory, "10.8.0.9"), "c1\r\neth0");
+		utimesSync(join(directory, "10.8.0.3"), 1, 1);
+		const local = () =>
+			jsonOf(ipam("check", "local", "--json")).findings.map(
+				(each: Record<string, string>) => `${each.certainty}: ${each.what}`,
+			);
+		expect(local()).toEqual(
+			expect.arrayContaining(["sure: address 10.8.0.3", "unsure: second address 10.8.0.9 beside 10.8.0.2"]),
+		);
+		expect(ipam("check", "local", "--fix").stdout).toMatch(
+			/^fixed +reservation: address 10\.8\.0\.3 of cst\d+dead\/eth0 on local/m,
+		);
+		expect(existsSync(join(directory, "10.8.0.3"))).toBe(false);
+		rmSync(join(directory, "10.8.0.9"));
+		// Makes the index anew, which is then damaged.
+		call("DEL", "local", hostLocal, "nobody");
+		const owners = join(world.dataDir, ".cni-suite/local/owners");
+		const [shard = ""] = readdirSync(owners);
+		writeFileSync(join(owners, shard), "10.8.0.2 other eth0\n10.8.0.7 c7 eth0\n");
+		const faults = [
+			"sure: 10.8.0.2 is reserved for c1/eth0, and the index does not know it",
+			"sure: 10.8.0.2 is reserved for c1/eth0, and the index says other/eth0",
+			"sure: 10.8.0.7 is free, and the index says c7/eth0",
+		];
+		expect(local()).toEqual(expect.arrayContaining(faults));
+		ipam("check", "local", "--fix");
+		call("DEL", "local", hostLocal, "nobody");
+		expect(readFileSync(join(owners, shard), "utf8")).toBe("10.8.0.2 c1 eth0\n");
+	});
+});
+
+describe("release", () => {
+	const ended = `cst${process.pid}ended`;
+	const outcomesOf = (...args: string[]) =>
+		jsonOf(ipam("release", "--json", ...args)).outcomes.map(
+			(each: Record<string, unknown>) => `${each.outcome} ${each.addresses} ${each.reason ?? ""}`,
+		);
+
+	test("in etcd: both addresses of a container together, but not of one that may live", () => {
+		write("released", clusterIpam("a1"));
+		const attachment = { world, type: "bridge", netns: world.container(), containerId: ended };
+		const config = { ...configOf("released", clusterIpam("a1")), bridge: "br1" };
+		expect(runPlugin({ ...attachment, command: "ADD", config }).exitCode).toBe(0);
+		call("ADD", "released", clusterIpam("a2"), "far");
+		const held = () =>
+			[...keysNow(etcd, "/cni-suite/network/released").keys()].filter((key) => /^address|owner/.test(key));
+		expect(held()).toHaveLength(6);
+		expect(ipam("release", "10.9.0.2", "-n", "released")).toMatchObject({
+			exitCode: 1,
+			stdout: `refused: 10.9.0.2 fd09::2 of ${ended}/eth0 on released: its container lives on this host. --force releases it nevertheless\n`,
+		});
+		expect(outcomesOf("far", "-n", "released")).toEqual([
+			'refused 10.9.0.16,fd09::40 agent "a2" alone can tell whether its container lives',
+		]);
+		expect(held()).toHaveLength(6);
+		expect(ipam("release", "fd09::2", "-n", "released", "--force")).toMatchObject({
+			exitCode: 0,
+			stdout: `released 10.9.0.2 fd09::2 of ${ended}/eth0 on released, although its container lives on this host\n`,
+		});
+		expect(held()).toHaveLength(3);
+		expect(ipam("release", "fd09::2", "-n", "released")).toMatchObject({
+			exitCode: 1,
+			stderr: 'Cannot release what "fd09::2" holds: nothing is reserved by this name or address\n',
+		});
+	});
+
+	test("on files: of a container that surely does not live any more", () => {
+		write("local2", hostLocal);
+		call("ADD", "local2", hostLocal, ended);
+		expect(outcomesOf(ended, "-n", "local2")).toEqual([
+			expect.stringMatching(/^refused 10\.8\.0\.2 it is not sure that its container is gone: it is \d+ s old/),
+		]);
+		utimesSync(join(world.dataDir, "local2", "10.8.0.2"), 1, 1);
+		expect(outcomesOf(ended, "-n", "local2")).toEqual(["released 10.8.0.2 "]);
+		expect(existsSync(join(world.dataDir, "local2", "10.8.0.2"))).toBe(false);
+	});
+});
+
+describe("migrate", () => {
+	const before = { type: "host-local", ranges: [[{ subnet: "10.9.0.0/24" }], [{ subnet: "fd09::/64" }]] };
+	const label = { key: "app", value: "web" };
+	const ended = `cst${process.pid}moved`;
+	const migrate = (...args: string[]) => ipam("migrate", "moving", "--from", world.dataDir, ...args);
+	const outcomes = (...args: string[]) =>
+		jsonOf(migrate("--json", ...args)).attachments.map(
+			(each: Record<string, unknown>) => `${each.containerId} ${each.addresses}: ${each.outcome} ${each.reason}`,
+		);
+	const held = () =>
+		[...keysNow(etcd, "/cni-suite/network/moving")]
+			.filter(([key]) => key.startsWith("address/"))
+			.map(([, value]) => value);
+
+	test("running containers keep their addresses and tags; what cannot be moved keeps everything from being moved", () => {
+		call("ADD", "moving", before, "m1", [label]);
+		call("ADD", "moving", before, "m2");
+		call("ADD", "moving", before, ended);
+		utimesSync(join(world.dataDir, "moving", "10.9.0.4"), 1, 1);
+		utimesSync(join(world.dataDir, "moving", "fd09::4"), 1, 1);
+		write("moving", clusterIpam("a1"));
+		// On another agent, which was quicker.
+		const requested = { ...clusterIpam("a2"), ranges: [[{ subnet: "10.9.0.0/24", rangeStart: "10.9.0.3" }]] };
+		call("ADD", "moving", requested, "far");
+		const conflict = migrate();
+		expect(conflict).toMatchObject({
+			exitCode: 1,
+			stderr: expect.stringMatching(/^Cannot migrate to network "moving": not/),
+		});
+		expect(conflict.stdout).toMatch(
+			/^conflict +10\.9\.0\.3,fd09::3 +m2 +eth0 +container "far" on agent "a2" holds 10\.9\.0\.3$/m,
+		);
+		expect(held()).toHaveLength(1);
+		expect(ipam("release", "far", "--network", "moving", "--force").exitCode).toBe(0);
+
+		const addresses = ["m1 10.9.0.2,fd09::2: ", "m2 10.9.0.3,fd09::3: "];
+		const dead = `${ended} 10.9.0.4,fd09::4: dead it was made before the last boot, which no container outlives`;
+		const all = (outcome: string) => [...addresses.map((text) => `${text}${outcome}`), dead].sort();
+		expect(outcomes("--dry-run").sort()).toEqual(all("move "));
+		expect(held()).toEqual([]);
+		expect(outcomes().sort()).toEqual(all("moved "));
+		expect(held()).toHaveLength(4);
+		expect(held()[0]).toContain('"agent":"a1"');
+		expect(held()[0]).toContain('"labels":[{"key":"app","value":"web"}]');
+		expect(outcomes().sort()).toEqual(all("present etcd has it already"));
+		call("DEL", "moving", clusterIpam("a1"), "m1");
+		expect(held()).toHaveLength(2);
+	});
+
+	test("what older releases wrote, without an interface, is not guessed", () => {
+		write("older", clusterIpam("a1"));
+		mkdirSync(join(world.dataDir, "older"));
+		writeFileSync(join(world.dataDir, "older", "10.9.0.9"), hostile.slice(0, 4));
+		const { exitCode, stdout } = ipam("migrate", "older", "--from", world.dataDir);
+		expect([exitCode, stdout]).toEqual([
+			1,
+			expect.stringMatching(/^conflict +10\.9\.0\.9 +evil +- +an older release has/m),
+		]);
+	});
+
+	test("to a network whose IPAM is another, or from a directory without it, is an error that says so", () => {
+		expect(ipam("migrate", "files", "--from", world.dataDir).stderr).toContain('"files": its IPAM is not cluster');
+		expect(ipam("migrate", "shared", "--from", world.dataDir).stderr).toMatch(
+			/it has no network "shared"; Networks there: .*files/,
+		);
+	});
+});
+
+describe("pool", () => {
+	const pools = () =>
+		jsonOf(ipam("pool", "list", "--json")).pools.map(
+			(each: Record<string, unknown>) =>
+				`${each.network} ${each.held} ${each.resting} ${each.blocks} ${each.configured} ${each.prefix}`,
+		);
+
+	test("list counts what etcd has, also of networks that are not configured here; remove wants nothing to be held", () => {
+		const other = { ...clusterIpam("a1"), prefix: "/other" };
+		write("configured", other);
+		for (const name of ["configured", "retired"]) call("ADD", name, other, "p1");
+		call("DEL", "retired", other, "p1");
+		expect(pools()).toEqual(expect.arrayContaining(["configured 2 0 2 true /other", "retired 0 2 2 false /other"]));
+		expect(ipam("pool", "list").stdout).toMatch(/^retired +0 +2 +2 +not configured here +\/other +http:/m);
+		expect(ipam("pool", "remove", "configured")).toMatchObject({
+			exitCode: 1,
+			stderr: expect.stringMatching(/^Cannot remove pool "configured": addresses of it are held; 2 of them/),
+		});
+		expect(ipam("pool", "remove", "retired")).toMatchObject({
+			exitCode: 0,
+			stdout: "removed 2 blocks and 2 resting addresses of retired\n",
+		});
+		expect(pools()).not.toContainEqual(expect.stringContaining("retired"));
+		expect(ipam("pool", "remove", "retired").stderr).toMatch(/^Cannot remove pool "retired": etcd has nothing of it/);
+		expect(ipam("pool", "remove", "../x").stderr).toMatch(/^invalid characters found in network name/);
+		// An agent that still believes in its blocks is told otherwise.
+		call("ADD", "retired", other, "p2");
+		expect(pools()).toContain("retired 2 0 2 false /other");
+	});
+});
+
+describe("an etcd that wants certificates", () => {
+	test("is reached by TLS, and what is wrong with a certificate is said", async () => {
+		using machine = createWorld();
+		makeCertificates(machine.directory);
+		const file = (name: string) => join(machine.directory, name);
+		const args = ["--cert-file", file("server.pem"), "--key-file", file("server.key")];
+		const clients = ["--client-cert-auth", "--trusted-ca-file", file("ca.pem")];
+		await using secure = await startEtcd(machine.host, { url: "https://127.0.0.1:2379", args: [...args, ...clients] });
+		const show = (changes: object = {}) => {
+			const files = { caFile: file("ca.pem"), certFile: file("client.pem"), keyFile: file("client.key") };
+			const config = configOf("tls", { ...clusterIpam("a1"), endpoints: [secure.url], ...files, ...changes });
+			writeFileSync(file("tls.conf"), JSON.stringify(config));
+			const env = { PATH: systemPath, NETCONFPATH: machine.directory };
+			return attemptIn(machine.host, [cnictl, "ipam", "show", "tls", "--no-picture"], { env });
+		};
+		expect(show()).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^tls +cluster +10\.9\.0\.1/m) });
+		expect(show({ serverName: "etcd.example" }).exitCode).toBe(0);
+		for (const [changes, cause] of [
+			[{ caFile: file("ca2.pem") }, /TLS: unable to get local issuer certificate; .* not in "caFile"/],
+			[{ serverName: "other.example" }, /TLS: hostname mismatch; .* set "serverName"/],
+			[{ certFile: file("client2.pem"), keyFile: file("client2.key") }, /TLS: the handshake failed; .* "certFile"/],
+			[{ certFile: "", keyFile: "" }, /TLS: the handshake failed; .* "certFile"/],
+			[{ caFile: "/nowhere" }, /Cannot read "\/nowhere": no such file or directory/],
+		] as const) {
+			expect(show(changes)).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(cause) });
+		}
+	});
+});
