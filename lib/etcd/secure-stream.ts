@@ -27,7 +27,7 @@ export function secureStream(
 	const step = (operation: number, { bytes, until }: { bytes?: Uint8Array; until: number }): number => {
 		for (;;) {
 			const done = host.tlsStep(handle, operation, bytes);
-			if (typeof done === "string") throw refusal(done);
+			if (typeof done === "string") throw refusal(operation === transmit ? lastWord(handle, done) : done);
 			if (done !== wantsRead && done !== wantsWrite) return done;
 			awaitReady(plain.fd, { events: done === wantsRead ? POLLIN : POLLOUT, deadline: until });
 		}
@@ -43,6 +43,12 @@ export function secureStream(
 			plain[Symbol.dispose]();
 		},
 	};
+}
+
+/** What the other side said before it closed the connection that could not be written to any more. */
+function lastWord(handle: number, otherwise: string): string {
+	const said = host.tlsStep(handle, receive, new Uint8Array(1));
+	return typeof said === "string" ? said : otherwise;
 }
 
 /** A connection that breaks is no refusal: the member may be about to end. */
