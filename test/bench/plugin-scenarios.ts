@@ -14,6 +14,8 @@ export interface PluginScenario {
 	readonly prepare?: string;
 	/** The same before each ADD, which is not measured. */
 	readonly restore?: string;
+	/** Run beside, each by a shell that becomes it; `$BIN` is the suite's folder, `$STATE` one for files of the scenario. */
+	readonly servers?: readonly string[];
 	/** What another plugin has made before, as `prepare` does here. */
 	readonly isChained?: boolean;
 	/** Words of an `ip link add name probe …`, for a kind of link that the kernel may lack. */
@@ -72,6 +74,17 @@ export const pluginScenarios: readonly PluginScenario[] = [
 		config: { ipam: { type: "static", addresses: [{ address: "10.66.0.2/16", gateway: "10.66.0.1" }] } },
 	},
 	{
+		title: "dhcp, called directly, with dnsmasq",
+		type: "dhcp",
+		config: {},
+		prepare: attached,
+		servers: [
+			"dnsmasq --no-daemon --conf-file=/dev/null --pid-file= --user=root --port=0 --interface=h0 --bind-interfaces" +
+				" --no-ping --dhcp-authoritative --dhcp-range=10.66.0.50,10.66.0.99,2m --dhcp-leasefile=$STATE/leases",
+			"$BIN/dhcp daemon -socketpath $STATE/dhcp.sock",
+		],
+	},
+	{
 		title: "tuning",
 		type: "tuning",
 		config: { mtu: 1400, promisc: true, sysctl: { "net.ipv4.conf.IFNAME.log_martians": "1" } },
@@ -104,7 +117,7 @@ export function pluginConfig(
 	{ scenario, suite, container }: { scenario: PluginScenario; suite: Suite; container: Namespace },
 ): object {
 	const { type, config, subnets, isChained } = scenario;
-	const dataDir = join(bench.directory, `plugins-${suite}`);
+	const dataDir = stateOf(bench, suite);
 	const ranges = subnets?.map((subnet) => [{ subnet }]);
 	return {
 		cniVersion: "1.0.0",
@@ -113,7 +126,13 @@ export function pluginConfig(
 		...(ranges === undefined ? {} : { ipam: { type: "host-local", dataDir, ranges } }),
 		...(isChained === true ? { dataDir: join(dataDir, type), prevResult: prevResult(container) } : {}),
 		...config,
+		...(type === "dhcp" ? { ipam: { type, daemonSocketPath: join(dataDir, "dhcp.sock") } } : {}),
 	};
+}
+
+/** The folder of what is kept. */
+export function stateOf({ directory }: Bench, suite: Suite): string {
+	return join(directory, `plugins-${suite}`);
 }
 
 function prevResult(container: Namespace): object {

@@ -1,12 +1,12 @@
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { attemptIn, createNamespace, deleteNamespace, type Namespace, runIn } from "../support/namespace.ts";
-import { root } from "../support/paths.ts";
+import { attemptIn, createNamespace, deleteNamespace, enter, type Namespace, runIn } from "../support/namespace.ts";
+import { root, systemPath } from "../support/paths.ts";
 import { inTurn } from "./attachment.ts";
 import { type Bench, compare, type Figure, type Suite } from "./figure.ts";
 import { createMeasuringHost, type MeasuringHost } from "./measuring-host.ts";
-import { type PluginScenario, pluginConfig, pluginScenarios } from "./plugin-scenarios.ts";
+import { type PluginScenario, pluginConfig, pluginScenarios, stateOf } from "./plugin-scenarios.ts";
 
 const mostOverStock = 1;
 const verbs = ["ADD", "DEL"] as const;
@@ -67,6 +67,8 @@ async function measure(bench: Bench, scenario: PluginScenario): Promise<readonly
 	};
 	for (const place of Object.values(places)) runScript(place, scenario.prepare);
 	if (scenario.needs !== undefined && !hasKind(ours, scenario.needs)) return undefined;
+	using _ours = await serve(bench, { scenario, suite: "ours", place: ours });
+	using _stock = await serve(bench, { scenario, suite: "stock", place: stock });
 	// The first calls warm the page cache and make what stays; they are not counted.
 	for (let run = -2; run < (bench.quick ? 5 : 50); run++) {
 		for (const suite of inTurn(run)) {
@@ -85,6 +87,29 @@ async function measure(bench: Bench, scenario: PluginScenario): Promise<readonly
 			bar: mostOverStock,
 		}),
 	);
+}
+
+const settleMs = 500;
+
+/** Starts what runs beside the plugin, and gives it time to begin. */
+async function serve(
+	bench: Bench,
+	{ scenario: { servers = [] }, suite, place }: Omit<OneCall, "command">,
+): Promise<Disposable> {
+	const env = { PATH: systemPath, BIN: bench[suite], STATE: stateOf(bench, suite) };
+	mkdirSync(env.STATE, { recursive: true });
+	const processes = servers.map((server) =>
+		Bun.spawn(enter(place.host.namespace, ["sh", "-c", `exec ${server}`]), {
+			env,
+			stdio: ["ignore", "ignore", "ignore"],
+		}),
+	);
+	if (processes.length > 0) await Bun.sleep(settleMs);
+	return {
+		[Symbol.dispose]() {
+			for (const child of processes) child.kill();
+		},
+	};
 }
 
 function createPlace(suite: Suite): Place & AsyncDisposable {
