@@ -1,6 +1,7 @@
 import type { AddRequest } from "../cni/plugin.ts";
 import { emptyResult, type Result } from "../cni/result.ts";
 import { type Link, setLink } from "../netlink/link.ts";
+import { wantsInterface } from "./ipam-order.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 /** ADD of the IPAM plugin, to be undone if the ADD fails later; nothing for a network without addresses. @throws CniError */
@@ -9,6 +10,16 @@ export async function allocate({ ipam, rollback, log }: AddRequest<unknown>): Pr
 	const result = await log.step("ipam", () => ipam.add());
 	rollback.push("IPAM ADD", () => ipam.del());
 	return result;
+}
+
+/**
+ * The same before anything is made; undefined for an IPAM plugin that wants to find the interface, and that is at least
+ * known to exist then. @throws CniError
+ */
+export async function allocateEarly(request: AddRequest<unknown>): Promise<Result | undefined> {
+	if (!wantsInterface(request.ipam)) return allocate(request);
+	await request.ipam?.find();
+	return undefined;
 }
 
 /**

@@ -10,6 +10,8 @@ import type { Result } from "./result.ts";
 export interface Ipam {
 	/** `ipam.type` of the configuration. */
 	readonly type: string;
+	/** @throws CniError when there is no such plugin */
+	find(): Promise<void>;
 	/** @throws CniError of the IPAM plugin, unchanged */
 	add(): Promise<Result>;
 	check(): Promise<void>;
@@ -25,6 +27,9 @@ export function ipamOf(delegate: Delegate, log: Log): Ipam {
 	};
 	return {
 		type: delegate.type,
+		async find() {
+			await delegate.isOwn();
+		},
 		async add() {
 			const answer = await delegate.run("ADD");
 			try {

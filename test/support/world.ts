@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { attempt, createNamespace, deleteNamespace, type Namespace } from "./namespace.ts";
@@ -35,7 +35,10 @@ export interface World extends Disposable {
 export function createWorld(): World {
 	const namespaces: Namespace[] = [];
 	const add = () => {
-		const namespace = createNamespace(uniqueName());
+		const name = uniqueName();
+		// Left by another file of tests that failed: Jest counts anew for each file.
+		if (existsSync(`/run/netns/${name}`)) deleteNamespace({ name, path: `/run/netns/${name}` });
+		const namespace = createNamespace(name);
 		namespaces.push(namespace);
 		return namespace;
 	};

@@ -4,10 +4,9 @@ import type { AddRequest } from "../../cni/plugin.ts";
 import type { Result } from "../../cni/result.ts";
 import type { Link } from "../../netlink/link.ts";
 import { openRouteSocket } from "../../netlink/rtnetlink.ts";
-import { allocate, allocateThrough } from "../allocate.ts";
+import { allocateEarly, allocateThrough } from "../allocate.ts";
 import { applyInterface } from "../apply-interface.ts";
 import { describeInterface } from "../describe-interface.ts";
-import { wantsInterface } from "../ipam-order.ts";
 import { openSandbox } from "../sandbox.ts";
 import { createLink, refuseExistingInterface } from "./create-link.ts";
 import type { OnMasterConfig } from "./keys.ts";
@@ -23,7 +22,7 @@ export async function attach(request: AddRequest<OnMasterConfig>, settings: OnMa
 	const master = findMaster(lower, settings);
 	requireMtu(settings.mtu, master);
 	refuseExistingInterface(sandbox, { kind: settings.kind, ifName });
-	const early = settings.given ?? (wantsInterface(request.ipam) ? undefined : await allocate(request));
+	const early = settings.given ?? (await allocateEarly(request));
 
 	const link = log.step("link", () => createLink(request, { settings, sandbox, lower, master }));
 	const allocated = early ?? (await allocateThrough(request, { sandbox, link }));

@@ -1,8 +1,7 @@
-import { allocate } from "../../../lib/attachment/allocate.ts";
+import { allocate, allocateEarly } from "../../../lib/attachment/allocate.ts";
 import { announce } from "../../../lib/attachment/announce.ts";
 import { applyInterface } from "../../../lib/attachment/apply-interface.ts";
 import { chooseDns } from "../../../lib/attachment/choose-dns.ts";
-import { wantsInterface } from "../../../lib/attachment/ipam-order.ts";
 import { openSandbox, type Sandbox } from "../../../lib/attachment/sandbox.ts";
 import { waitForDuplicateDetection, waitUntilUp } from "../../../lib/attachment/settle.ts";
 import { createVethPair, refuseExistingInterface, type VethPair } from "../../../lib/attachment/veth-pair.ts";
@@ -41,21 +40,21 @@ export async function attach(request: Request): Promise<Result> {
 	refuseExistingInterface(sandbox, request.ifName);
 	using host = openRouteSocket();
 	const { log } = request;
-	const plan = async (allocation: Result | Promise<Result>) => {
-		const allocated = planResult(settings, await allocation);
+	const plan = (allocation: Result) => {
+		const allocated = planResult(settings, allocation);
 		const description = describeBridge(request, { settings, result: allocated });
 		return { allocated, work: { request, settings, description, sandbox, host } satisfies Work };
 	};
-	const late = wantsInterface(request.ipam);
-	const before = await plan(late ? emptyResult : allocate(request));
+	const early = await allocateEarly(request);
+	const before = plan(early ?? emptyResult);
 
 	const { bridge } = before.work.description;
 	const found = log.step("bridge", () => ensureBridge(host, { bridge, mtu: settings.mtu }));
 	const pair = log.step("veth", () => connect(before.work, found));
 	const device = keepBridgeMac(host, found);
 	log.step("spoof check", () => guard(before.work, pair));
-	if (late) log.step("up", () => bringUp(before.work, pair));
-	const { allocated, work } = late ? await plan(allocate(request)) : before;
+	if (early === undefined) log.step("up", () => bringUp(before.work, pair));
+	const { allocated, work } = early === undefined ? plan(await allocate(request)) : before;
 	const { description } = work;
 	log.step("interface", () => applyInterface(sandbox, { link: pair.container, description: description.container }));
 	const vlanGateway = log.step("gateway", () => becomeGateway(work, device));

@@ -1,8 +1,7 @@
-import { allocate, allocateThrough } from "../../../lib/attachment/allocate.ts";
+import { allocate, allocateEarly, allocateThrough } from "../../../lib/attachment/allocate.ts";
 import { announcementSysctls } from "../../../lib/attachment/announce.ts";
 import { applyInterface } from "../../../lib/attachment/apply-interface.ts";
 import { type InterfaceDescription, ipv6Sysctls, resolveRoutes } from "../../../lib/attachment/interface.ts";
-import { wantsInterface } from "../../../lib/attachment/ipam-order.ts";
 import { openSandbox, type Sandbox } from "../../../lib/attachment/sandbox.ts";
 import { dnsOf } from "../../../lib/cni/common-keys.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
@@ -29,7 +28,7 @@ export async function attach(request: Request): Promise<Result> {
 	refuseExistingInterface(sandbox, ifName);
 	using host = openRouteSocket();
 	const device = findDevice(host, settings.selector);
-	const early = wantsInterface(request.ipam) ? undefined : await allocate(request);
+	const early = await allocateEarly(request);
 	keep(request, device);
 	const link = request.log.step("device", () => moveIn(host, { sandbox, device, ifName }));
 	const allocated = early ?? (await allocateThrough(request, { sandbox, link }));

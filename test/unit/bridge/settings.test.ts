@@ -6,6 +6,7 @@ import { bridgeSchema, parseSettings, vlanGatewayName } from "../../../plugins/m
 const nothing = async () => {};
 const ipam: Ipam = {
 	type: "host-local",
+	find: nothing,
 	add: () => Promise.reject(new Error("not here")),
 	check: nothing,
 	del: nothing,
