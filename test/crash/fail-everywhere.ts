@@ -1,5 +1,5 @@
 import { type PluginCall, runPlugin } from "../support/run-plugin.ts";
-import { type CutPoint, describeCut, findCuts } from "./kill-everywhere.ts";
+import { type CutPoint, describeCut, dryRuns } from "./kill-everywhere.ts";
 
 export interface FailEverywhere {
 	/** The ADD in which one system call after the other fails. */
@@ -26,9 +26,7 @@ export interface FailReport {
  * either it succeeds, or it answers with an error object and has left nothing, without any DEL.
  */
 export function failEverywhere({ call, prepare, recover, verify }: FailEverywhere): FailReport {
-	prepare();
-	const cuts = findCuts(call).cuts.filter(isOfPlugin);
-	recover();
+	const cuts = dryRuns({ call, prepare, recover }).cuts.filter(isOfPlugin);
 	const wrong: { cut: string; lines: string[] }[] = [];
 	let failed = 0;
 	for (const cut of cuts) {

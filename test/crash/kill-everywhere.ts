@@ -57,14 +57,7 @@ export interface KillReport {
  * Only the main thread is traced; the dry runs make sure that no other one changes anything.
  */
 export function killEverywhere({ call, only, prepare, recover, verify }: KillEverywhere): KillReport {
-	const dryRun = () => {
-		prepare();
-		const found = findCuts(call);
-		recover();
-		return found;
-	};
-	// What disturbs a run makes it longer (a change to the rules is repeated), and is not there when the kills are made.
-	const { cuts: found, startsProcesses } = shorter(dryRun(), dryRun());
+	const { cuts: found, startsProcesses } = dryRuns({ call, prepare, recover });
 	const cuts = distinct(only === undefined ? found : found.filter(only));
 	const wrong: { cut: string; lines: string[] }[] = [];
 	const check = (cut: string) => {
@@ -93,7 +86,17 @@ function distinct(cuts: readonly CutPoint[]): readonly CutPoint[] {
 	return cuts.filter(({ changesBefore }, index) => cuts[index - 1]?.changesBefore !== changesBefore);
 }
 
-function shorter(one: Cuts, other: Cuts): Cuts {
+/**
+ * The calls of the shorter of two runs: what disturbs one makes it longer (a change to the rules is repeated), and is not
+ * there later.
+ */
+export function dryRuns({ call, prepare, recover }: Pick<KillEverywhere, "call" | "prepare" | "recover">): Cuts {
+	const [one, other] = [0, 1].map(() => {
+		prepare();
+		const found = findCuts(call);
+		recover();
+		return found;
+	}) as [Cuts, Cuts];
 	return one.cuts.length <= other.cuts.length ? one : other;
 }
 
