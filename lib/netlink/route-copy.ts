@@ -1,6 +1,7 @@
+import type { Family } from "../ip/address.ts";
 import { concatBytes } from "../linux/bytes.ts";
 import { decodeRoute, type InstalledRoute, type Route, routeMessage } from "./route.ts";
-import { AF_INET, AF_INET6, RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE } from "./rtnetlink.ts";
+import { addressFamily, RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE } from "./rtnetlink.ts";
 import { attribute, decodeAttributeList, encodeAttributes } from "./wire/attributes.ts";
 import { type Message, NLM_F_APPEND, NLM_F_CREATE } from "./wire/message.ts";
 import type { NetlinkSocket } from "./wire/socket.ts";
@@ -19,16 +20,20 @@ const RTA_NH_ID = 30;
 const RTNH_F_PERVASIVE = 2;
 const RTNH_F_ONLINK = 4;
 
-/** `ip route show table all dev LINK`: unicast routes that lead through this link and no other, both families. */
-export function listLinkRoutes(socket: NetlinkSocket, linkIndex: number): readonly RouteCopy[] {
-	return listRouteCopies(socket).filter(({ hops }) => hops.every((hop) => hop.linkIndex === linkIndex));
+/** `ip route show table all dev LINK`: unicast routes that lead through this link and no other. */
+export function listLinkRoutes(
+	socket: NetlinkSocket,
+	linkIndex: number,
+	families: readonly Family[] = [4, 6],
+): readonly RouteCopy[] {
+	return listRouteCopies(socket, families).filter(({ hops }) => hops.every((hop) => hop.linkIndex === linkIndex));
 }
 
-/** `ip route show table all`: unicast routes, both families. @throws NetlinkError */
-export function listRouteCopies(socket: NetlinkSocket): readonly RouteCopy[] {
-	return [AF_INET, AF_INET6].flatMap((family) => {
+/** `ip route show table all`: unicast routes. @throws NetlinkError */
+export function listRouteCopies(socket: NetlinkSocket, families: readonly Family[] = [4, 6]): readonly RouteCopy[] {
+	return families.flatMap((family) => {
 		const header = new Uint8Array(12);
-		header[0] = family;
+		header[0] = addressFamily(family);
 		return socket
 			.dump({ type: RTM_GETROUTE, header })
 			.filter(({ body }) => body[7] === RTN_UNICAST)

@@ -1,5 +1,12 @@
-import { addressFromBytes, addressToBytes, hostPrefix, type IpAddress, type IpPrefix } from "../ip/address.ts";
-import { AF_INET, AF_INET6, addressFamily, RTM_DELRULE, RTM_GETRULE, RTM_NEWRULE } from "./rtnetlink.ts";
+import {
+	addressFromBytes,
+	addressToBytes,
+	type Family,
+	hostPrefix,
+	type IpAddress,
+	type IpPrefix,
+} from "../ip/address.ts";
+import { addressFamily, RTM_DELRULE, RTM_GETRULE, RTM_NEWRULE } from "./rtnetlink.ts";
 import { attribute, decodeAttributes, read } from "./wire/attributes.ts";
 import { type Message, NLM_F_CREATE, NLM_F_EXCL, type ReceivedMessage } from "./wire/message.ts";
 import type { NetlinkSocket } from "./wire/socket.ts";
@@ -35,11 +42,11 @@ export function deleteRule(rule: SourceRule & { readonly priority: number }): Me
 	return ruleMessage(RTM_DELRULE, rule);
 }
 
-/** `ip rule show`, both families. @throws NetlinkError */
-export function listRules(socket: NetlinkSocket): readonly InstalledRule[] {
-	return [AF_INET, AF_INET6].flatMap((family) => {
+/** `ip rule show`, `ip -6 rule show`. @throws NetlinkError */
+export function listRules(socket: NetlinkSocket, families: readonly Family[] = [4, 6]): readonly InstalledRule[] {
+	return families.flatMap((family) => {
 		const header = new Uint8Array(12);
-		header[0] = family;
+		header[0] = addressFamily(family);
 		return socket.dump({ type: RTM_GETRULE, header }).map(decodeRule);
 	});
 }

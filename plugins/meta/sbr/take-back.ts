@@ -20,7 +20,9 @@ import { routingOf } from "./kept-routing.ts";
 export function takeBack({ socket }: Sandbox, record: SourceRoutingRecord): readonly string[] {
 	const { ownTables, rules, movedRoutes, hints } = routingOf(record);
 	const link = findLink(socket, { name: record.ifName });
-	const present = listRules(socket);
+	// A table of one family has nothing of the other.
+	const families = [...new Set(rules.map(({ source }) => source.family))];
+	const present = listRules(socket, families);
 	const steps: Message[] = rules.flatMap((rule) => matching(present, rule).map(deletion));
 	const back: { what: string; message: Message }[] = [];
 	// Of another interface that has got the name since, nothing is ours.
@@ -29,7 +31,7 @@ export function takeBack({ socket }: Sandbox, record: SourceRoutingRecord): read
 		back.push(...onLinkFirst(movedRoutes).map((route) => ({ what: routeTextOf(route), message: appendRoute(route) })));
 		steps.push(
 			...hints.map(deleteExactRoute),
-			...listLinkRoutes(socket, link.index)
+			...listLinkRoutes(socket, link.index, families)
 				.filter(({ table }) => tables.has(table))
 				.map(deleteExactRoute),
 		);
