@@ -1,5 +1,6 @@
 import { addressToBytes, type IpAddress } from "../ip/address.ts";
 import { concatBytes } from "./bytes.ts";
+import { Errno, SystemError } from "./errno.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "./libc.ts";
 import { encodeUtf8 } from "./utf8.ts";
 
@@ -18,7 +19,9 @@ export function domainOf({ family }: IpAddress): number {
 	return family === 4 ? AF_INET : AF_INET6;
 }
 
-/** `struct sockaddr_un` of a socket in the file system, whose path has 107 bytes at most. */
+/** `struct sockaddr_un` of a socket in the file system. @throws SystemError EINVAL for a path of more than 107 bytes */
 export function unixAddress(path: string): Uint8Array {
-	return concatBytes([new Uint8Array([AF_UNIX, 0]), encodeUtf8(`${path}\0`)]);
+	const text = encodeUtf8(`${path}\0`);
+	if (text.byteLength > 108 || path.includes("\0")) throw new SystemError(`use "${path}" as a socket`, Errno.EINVAL);
+	return concatBytes([new Uint8Array([AF_UNIX, 0]), text]);
 }

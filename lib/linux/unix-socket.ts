@@ -1,14 +1,13 @@
 import { call } from "./call.ts";
-import { Errno, SystemError } from "./errno.ts";
 import { AF_UNIX, bind, close, connect, O_NONBLOCK, SOCK_CLOEXEC, SOCK_STREAM, socket } from "./libc.ts";
+import { unixAddress } from "./sockaddr.ts";
 import { nr } from "./syscall-numbers.ts";
-import { encodeUtf8 } from "./utf8.ts";
 
 /** Connects to the stream socket at `path`; unix(7). @throws SystemError */
 export function connectUnix(path: string): number {
 	const fd = socket(AF_UNIX, { type: SOCK_STREAM, protocol: 0 });
 	try {
-		connect(fd, sockaddr(path));
+		connect(fd, unixAddress(path));
 		return fd;
 	} catch (thrown) {
 		close(fd);
@@ -23,7 +22,7 @@ export function listenUnix(path: string): number {
 		// The mode that the file is born with: a moment in which anybody could connect would be one too many.
 		const mask = call("umask", nr.umask, 0o117);
 		try {
-			bind(fd, sockaddr(path));
+			bind(fd, unixAddress(path));
 		} finally {
 			call("umask", nr.umask, mask);
 		}
@@ -38,14 +37,4 @@ export function listenUnix(path: string): number {
 /** The next connection, which never waits. @throws SystemError EAGAIN when there is none */
 export function accept(fd: number): number {
 	return call("accept", nr.accept4, fd, 0, 0, SOCK_CLOEXEC | O_NONBLOCK);
-}
-
-/** `struct sockaddr_un`, with room for 108 bytes. */
-function sockaddr(path: string): Uint8Array {
-	const text = encodeUtf8(`${path}\0`);
-	if (text.byteLength > 108 || path.includes("\0")) throw new SystemError(`use "${path}" as a socket`, Errno.EINVAL);
-	const address = new Uint8Array(2 + text.byteLength);
-	address[0] = AF_UNIX;
-	address.set(text, 2);
-	return address;
 }
