@@ -52,6 +52,16 @@ function configure({ container, result }: Attachment): string {
 	return address;
 }
 
+/** A container with a lease, and what a main plugin makes of that. */
+function bound(world: World) {
+	const here = place(world);
+	const server = here.network.serve();
+	const daemon = startDaemon(world);
+	const one = direct(here);
+	one.add();
+	return { here, server, daemon, one, address: configure(one) };
+}
+
 const addressOf = ({ ips }: PrintedResult) => ips?.[0]?.address ?? "";
 const routesIn = (container: Namespace) => runIn(container, ["ip", "-4", "route", "show"]);
 
@@ -239,12 +249,7 @@ describe("many", () => {
 describe("the life of a lease", () => {
 	it("is prolonged by its server, with a packet to that server alone", () => {
 		using world = createWorld();
-		const here = place(world);
-		here.network.serve();
-		const daemon = startDaemon(world);
-		const one = direct(here);
-		one.add();
-		const address = configure(one);
+		const { here, daemon, one, address } = bound(world);
 		const listen = `import socket
 s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
 print("ready", flush=True)
@@ -266,12 +271,7 @@ while True:
 
 	it("goes on with the next daemon, whatever has ended the first", () => {
 		using world = createWorld();
-		const here = place(world);
-		const server = here.network.serve();
-		const daemon = startDaemon(world);
-		const one = direct(here);
-		one.add();
-		const address = configure(one);
+		const { server, daemon, one, address } = bound(world);
 		daemon.stop("SIGKILL");
 		expect(existsSync(daemon.socketPath)).toBe(true);
 		expect(one.run("CHECK").error).toMatchObject({ code: 50, msg: expect.stringContaining("connection refused") });
@@ -287,12 +287,7 @@ while True:
 
 	it("ends when no server has prolonged it: the address goes; it comes back with the server, routes and all", () => {
 		using world = createWorld();
-		const here = place(world);
-		const server = here.network.serve();
-		const daemon = startDaemon(world);
-		const one = direct(here);
-		one.add();
-		const address = configure(one);
+		const { here, server, daemon, one, address } = bound(world);
 		server.stop();
 		const later = restartLater(world, daemon, { olderByMs: 121_000 });
 		waitUntil("the lease to end", () => later.log().includes(`lost ${address}: no server has prolonged it in time`));
@@ -310,12 +305,7 @@ while True:
 
 	it("ends at once when the server refuses it", () => {
 		using world = createWorld();
-		const here = place(world);
-		const server = here.network.serve();
-		const daemon = startDaemon(world);
-		const one = direct(here);
-		one.add();
-		const address = configure(one);
+		const { here, server, daemon, one, address } = bound(world);
 		server.stop();
 		runIn(here.network.outside, "ip address add 10.8.0.1/24 dev lan".split(" "));
 		here.network.serve({ range: "10.8.0.10,10.8.0.20", router: "10.8.0.1" });
