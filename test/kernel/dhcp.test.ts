@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
@@ -405,17 +406,22 @@ describe("cnictl doctor", () => {
 		// Where `runWithOwnState` shows it as /run/cni.
 		const daemon = startDaemon(world, { socketPath: join(world.directory, "run-cni/dhcp.sock") });
 		const ipam = { daemonSocketPath: daemon.socketPath };
-		const [gone, running] = ["gone", "running"].map((containerId) => direct(here, { containerId, ipam }));
+		// Ids that no process of another test has among its words: the doctor would take it for the container's.
+		const ids = { gone: `gone-${randomUUID()}`, running: `running-${randomUUID()}` };
+		const [gone, running] = [ids.gone, ids.running].map((containerId) => direct(here, { containerId, ipam }));
 		if (gone === undefined || running === undefined) throw new Error("two were made");
 		for (const each of [gone, running]) each.add();
 		daemon.stop("SIGKILL");
 		attempt(["ip", "netns", "del", gone.container.name]);
 		const doctor = (...args: string[]) =>
 			runWithOwnState(world, [join(distribution, "cnictl"), "doctor", "--min-age", "0", ...args]);
-		expect(doctor()).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/record of dhcp/) });
-		expect(doctor().stdout).not.toContain("running");
-		expect(doctor("--fix")).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("connection refused") });
-		expect(daemon.records()).toMatchObject([{ containerId: "running", state: "bound" }]);
+		const found = doctor();
+		expect(found).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/record of dhcp/) });
+		expect(found.stdout).not.toContain(ids.running);
+		const mended = doctor("--fix");
+		expect(mended.stdout).toMatch(/\b0 left$/m);
+		expect(mended).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("connection refused") });
+		expect(daemon.records()).toMatchObject([{ containerId: ids.running, state: "bound" }]);
 		expect(doctor()).toMatchObject({ exitCode: 0 });
 	});
 });
