@@ -1,6 +1,7 @@
 import type { Attachment } from "../../cni/plugin.ts";
 import { absent, type KeyValue, type Operation, read, transact } from "../../etcd/kv.ts";
 import { type IpAddress, sameAddress } from "../../ip/address.ts";
+import { disowned, doubted } from "./beliefs.ts";
 import { type Block, blockName, blockOf, sameBlock, spanOf } from "./block.ts";
 import { formatOwner, parseOwner } from "./record.ts";
 import type { Store } from "./store.ts";
@@ -38,7 +39,7 @@ export async function release(
 			failure: [{ read: { key } }],
 		});
 		if (succeeded) {
-			noteRoom(store, blocks);
+			store.hint.note((hint) => doubted(hint, blocks.map(blockName)));
 			const emptied = blocks.filter((_, index) => reads[index]?.count === 0);
 			await giveBack(store, emptied);
 			return chosen;
@@ -101,9 +102,9 @@ function removal({ layout, options, now }: Store, { key, held, chosen, rests }: 
 export async function giveBack(store: Store, emptied: readonly Block[]): Promise<void> {
 	const { gateway, layout, options, hint } = store;
 	for (const block of emptied) {
-		const { blocks } = hint.read();
-		const family = blockName(block).slice(0, 2);
-		if (!blocks.includes(blockName(block)) || blocks.filter((name) => name.startsWith(family)).length < 2) continue;
+		const name = blockName(block);
+		const own = Object.keys(hint.read().blocks);
+		if (!own.includes(name) || own.filter((other) => other.startsWith(name.slice(0, 2))).length < 2) continue;
 		const { succeeded } = await transact(gateway, {
 			compare: [
 				{ key: layout.block(block), value: options.agent },
@@ -111,18 +112,8 @@ export async function giveBack(store: Store, emptied: readonly Block[]): Promise
 			],
 			success: [{ remove: { key: layout.block(block) } }, { remove: { key: layout.blockOf(options.agent, block) } }],
 		});
-		if (!succeeded) continue;
-		hint.update((before) => [
-			{ ...before, blocks: before.blocks.filter((name) => name !== blockName(block)) },
-			undefined,
-		]);
+		if (succeeded) hint.note((before) => disowned(before, name));
 	}
-}
-
-function noteRoom({ hint }: Store, blocks: readonly Block[]): void {
-	const { full } = hint.read();
-	const names = blocks.map(blockName);
-	if (full.some((name) => names.includes(name))) hint.learn({ full: full.filter((name) => !names.includes(name)) });
 }
 
 function uniqueBlocks(addresses: readonly IpAddress[], lengths: Store["options"]["blockLengths"]): readonly Block[] {

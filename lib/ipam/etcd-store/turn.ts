@@ -9,12 +9,13 @@ import type { Store } from "./store.ts";
  *                                from claiming ten blocks; nothing else depends on it
  */
 export interface Turn extends Disposable {
-	/** Waits for the turn; whether that took any time. Who has waited for too long goes on without. */
-	take(): Promise<boolean>;
+	/** Waits for the turn, or until it is not needed any more. Who has waited for too long goes on without. */
+	take(isNeedless: () => boolean): void;
 	end(): void;
 }
 
-const pollMs = 2;
+/** Pauses grow: hundreds that wait would else leave no time to the one that works. */
+const pauseMs = { first: 2, most: 64 };
 
 export function openTurn({ options, gateway }: Store): Turn {
 	let held: Disposable | undefined;
@@ -27,10 +28,17 @@ export function openTurn({ options, gateway }: Store): Turn {
 		held = undefined;
 	};
 	return {
-		async take() {
-			if (tryTake()) return false;
-			while (!tryTake() && performance.now() < gateway.deadline) sleep(pollMs);
-			return true;
+		take(isNeedless) {
+			for (let pause = pauseMs.first; !isNeedless(); pause = Math.min(2 * pause, pauseMs.most)) {
+				if (tryTake()) {
+					// Whoever had it before us may have found something.
+					if (isNeedless()) end();
+					return;
+				}
+				if (performance.now() > gateway.deadline) return;
+				// Not all at the same moments.
+				sleep(pause * (0.5 + Math.random()));
+			}
 		},
 		end,
 		[Symbol.dispose]: end,

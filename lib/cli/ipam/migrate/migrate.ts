@@ -2,7 +2,7 @@ import { errorText } from "../../../cni/error.ts";
 import { formatAddress } from "../../../ip/address.ts";
 import { createEtcdStore } from "../../../ipam/etcd-store/etcd-store.ts";
 import type { ReserveOutcome } from "../../../ipam/store.ts";
-import { lockFile, tryLockFile } from "../../../linux/file-lock.ts";
+import { openLocked, tryLockFile } from "../../../linux/file-lock.ts";
 import { clusterGateway } from "../cluster-gateway.ts";
 import type { ClusterNetwork } from "../networks.ts";
 import type { Progress } from "../progress.ts";
@@ -35,7 +35,7 @@ async function reserve({ owner, wishes, tags }: Move, network: ClusterNetwork): 
 		network: name,
 		gateway: clusterGateway(network),
 		directory: `${place.dataDir}/${name}`,
-		lock: lockFile,
+		lock: openLocked,
 		tryLock: tryLockFile,
 		postponed: () => {},
 	});
