@@ -43,8 +43,10 @@ export function createEtcdStore(options: EtcdStoreOptions): IpamStore {
 
 	return {
 		async reserve(owner, wishes, tags = noTags) {
-			await journal.settle(owner);
-			await journal.replay();
+			if (!journal.isEmpty()) {
+				await journal.settle(owner);
+				await journal.replay();
+			}
 			try {
 				return await reserve(store, { owner, wishes, tags });
 			} catch (thrown) {

@@ -1,6 +1,7 @@
 import type { Attachment } from "../../cni/plugin.ts";
 import { EtcdError } from "../../etcd/error.ts";
-import { syncPath } from "../../linux/files.ts";
+import { unlessAbsent } from "../../linux/absent.ts";
+import { listDirectory, syncPath } from "../../linux/files.ts";
 import { sleep } from "../../linux/libc.ts";
 import { attachmentFiles } from "../../state/attachment-files.ts";
 import { lockIn } from "./hint.ts";
@@ -18,6 +19,8 @@ import type { Store } from "./store.ts";
  *                                                        leaves the entry, which is settled again
  */
 export interface Journal {
+	/** @throws SystemError */
+	isEmpty(): boolean;
 	/** @throws SystemError */
 	add(owner: Attachment): void;
 	/** Settles the entry of this attachment, if there is one: before it is given anything. @throws EtcdError */
@@ -42,6 +45,7 @@ export function openJournal(store: Store): Journal {
 		files.remove(owner);
 	};
 	return {
+		isEmpty: () => (unlessAbsent(() => listDirectory(`${directory}/journal`)) ?? []).length === 0,
 		add({ containerId, ifName }) {
 			files.write({ containerId, ifName }, JSON.stringify({ containerId, ifName }));
 			// DEL has succeeded then, and nobody will say it again, not even after a power failure.

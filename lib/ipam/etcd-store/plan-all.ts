@@ -22,8 +22,8 @@ export interface Planning {
 	readonly seen: Seen;
 	readonly wishes: readonly Wish[];
 	readonly tags: Tags;
-	/** How many have failed before. */
-	readonly attempt: number;
+	/** How often we have asked how things are: before the first time that is a belief. */
+	readonly looks: number;
 	readonly turn: Turn;
 	/** Names of the blocks that this call has looked into, and of those that had no free address. */
 	readonly looked: ReadonlySet<string>;
@@ -79,24 +79,26 @@ async function planAny(
 	planning: Planning,
 	{ wish, others }: { wish: Wish; others: readonly Plan[] },
 ): Promise<Plan | undefined | "look again"> {
-	const { store, seen, turn, looked } = planning;
+	const { store, seen, turn, looks, looked } = planning;
 	const { layout, gateway, options, now, hint } = store;
 	let drawn: ReturnType<typeof draw>[1];
 	const tryOwn = () => {
 		drawn = hint.update((before) => draw(before, wish));
 		return drawn !== undefined;
 	};
-	// Claims are made by one process at a time: the others find what it has claimed.
+	const own = seen.blocks.filter((block) => blockMeets(block, wish.set)).map(blockName);
 	if (!tryOwn()) {
-		if (staleBlocks(hint.read(), { wishes: [wish], looked }).length > 0) return "look again";
+		// A hint without blocks may be one that was lost.
+		const isBlind = looks === 0 && own.length === 0;
+		if (isBlind || staleBlocks(hint.read(), { wishes: [wish], looked }).length > 0) return "look again";
+		// Claims are made by one process at a time: the others find what it has claimed.
 		turn.take(tryOwn);
 	}
 	if (drawn !== undefined) return { how: "own", rest: seen.restOf(drawn.address), ...drawn };
 	const claim = await planClaim(planning, { wish, others });
 	if (claim !== undefined) return claim;
 	// Somebody may have released some of what was full.
-	const own = seen.blocks.filter((block) => blockMeets(block, wish.set)).map(blockName);
-	if (own.some((name) => !looked.has(name))) {
+	if (looks === 0 || own.some((name) => !looked.has(name))) {
 		hint.note((before) => doubted(before, own));
 		return "look again";
 	}
@@ -107,7 +109,7 @@ async function planAny(
 
 /** A block that belongs to nobody; as a rule nothing of it is taken, and when something is, the transaction tells. */
 async function planClaim(
-	{ store, seen, attempt, barren }: Planning,
+	{ store, seen, looks, barren }: Planning,
 	{ wish: { set, setIndex }, others }: { wish: Wish; others: readonly Plan[] },
 ): Promise<Plan | undefined> {
 	const { layout, gateway, options, hint } = store;
@@ -119,7 +121,7 @@ async function planClaim(
 	// That of another set may have room for this one.
 	const candidates = others.flatMap((plan) => (plan.how === "claim" ? (from(plan.block) ?? []) : []));
 	// Who has lost the race for a block passes some over: whoever has lost it too looks at the same.
-	const passing = attempt < 2 ? 0 : Math.floor(Math.random() * Math.min(2 ** attempt, 64));
+	const passing = looks < 2 ? 0 : Math.floor(Math.random() * Math.min(2 ** looks, 64));
 	for await (const block of freeBlocks(set, { gateway, layout, lengths: options.blockLengths })) {
 		const plan = barren.has(blockName(block)) ? undefined : from(block);
 		if (plan === undefined) continue;

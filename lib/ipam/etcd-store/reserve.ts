@@ -7,7 +7,7 @@ import { type Block, blockName } from "./block.ts";
 import { commit, ownerValue, type Reservation } from "./commit.ts";
 import { firstFree } from "./free-block.ts";
 import type { Hint } from "./hint.ts";
-import { lookFor, type Seen, seenIn, type View } from "./look.ts";
+import { believed, look, type Seen } from "./look.ts";
 import type { Plan } from "./plan.ts";
 import { planAll, staleBlocks } from "./plan-all.ts";
 import type { Store } from "./store.ts";
@@ -16,8 +16,8 @@ import { openTurn } from "./turn.ts";
 /**
  * Takes an address for each wish, or none.
  *
- * The hint says what to try, and as a rule one transaction tries it and succeeds. Where there is nothing to try, and after
- * one that has failed, we ask how things are and make the next from that, until one succeeds or there is nothing to take.
+ * The hint says what to try, and as a rule one transaction tries it and succeeds. After one that has failed we ask how things
+ * are, and make the next from that, until one succeeds or there is nothing to take.
  *
  * @throws EtcdError; an `unsure` one may have taken the addresses
  */
@@ -31,68 +31,66 @@ export async function reserve(
 	const looked = new Set<string>();
 	const barren = new Set<string>();
 	using turn = openTurn(store);
-	let guessed = guess(store, wishes);
-	if (guessed.plans === undefined) {
+	let { hint, plans } = guess(store, wishes);
+	if (plans === undefined) {
 		// Somebody may be about to find what we need as well.
 		turn.take(() => {
-			guessed = guess(store, wishes);
-			return guessed.plans !== undefined;
+			({ hint, plans } = guess(store, wishes));
+			return plans !== undefined;
 		});
 	}
-	let { fence, plans } = guessed;
 	let seen: Seen | undefined;
-	for (let attempt = 0; ; attempt++) {
+	for (let looks = 0; ; looks++) {
+		if (plans === undefined) {
+			const planning = { store, wishes, tags, turn, looks, looked, barren };
+			const next = await planAll({ ...planning, seen: seen ?? believed(hint) });
+			if ("kind" in next) return next;
+			plans = next.plans;
+			if (plans?.every(({ how }) => how !== "claim")) turn.end();
+		}
 		let failed: Reservation | undefined;
 		if (plans !== undefined) {
-			const reservation: Reservation = {
+			failed = {
 				layout,
 				agent: options.agent,
 				owner,
 				tags,
 				plans,
 				before: seen?.owner,
-				fence,
+				fence: seen?.fence ?? hint.fence,
 				rested: seen?.rested ?? [],
 				wasLost: seen?.agent.lostSince !== undefined,
 				call,
 				time: now(),
 			};
-			const { succeeded } = await transact(gateway, commit(reservation));
+			const { succeeded } = await transact(gateway, commit(failed));
 			if (succeeded) return reserved(store, { plans, wishes });
-			failed = reservation;
 			turn.end();
 		}
 		const blocks = worthLooking(store.hint.read(), { wishes, plans, looked });
-		const view: View = { layout, agent: options.agent, owner, requested, now: now(), blocks };
-		const { reads } = await transact(gateway, { success: lookFor(view) });
-		const sight = seenIn(view, reads);
-		seen = sight;
+		seen = await look(gateway, { layout, agent: options.agent, owner, requested, now: now(), blocks });
 		// It had succeeded, and the answer was lost.
 		if (failed !== undefined && seen.owner?.value === ownerValue(failed)) {
 			return reserved(store, { plans: failed.plans, wishes });
 		}
-		store.hint.note((hint) => learned(hint, sight));
+		const sight = seen;
+		store.hint.note((before) => learned(before, sight));
 		for (const block of blocks) {
 			looked.add(blockName(block));
 			if (isFull(block, { seen, wishes })) barren.add(blockName(block));
 		}
-		const next = await planAll({ store, seen, wishes, tags, attempt, turn, looked, barren });
-		if ("kind" in next) return next;
-		({ fence } = seen);
-		({ plans } = next);
-		if (plans?.every(({ how }) => how !== "claim")) turn.end();
+		plans = undefined;
 	}
 }
 
 interface Guess {
-	readonly fence: string;
+	readonly hint: Hint;
 	readonly plans: readonly Plan[] | undefined;
 }
 
 /** What the hint suggests; no plans where it has nothing to say. */
 function guess(store: Store, wishes: readonly Wish[]): Guess {
 	return store.hint.update((before): readonly [Hint, Guess] => {
-		const { fence } = before;
 		const plans: Plan[] = [];
 		let hint = before;
 		for (const wish of wishes) {
@@ -101,11 +99,11 @@ function guess(store: Store, wishes: readonly Wish[]): Guess {
 				continue;
 			}
 			const [after, drawn] = draw(hint, wish);
-			if (drawn === undefined) return [before, { fence, plans: undefined }];
+			if (drawn === undefined) return [before, { hint: before, plans: undefined }];
 			hint = after;
 			plans.push({ how: "own", rest: absent, ...drawn });
 		}
-		return [hint, { fence, plans }];
+		return [hint, { hint, plans }];
 	});
 }
 
