@@ -167,7 +167,7 @@ export function decodeLink({ body }: ReceivedMessage): Link {
 		operState: operStates[read.u8(attributes.get(IFLA_OPERSTATE)) ?? 0] ?? "unknown",
 		master: read.u32(attributes.get(IFLA_MASTER)) ?? 0,
 		peerIndex: read.u32(attributes.get(IFLA_LINK)) ?? 0,
-		isPeerElsewhere: attributes.has(IFLA_LINK_NETNSID),
+		isPeerElsewhere: attributes.get(IFLA_LINK_NETNSID) !== undefined,
 		promiscuity: read.u32(attributes.get(IFLA_PROMISCUITY)) ?? 0,
 		allMulticast: (flags & IFF_ALLMULTI) !== 0,
 		txQueueLength: read.u32(attributes.get(IFLA_TXQLEN)) ?? 0,
