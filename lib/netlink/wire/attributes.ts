@@ -86,12 +86,20 @@ export interface ReceivedAttributes {
 	get(type: number): Uint8Array | undefined;
 }
 
-/** Lists whose members share a type are read with {@link decodeAttributeList}. */
+/**
+ * Lists whose members share a type are read with {@link decodeAttributeList}. A truncated attribute ends it: the kernel
+ * never sends one.
+ */
 export function decodeAttributes(bytes: Uint8Array): ReceivedAttributes {
 	// The kernel tells much more than anyone asks for: a view of a payload is made when it is wanted.
 	const places = new Map<number, number>();
-	for (const offset of placesIn(bytes)) {
+	const end = bytes.byteLength;
+	// Written out, as everything that is done for each attribute: a call costs more than what it does.
+	for (let offset = 0; offset + headerSize <= end; ) {
+		const length = (bytes[offset] ?? 0) | ((bytes[offset + 1] ?? 0) << 8);
+		if (length < headerSize || offset + length > end) break;
 		places.set(((bytes[offset + 2] ?? 0) | ((bytes[offset + 3] ?? 0) << 8)) & typeMask, offset);
+		offset += (length + 3) & ~3;
 	}
 	return {
 		get(type) {
@@ -103,24 +111,14 @@ export function decodeAttributes(bytes: Uint8Array): ReceivedAttributes {
 
 /** Received attributes in order. */
 export function decodeAttributeList(bytes: Uint8Array): readonly Attribute[] {
-	return placesIn(bytes).map((offset) => ({
-		type: u16(bytes, offset + 2) & typeMask,
-		payload: payloadAt(bytes, offset),
-	}));
-}
-
-/** Where they begin. A truncated attribute ends it: the kernel never sends one. */
-function placesIn(bytes: Uint8Array): readonly number[] {
-	const places: number[] = [];
-	const end = bytes.byteLength;
-	for (let offset = 0; offset + headerSize <= end; ) {
-		// Written out here and above, as everything is that is done for each attribute: a call costs more than what it does.
-		const length = (bytes[offset] ?? 0) | ((bytes[offset + 1] ?? 0) << 8);
-		if (length < headerSize || offset + length > end) break;
-		places.push(offset);
+	const attributes: Attribute[] = [];
+	for (let offset = 0; offset + headerSize <= bytes.byteLength; ) {
+		const length = u16(bytes, offset);
+		if (length < headerSize || offset + length > bytes.byteLength) break;
+		attributes.push({ type: u16(bytes, offset + 2) & typeMask, payload: payloadAt(bytes, offset) });
 		offset += (length + 3) & ~3;
 	}
-	return places;
+	return attributes;
 }
 
 function payloadAt(bytes: Uint8Array, offset: number): Uint8Array {
