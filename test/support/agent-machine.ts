@@ -10,6 +10,8 @@ export interface AgentMachine extends Disposable {
 	readonly name: string;
 	readonly world: World;
 	readonly plug: Plug;
+	/** Where it keeps the hint and the journal of the network. */
+	readonly directory: string;
 	/** What it held before any container came. */
 	readonly before: Snapshot;
 	/** The network's configuration on this agent. */
@@ -39,6 +41,7 @@ export function makeAgentMachine(
 	const world = createWorld();
 	const name = `agent-${number}`;
 	const plug = lan.join(world.host, `10.0.0.${101 + number}/24`);
+	const dataDir = join(world.directory, "cluster");
 	const urls = etcd.members.map(({ url }) => url);
 	const config = {
 		cniVersion: "1.1.0",
@@ -51,7 +54,7 @@ export function makeAgentMachine(
 			agent: name,
 			endpoints: [...urls.slice(number % urls.length), ...urls.slice(0, number % urls.length)],
 			prefix,
-			dataDir: join(world.directory, "cluster"),
+			dataDir,
 			cooldown: 0,
 			ranges: subnets.map((subnet) => [{ subnet }]),
 			...ipam,
@@ -62,6 +65,7 @@ export function makeAgentMachine(
 		world,
 		plug,
 		config,
+		directory: join(dataDir, network),
 		before: snapshotOf(world),
 		call: (command, options) => ({ world, type: "bridge", command, config, ...options }),
 		[Symbol.dispose]: () => world.dispose(),
