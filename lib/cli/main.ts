@@ -48,7 +48,7 @@ export async function cnictl(
 		networksCommand(plugins),
 		addressesCommand(),
 		ipamCommand(plugins),
-		agentsCommand(),
+		agentsCommand(plugins),
 		validateCommand(plugins),
 		showCommand(),
 		doctorCommand(plugins),

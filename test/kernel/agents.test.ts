@@ -2,13 +2,17 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { transact } from "../../lib/etcd/kv.ts";
+import { createEtcdStore } from "../../lib/ipam/etcd-store/etcd-store.ts";
+import { parseRangeSet } from "../../lib/ipam/range-set.ts";
 import { type Background, startProgram, waitUntil } from "../support/dhcp.ts";
 import { type Etcd, keysNow, startEtcd } from "../support/etcd.ts";
-import { runWithOwnState } from "../support/example.ts";
+import { ownState, runWithOwnState } from "../support/example.ts";
 import { attemptIn, enter, type Namespace, type Outcome } from "../support/namespace.ts";
 import { distribution, systemPath } from "../support/paths.ts";
 import { mustRunPlugin } from "../support/run-plugin.ts";
 import { createWorld, type World } from "../support/world.ts";
+import { creatingLock } from "../unit/ipam/creating-lock.ts";
 
 let world: World;
 let etcd: Etcd;
@@ -73,6 +77,12 @@ function control(agent: string, ...args: readonly string[]) {
 
 function serve(name: string, agent: string, ...args: readonly string[]): Background {
 	const command = enter(world.host, [cnictl, "agents", ...args]);
+	return startProgram(world, { command, logFile: join(world.directory, `${name}.log`), env: envOf(agent) });
+}
+
+/** With the state of a machine of its own, too. */
+function serveWithOwnState(name: string, agent: string, ...args: readonly string[]): Background {
+	const command = ownState(world, [cnictl, "agents", ...args]);
 	return startProgram(world, { command, logFile: join(world.directory, `${name}.log`), env: envOf(agent) });
 }
 
@@ -193,6 +203,49 @@ test("what DEL could not tell etcd, the reporting service does when etcd is back
 	);
 	expect(states("a1")).toEqual(["a1 unknown 0 2"]);
 }, 90_000);
+
+test("what an agent held in its former life is released when it begins anew, but not what lives", async () => {
+	const container = world.container();
+	expect(attach("add", "a1", container)).toMatchObject({ exitCode: 0 });
+	const set = parseRangeSet([{ subnet: "10.216.7.0/29" }]);
+	// Another machine of this name, of which nothing but this is left.
+	const former = createEtcdStore({
+		gateway: etcd.gateway(),
+		prefix: "/cni-suite",
+		network: "net",
+		agent: "a1",
+		blockLengths: { 4: 29, 6: 125 },
+		borrow: true,
+		cooldownMs: 0,
+		tokenLabel: "task",
+		directory: join(world.directory, "former"),
+		lock: creatingLock,
+		tryLock: creatingLock,
+		postponed: () => {},
+		now: () => 1000,
+	});
+	for (const containerId of ["before1", "before2"]) {
+		const owner = { containerId: `cst${process.pid}${containerId}`, ifName: "eth0" };
+		const outcome = await former.reserve(owner, [{ set, setIndex: 0, requested: undefined }]);
+		expect(outcome.kind).toBe("reserved");
+	}
+	// A clock that was wrong when the living one was attached.
+	const [[key = "", value = ""] = []] = [...keysNow(etcd, "/cni-suite/network/net")].filter(
+		([name, text]) => name.startsWith("address/4-") && text.includes(idOf(container)),
+	);
+	const put = `/cni-suite/network/net/${key}`;
+	await transact(etcd.gateway(), { success: [{ put, value: JSON.stringify({ ...JSON.parse(value), time: 1000 }) }] });
+	expect(held()).toHaveLength(3);
+	const report = serveWithOwnState("report", "a1", "report");
+	waitUntil("the former life to be released", () => report.log().match(/ released 10\.216/g)?.length === 2, 20_000);
+	expect(report.log()).toMatch(
+		/ released 10\.216\.7\.\d of container "cst\d+before1" \(interface "eth0"\) on network "net": it was made before the last boot/,
+	);
+	expect(held()).toEqual([`a1 ${idOf(container)}`]);
+	report.stop();
+	expect(attach("del", "a1", container)).toMatchObject({ exitCode: 0 });
+	expect(clean("a1")).toEqual(cleanOutcome);
+}, 60_000);
 
 test("an operator's word: lost, gone, and what it is refused for", () => {
 	const containers = [world.container(), world.container()] as const;

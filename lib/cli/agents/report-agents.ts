@@ -11,6 +11,8 @@ import { type Complaints, complaints } from "./service-log.ts";
 export interface ReportOptions {
 	/** What this host is a member of, asked anew each time: networks come and go. */
 	readonly members: () => readonly Member[];
+	/** Called once for each network, when etcd has heard of us. */
+	readonly begin: (network: ClusterNetwork) => Promise<void>;
 	readonly ttlSeconds: number;
 	readonly host: string;
 	readonly boot: string;
@@ -50,6 +52,9 @@ export async function reportAgents(options: ReportOptions): Promise<void> {
 interface Membership {
 	readonly reporter: Reporter;
 	readonly trouble: Complaints;
+	readonly networkTrouble: Complaints;
+	/** Names of networks that have been begun with. */
+	readonly begun: Set<string>;
 	/** Whom we have been heard to complain of. */
 	rival: string;
 }
@@ -59,36 +64,52 @@ function openMembership({ agent, cluster }: Member, options: ReportOptions): Mem
 	return {
 		reporter: createReporter({ ...options, gateway: clusterGateway(via), prefix, agent }),
 		trouble: complaints(options.log, `report agent ${quoteText(agent)} alive`),
+		networkTrouble: complaints(options.log, `make good what agent ${quoteText(agent)} has left`),
+		begun: new Set(),
 		rival: "",
 	};
 }
 
-/** One sign of life, and some of the journals; how much is left of them. */
-async function attend(
-	member: Member,
-	{ membership, log, ttlSeconds }: ReportOptions & { readonly membership: Membership },
-): Promise<number> {
-	const { reporter, trouble } = membership;
-	const whose = `agent ${quoteText(member.agent)}`;
+/** One sign of life, and some of what was left undone; how many entries of journals wait. */
+async function attend(member: Member, options: ReportOptions & { readonly membership: Membership }): Promise<number> {
+	const { membership, log } = options;
 	try {
-		const { began, other } = await reporter.report();
-		if (began)
-			log(`${whose} is reported alive below ${quoteText(member.cluster.prefix)}, for ${ttlSeconds} s each time`);
-		const rival = other === undefined ? "" : `host ${quoteText(other.host)} (boot ${quoteText(other.boot)})`;
-		if (rival !== membership.rival && rival !== "") {
-			log(
-				`${whose} is reported alive by ${rival} too: every agent needs a name of its own, unless this one takes its place`,
-			);
-		}
-		membership.rival = rival;
-		let left = 0;
-		for (const network of member.networks) left += await makeGood(network, log);
-		trouble.succeeded();
-		return left;
+		await giveSign(member, options);
+		membership.trouble.succeeded();
 	} catch (thrown) {
-		trouble.failed(thrown);
+		membership.trouble.failed(thrown);
 		return 0;
 	}
+	try {
+		let left = 0;
+		for (const network of member.networks) {
+			left += await makeGood(network, log);
+			if (membership.begun.has(network.name)) continue;
+			await options.begin(network);
+			membership.begun.add(network.name);
+		}
+		membership.networkTrouble.succeeded();
+		return left;
+	} catch (thrown) {
+		membership.networkTrouble.failed(thrown);
+		return 0;
+	}
+}
+
+async function giveSign(
+	{ agent, cluster }: Member,
+	{ membership, log, ttlSeconds }: ReportOptions & { readonly membership: Membership },
+): Promise<void> {
+	const whose = `agent ${quoteText(agent)}`;
+	const { began, other } = await membership.reporter.report();
+	if (began) log(`${whose} is reported alive below ${quoteText(cluster.prefix)}, for ${ttlSeconds} s each time`);
+	const rival = other === undefined ? "" : `host ${quoteText(other.host)} (boot ${quoteText(other.boot)})`;
+	if (rival !== membership.rival && rival !== "") {
+		log(
+			`${whose} is reported alive by ${rival} too: every agent needs a name of its own, unless this one takes its place`,
+		);
+	}
+	membership.rival = rival;
 }
 
 async function makeGood(network: ClusterNetwork, log: (text: string) => void): Promise<number> {

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import type { PluginRegistry } from "../../cni/call.ts";
 import { writeStdout } from "../../linux/stdio.ts";
 import { agentsText, agentToJson } from "../agents/agents-text.ts";
 import { readAgents } from "../agents/read-agents.ts";
@@ -9,7 +10,7 @@ import { agentsReportCommand } from "./agents/report.ts";
 import { agentsWatchCommand } from "./agents/watch.ts";
 
 /** `cnictl agents` */
-export function agentsCommand(): Command {
+export function agentsCommand(plugins: PluginRegistry): Command {
 	const command = new Command("agents")
 		.description(
 			"Lists the agents of a cluster: which are alive or lost, what they hold, and when that is released. Its commands " +
@@ -18,7 +19,7 @@ export function agentsCommand(): Command {
 		.option("--json", "print JSON")
 		.addHelpText("after", "\nExample:\n  cnictl agents")
 		.action(list);
-	for (const subcommand of [agentsWatchCommand(), agentsReportCommand(), agentsReleaseCommand()]) {
+	for (const subcommand of [agentsWatchCommand(), agentsReportCommand(plugins), agentsReleaseCommand()]) {
 		command.addCommand(subcommand.exitOverride());
 	}
 	return command;
