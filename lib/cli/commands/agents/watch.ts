@@ -1,0 +1,55 @@
+import { Command } from "commander";
+import type { AgentSource } from "../../../cluster/agent-source.ts";
+import type { Grace } from "../../../cluster/agents/grace.ts";
+import { addGrace, defaultGrace, durationOf } from "../../agents/options.ts";
+import { requireClusters } from "../../agents/require-clusters.ts";
+import { serviceLog } from "../../agents/service-log.ts";
+import { untilSignal } from "../../agents/until-signal.ts";
+import { watchClusters } from "../../agents/watch-cluster.ts";
+
+interface Options {
+	readonly grace: Grace;
+	readonly interval: number;
+}
+
+/** `cnictl agents watch` */
+export function agentsWatchCommand(): Command {
+	return new Command("watch")
+		.description(
+			"A service: marks agents that are lost, and releases what they hold when they have not come back within the grace " +
+				"period. Several may run. Ends on SIGTERM.",
+		)
+		.option(
+			"--grace <duration>",
+			"how long to wait for an agent's return (default: 10m); NETWORK=DURATION for one network; may be repeated",
+			addGrace,
+			defaultGrace,
+		)
+		.option("--interval <duration>", "between two looks (default: 10s)", durationOf, 10_000)
+		.addHelpText("after", "\nExample:\n  cnictl agents watch --grace 10m --grace databases=2h")
+		.action(watch);
+}
+
+async function watch({ grace, interval }: Options): Promise<void> {
+	const now = Date.now;
+	const log = serviceLog(now);
+	const clusters = requireClusters("watch agents", log);
+	for (const { via, prefix } of clusters) log(`watching the agents below ${prefix}, in etcd of network "${via.name}"`);
+	const sources = openSources();
+	try {
+		await untilSignal(async (signal) => {
+			const counts = await watchClusters(clusters, { sources, grace, intervalMs: interval, now, log, signal });
+			const { agents, attachments, addresses, blocks } = counts;
+			log(
+				`ended; it has released ${addresses} addresses of ${attachments} attachments and ${blocks} blocks, and settled ${agents} lost agents`,
+			);
+		});
+	} finally {
+		for (const source of sources) source[Symbol.dispose]();
+	}
+}
+
+/** Who tells of agents beside their signs of life in etcd. */
+function openSources(): readonly AgentSource[] {
+	return [];
+}

@@ -1,0 +1,214 @@
+import type { Attachment } from "../../cni/plugin.ts";
+import { quoteText } from "../../cni/quote-text.ts";
+import type { Gateway } from "../../etcd/gateway.ts";
+import { formatAddress, formatPrefix } from "../../ip/address.ts";
+import type { AgentState } from "../../ipam/etcd-store/agent.ts";
+import { networksOf } from "../../ipam/etcd-store/networks-of.ts";
+import { type Grace, releaseTime, releaseTimes } from "./grace.ts";
+import { type AgentKeys, agentKeys, isAgentName } from "./keys.ts";
+import { readMarks, type SeenAgent, unseen, writeState } from "./mark.ts";
+import type { Outlook, Verdict } from "./outlook.ts";
+import { type Released, releaseAgent } from "./release-agent.ts";
+
+export interface KeeperOptions {
+	readonly gateway: Gateway;
+	readonly prefix: string;
+	readonly outlook: Outlook;
+	readonly grace: Grace;
+	/** How long addresses of a network rest once they are released. */
+	readonly cooldownMsOf: (network: string) => number;
+	/** Milliseconds since the epoch. */
+	readonly now: () => number;
+	readonly log: (text: string) => void;
+}
+
+/** Looks after the agents of one prefix: several may do so at once, and each piece of work is done by one. */
+export interface Keeper {
+	/** One look at all agents, and what is to be done about them at this time. @throws EtcdError */
+	round(): Promise<void>;
+	/** What this keeper has released. */
+	readonly counts: Readonly<Counts>;
+}
+
+export interface Counts {
+	agents: number;
+	attachments: number;
+	addresses: number;
+	blocks: number;
+}
+
+export function createKeeper(options: KeeperOptions): Keeper {
+	const { gateway, prefix, outlook, now, log } = options;
+	const keys = agentKeys(prefix);
+	const counts = { agents: 0, attachments: 0, addresses: 0, blocks: 0 };
+	/** Agents that have been marked on somebody's word that they are gone. */
+	const obeyed = new Set<string>();
+	/** Those of them that have taken the mark off by an ADD: they are no more than lost now. */
+	const contradicted = new Set<string>();
+	const refused = new Set<string>();
+
+	const look = async (seen: SeenAgent): Promise<void> => {
+		const verdict = outlook.of(seen.agent);
+		if (verdict?.state === "present") {
+			obeyed.delete(seen.agent);
+			contradicted.delete(seen.agent);
+			if (seen.state.lostSince !== undefined) await unmark(seen, verdict);
+			return;
+		}
+		const marked = await marking(seen, verdict);
+		if (marked?.state.lostSince !== undefined && marked.state.releasedAt === undefined) await settle(marked);
+	};
+
+	/** The agent with the mark that the verdict asks for; undefined when somebody else has acted meanwhile. */
+	const marking = async (seen: SeenAgent, verdict: Verdict | undefined): Promise<SeenAgent | undefined> => {
+		const { agent, state } = seen;
+		if (verdict === undefined) return seen;
+		if (obeyed.has(agent) && state.lostSince === undefined) contradicted.add(agent);
+		else if (state.gone === true) obeyed.add(agent);
+		const isGone = verdict.state === "gone" && !contradicted.has(agent);
+		if (state.lostSince !== undefined && (state.gone === true || !isGone)) return seen;
+		const time = now();
+		const next: AgentState = {
+			...releaseTimes(time, options.grace),
+			...state,
+			lostSince: state.lostSince ?? time,
+			gone: isGone,
+			why: verdict.reason,
+		};
+		const marked = await writeState(gateway, { keys, seen, state: next, unlessAlive: true });
+		if (marked === undefined) return undefined;
+		if (isGone) obeyed.add(agent);
+		const when = isGone ? "at once" : `at ${textOfTime(next.releaseAt ?? time)}, unless it is back by then`;
+		log(
+			`agent ${quoteText(agent)} is ${isGone ? "gone" : "lost"}: ${verdict.reason}. What it holds is released ${when}`,
+		);
+		return marked;
+	};
+
+	const unmark = async (seen: SeenAgent, { reason }: Verdict): Promise<void> => {
+		const { agent, state } = seen;
+		const done = await writeState(gateway, { keys, seen, state: { lostSince: undefined }, unlessAlive: false });
+		if (done === undefined) return;
+		const what =
+			state.releasedAt === undefined
+				? "it keeps what it holds"
+				: `too late: what it held was released at ${textOfTime(state.releasedAt)}`;
+		log(`agent ${quoteText(agent)} is back: ${reason}; ${what}`);
+	};
+
+	/** Releases what is due of a marked agent. */
+	const settle = async (seen: SeenAgent): Promise<void> => {
+		const { agent, state } = seen;
+		const time = now();
+		const earliest = Math.min(
+			...[state.releaseAt, ...Object.values(state.releaseAtIn ?? {})].flatMap((each) => each ?? []),
+		);
+		if (state.gone !== true && Number.isFinite(earliest) && earliest > time) return;
+		// Who has not heard of all agents does not know whether this one is back.
+		if (!outlook.isCurrent()) return;
+		const networks = await networksOf(gateway, prefix);
+		const due = networks.filter((network) => releaseTime(state, { network, grace: options.grace }) <= time);
+		const isStillLost = () => outlook.isCurrent() && outlook.of(agent)?.state !== "present";
+		const result = await releaseDue(gateway, {
+			...options,
+			keys,
+			seen,
+			networks: due,
+			isStillLost,
+			unlessAlive: true,
+			counts,
+		});
+		if (result === "done" && due.length === networks.length && isAllDue(state, time)) await finish(seen, time);
+	};
+
+	/** A network that comes into being later has nothing of an agent that is lost. */
+	const isAllDue = (state: AgentState, time: number) =>
+		releaseTime(state, { network: "", grace: options.grace }) <= time;
+
+	const finish = async (seen: SeenAgent, time: number): Promise<void> => {
+		const state = { ...seen.state, releasedAt: time };
+		if ((await writeState(gateway, { keys, seen, state, unlessAlive: true })) === undefined) return;
+		counts.agents++;
+		log(`agent ${quoteText(seen.agent)}: nothing is left of what it held`);
+	};
+
+	return {
+		counts,
+		async round() {
+			const marks = await readMarks(gateway, keys);
+			for (const agent of new Set([...marks.keys(), ...outlook.agents()])) {
+				if (isAgentName(agent)) await look(marks.get(agent) ?? unseen(agent));
+				else if (!refused.has(agent)) {
+					refused.add(agent);
+					log(`passing over an agent whose name is none: ${quoteText(agent)}`);
+				}
+			}
+		},
+	};
+}
+
+export interface ReleaseDueOptions extends Pick<KeeperOptions, "prefix" | "cooldownMsOf" | "now" | "log"> {
+	readonly keys: AgentKeys;
+	readonly seen: SeenAgent;
+	readonly networks: readonly string[];
+	readonly isStillLost: () => boolean;
+	readonly unlessAlive: boolean;
+	/** What is counted. */
+	readonly counts: Omit<Counts, "agents">;
+}
+
+/** Releases what an agent holds of some networks; `stopped` when something has come between. @throws EtcdError */
+export async function releaseDue(gateway: Gateway, options: ReleaseDueOptions): Promise<"done" | "stopped"> {
+	const { seen, networks, cooldownMsOf, log, counts } = options;
+	const whose = `agent ${quoteText(seen.agent)}`;
+	for (const network of networks) {
+		const before = { ...counts };
+		const isDone = await releaseAgent(gateway, {
+			...options,
+			network,
+			cooldownMs: cooldownMsOf(network),
+			released(done) {
+				for (const each of done) {
+					count(counts, each);
+					log(`released ${textOf(each)} of ${whose} on network ${quoteText(network)}`);
+				}
+			},
+		});
+		const [attachments, addresses, blocks] = (["attachments", "addresses", "blocks"] as const).map(
+			(what) => counts[what] - before[what],
+		);
+		if (attachments !== 0 || blocks !== 0) {
+			log(
+				`${whose}: released ${addresses} addresses of ${attachments} attachments and ${blocks} blocks on network ${quoteText(network)}`,
+			);
+		}
+		if (!isDone) return "stopped";
+	}
+	return "done";
+}
+
+function count(counts: Omit<Counts, "agents">, released: Released): void {
+	if (released.kind === "block") {
+		counts.blocks++;
+		return;
+	}
+	counts.attachments++;
+	counts.addresses += released.addresses.length;
+}
+
+function textOf(released: Released): string {
+	if (released.kind === "block") {
+		const { network: address, length } = released.block;
+		return `block ${formatPrefix({ address, length })}`;
+	}
+	const addresses = released.addresses.map(formatAddress).join(" ") || "nothing";
+	return `${addresses} of ${attachmentText(released.owner)}`;
+}
+
+function attachmentText({ containerId, ifName }: Attachment): string {
+	return `container ${quoteText(containerId)} (interface ${quoteText(ifName)})`;
+}
+
+function textOfTime(milliseconds: number): string {
+	return new Date(milliseconds).toISOString();
+}
