@@ -62,6 +62,7 @@ function watch(pool: Pool, { sources, now, grace, post = etcd.post, cooldownMs =
 		prefix: pool.prefix,
 		outlook,
 		grace: { defaultMs: 10 * minute, ofNetworkMs: new Map(), ...grace },
+		mostLost: 0.5,
 		cooldownMsOf: () => cooldownMs,
 		now,
 		log: (text) => log.push(text),
@@ -288,6 +289,35 @@ describe("an agent that is gone for good", () => {
 		await watcher.look();
 		expect(await heldBy(pool, "b")).toEqual(nothing);
 		expect(await faults(pool)).toEqual([]);
+	});
+});
+
+describe("many agents that are lost at once", () => {
+	test("lose nothing while they are more than half, but for those that are gone", async () => {
+		using pool = createPool(etcd, "10.1.0.0/16");
+		const names = ["a", "b", "c", "d", "e", "f", "g"];
+		for (const name of names) await fill(pool, name, 1);
+		const source = mouth();
+		let time = start;
+		const watcher = watch(pool, { sources: [source], now: () => time });
+		for (const name of names) source.says(name, "abcd".includes(name) ? "lost" : "present");
+		await watcher.look();
+		time += 10 * minute;
+		source.says("a", "gone");
+		source.says("e", "lost");
+		await watcher.look();
+		await watcher.look();
+		expect(await heldBy(pool, "a")).toEqual(nothing);
+		expect(await heldBy(pool, "b")).toMatchObject({ owners: 1 });
+		expect(watcher.log.filter((line) => line.includes("at once"))).toEqual([
+			expect.stringMatching(/^4 of 7 agents are lost at once, more than 50 %: nothing of theirs is released until/),
+			'agent "a" is gone: it is gone. What it holds is released at once',
+		]);
+		source.says("b", "present");
+		await watcher.look();
+		expect(await heldBy(pool, "b")).toMatchObject({ owners: 1 });
+		for (const name of ["c", "d"]) expect(await heldBy(pool, name)).toEqual(nothing);
+		expect(await heldBy(pool, "e")).toMatchObject({ owners: 1 });
 	});
 });
 

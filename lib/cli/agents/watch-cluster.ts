@@ -1,8 +1,9 @@
 import type { AgentSource } from "../../cluster/agent-source.ts";
 import type { Grace } from "../../cluster/agents/grace.ts";
-import { type Counts, createKeeper } from "../../cluster/agents/keeper.ts";
+import { createKeeper } from "../../cluster/agents/keeper.ts";
 import { leaseSource } from "../../cluster/agents/lease-source.ts";
 import { createOutlook, type Outlook } from "../../cluster/agents/outlook.ts";
+import type { Counts } from "../../cluster/agents/release-due.ts";
 import { clusterGateway } from "../ipam/cluster-gateway.ts";
 import type { Cluster } from "../ipam/clusters.ts";
 import { type AlarmClock, createAlarmClock } from "./alarm-clock.ts";
@@ -13,6 +14,8 @@ export interface WatchOptions {
 	/** Beside the signs of life in etcd; each speaks of the agents of every cluster. */
 	readonly sources: readonly AgentSource[];
 	readonly grace: Grace;
+	/** From 0 to 1. */
+	readonly mostLost: number;
 	readonly intervalMs: number;
 	readonly now: () => number;
 	readonly log: (text: string) => void;
