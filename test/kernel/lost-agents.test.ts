@@ -481,15 +481,52 @@ describe("signs of life", () => {
 		expect(await faults(pool)).toEqual([]);
 	});
 
-	test("who withdraws is not lost for its silence", async () => {
+	test("who withdraws is not lost for its silence, and not any more when it is marked already", async () => {
 		using pool = createPool(etcd, "10.1.0.0/16");
 		await fill(pool, "a", 1);
+		const place = { prefix: pool.prefix, agent: "a" };
 		await reporterOf(pool, "a").report();
-		expect(await withdraw(pool.gateway(), { prefix: pool.prefix, agent: "a" })).toBe(true);
-		expect(await withdraw(pool.gateway(), { prefix: pool.prefix, agent: "a" })).toBe(false);
-		const watcher = watch(pool, { sources: [signsOf(pool)], now: () => start });
+		expect(await withdraw(pool.gateway(), place)).toBe(true);
+		expect(await withdraw(pool.gateway(), place)).toBe(false);
+		const source = signsOf(pool);
+		const watcher = watch(pool, { sources: [source], now: () => start });
 		await watcher.look();
 		expect(await markOf(pool, "a")).toBeUndefined();
+		await reporterOf(pool, "a").report();
+		await silence(pool, "a");
+		await watcher.look();
+		expect(await markOf(pool, "a")).toContain('"lost"');
+		expect(await withdraw(pool.gateway(), place)).toBe(true);
+		expect(await markOf(pool, "a")).toBe("");
+		// Who has not heard of it yet, and marks it again, takes it back.
+		await watcher.keeper.round();
+		expect(await markOf(pool, "a")).toContain('"lost"');
+		await watcher.look();
+		expect(await markOf(pool, "a")).toBe("");
+		expect(watcher.log.at(-1)).toBe('agent "a" is back: it has withdrawn from reporting; it keeps what it holds');
+		expect(source.withdrawn()).toEqual(["a"]);
+		expect(await source.watch(0)).toEqual([]);
+		expect(source.withdrawn()).toEqual([]);
+	});
+
+	test("an etcd that refuses what one agent needs does not keep the others waiting", async () => {
+		using pool = createPool(etcd, "10.1.0.0/16");
+		for (const name of ["a", "b"]) await fill(pool, name, 1);
+		const post: Post = async (endpoint, request) => {
+			const isOfA = Buffer.from(`${pool.prefix}/agent/a`).toString("base64");
+			if (!request.body.includes("request_put") || !request.body.includes(isOfA))
+				return await etcd.post(endpoint, request);
+			return {
+				status: 400,
+				body: JSON.stringify({ code: 3, message: "etcdserver: too many operations in txn request" }),
+			};
+		};
+		const source = mouth();
+		for (const name of ["a", "b"]) source.says(name, "gone");
+		const watcher = watch(pool, { sources: [source], now: () => start, post });
+		await expect(watcher.look()).rejects.toThrow("too many operations");
+		expect(await heldBy(pool, "a")).toMatchObject({ owners: 1 });
+		expect(await heldBy(pool, "b")).toEqual(nothing);
 	});
 });
 

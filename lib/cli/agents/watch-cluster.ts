@@ -31,6 +31,7 @@ export async function watchClusters(clusters: readonly Cluster[], options: Watch
 		pump(source, {
 			...options,
 			heard: (sightings) => {
+				if (sightings.length === 0) return;
 				for (const { outlook, clock } of watched) {
 					outlook.hear(source, sightings);
 					clock.ring();
@@ -80,9 +81,12 @@ function watchCluster(cluster: Cluster, options: WatchOptions): Watched {
 			await clock.wait(intervalMs);
 		}
 	};
+	let withdrawn: readonly string[] = [];
 	const heard = (sightings: Parameters<Outlook["hear"]>[1]) => {
+		outlook.forget(signs, withdrawn);
 		outlook.hear(signs, sightings);
-		clock.ring();
+		withdrawn = signs.withdrawn();
+		if (sightings.length > 0) clock.ring();
 	};
 	const ended = Promise.all([rounds(), pump(signs, { ...options, heard })]).then(() => {});
 	return { outlook, clock, counts: keeper.counts, ended };
@@ -99,7 +103,7 @@ async function pump(
 		try {
 			const sightings = await source.watch(intervalMs);
 			trouble.succeeded();
-			if (sightings.length > 0) heard(sightings);
+			heard(sightings);
 		} catch (thrown) {
 			trouble.failed(thrown);
 			await clock.wait(intervalMs);

@@ -1,4 +1,5 @@
 import { quoteText } from "../../cni/quote-text.ts";
+import { EtcdError } from "../../etcd/error.ts";
 import type { Gateway } from "../../etcd/gateway.ts";
 import type { AgentState } from "../../ipam/etcd-store/agent.ts";
 import { networksOf } from "../../ipam/etcd-store/networks-of.ts";
@@ -139,20 +140,39 @@ export function createKeeper(options: KeeperOptions): Keeper {
 		massLoss = found;
 	};
 
+	const passOver = (agent: string): void => {
+		if (!refused.has(agent)) log(`passing over an agent whose name is none: ${quoteText(agent)}`);
+		refused.add(agent);
+	};
+
 	return {
 		counts,
 		async round() {
 			const marks = await readMarks(gateway, keys);
 			noteMassLoss(massLossIn(marks, options));
+			const failures: unknown[] = [];
 			for (const agent of new Set([...marks.keys(), ...outlook.agents()])) {
-				if (isAgentName(agent)) await look(marks.get(agent) ?? unseen(agent));
-				else if (!refused.has(agent)) {
-					refused.add(agent);
-					log(`passing over an agent whose name is none: ${quoteText(agent)}`);
+				if (!isAgentName(agent)) {
+					passOver(agent);
+					continue;
+				}
+				try {
+					await look(marks.get(agent) ?? unseen(agent));
+				} catch (thrown) {
+					if (isAway(thrown)) throw thrown;
+					// What is the matter with one agent must not keep the others waiting.
+					failures.push(thrown);
 				}
 			}
+			if (failures.length > 0) throw failures[0];
 		},
 	};
+}
+
+/** Whether etcd is, also where the error has been wrapped. */
+function isAway(thrown: unknown): boolean {
+	if (thrown instanceof EtcdError) return thrown.kind === "away";
+	return thrown instanceof Error && thrown.cause !== undefined && isAway(thrown.cause);
 }
 
 function textOfTime(milliseconds: number): string {
