@@ -63,6 +63,7 @@ function watch(pool: Pool, { sources, now, grace, post = etcd.post, cooldownMs =
 		prefix: pool.prefix,
 		outlook,
 		grace: { defaultMs: 10 * minute, ofNetworkMs: new Map(), ...grace },
+		mostLost: 0.5,
 		cooldownMsOf: () => cooldownMs,
 		now,
 		log: (text) => log.push(text),
@@ -292,6 +293,35 @@ describe("an agent that is gone for good", () => {
 	});
 });
 
+describe("many agents that are lost at once", () => {
+	test("lose nothing while they are more than half, but for those that are gone", async () => {
+		using pool = createPool(etcd, "10.1.0.0/16");
+		const names = ["a", "b", "c", "d", "e", "f", "g"];
+		for (const name of names) await fill(pool, name, 1);
+		const source = mouth();
+		let time = start;
+		const watcher = watch(pool, { sources: [source], now: () => time });
+		for (const name of names) source.says(name, "abcd".includes(name) ? "lost" : "present");
+		await watcher.look();
+		time += 10 * minute;
+		source.says("a", "gone");
+		source.says("e", "lost");
+		await watcher.look();
+		await watcher.look();
+		expect(await heldBy(pool, "a")).toEqual(nothing);
+		expect(await heldBy(pool, "b")).toMatchObject({ owners: 1 });
+		expect(watcher.log.filter((line) => line.includes("at once"))).toEqual([
+			expect.stringMatching(/^4 of 7 agents are lost at once, more than 50 %: nothing of theirs is released until/),
+			'agent "a" is gone: it is gone. What it holds is released at once',
+		]);
+		source.says("b", "present");
+		await watcher.look();
+		expect(await heldBy(pool, "b")).toMatchObject({ owners: 1 });
+		for (const name of ["c", "d"]) expect(await heldBy(pool, name)).toEqual(nothing);
+		expect(await heldBy(pool, "e")).toMatchObject({ owners: 1 });
+	});
+});
+
 describe("sources that do not agree, or do not know", () => {
 	test("an agent is there as long as one of them says so", async () => {
 		using pool = createPool(etcd, "10.1.0.0/16");
@@ -452,15 +482,52 @@ describe("signs of life", () => {
 		expect(await faults(pool)).toEqual([]);
 	});
 
-	test("who withdraws is not lost for its silence", async () => {
+	test("who withdraws is not lost for its silence, and not any more when it is marked already", async () => {
 		using pool = createPool(etcd, "10.1.0.0/16");
 		await fill(pool, "a", 1);
+		const place = { prefix: pool.prefix, agent: "a" };
 		await reporterOf(pool, "a").report();
-		expect(await withdraw(pool.gateway(), { prefix: pool.prefix, agent: "a" })).toBe(true);
-		expect(await withdraw(pool.gateway(), { prefix: pool.prefix, agent: "a" })).toBe(false);
-		const watcher = watch(pool, { sources: [signsOf(pool)], now: () => start });
+		expect(await withdraw(pool.gateway(), place)).toBe(true);
+		expect(await withdraw(pool.gateway(), place)).toBe(false);
+		const source = signsOf(pool);
+		const watcher = watch(pool, { sources: [source], now: () => start });
 		await watcher.look();
 		expect(await markOf(pool, "a")).toBeUndefined();
+		await reporterOf(pool, "a").report();
+		await silence(pool, "a");
+		await watcher.look();
+		expect(await markOf(pool, "a")).toContain('"lost"');
+		expect(await withdraw(pool.gateway(), place)).toBe(true);
+		expect(await markOf(pool, "a")).toBe("");
+		// Who has not heard of it yet, and marks it again, takes it back.
+		await watcher.keeper.round();
+		expect(await markOf(pool, "a")).toContain('"lost"');
+		await watcher.look();
+		expect(await markOf(pool, "a")).toBe("");
+		expect(watcher.log.at(-1)).toBe('agent "a" is back: it has withdrawn from reporting; it keeps what it holds');
+		expect(source.withdrawn()).toEqual(["a"]);
+		expect(await source.watch(0)).toEqual([]);
+		expect(source.withdrawn()).toEqual([]);
+	});
+
+	test("an etcd that refuses what one agent needs does not keep the others waiting", async () => {
+		using pool = createPool(etcd, "10.1.0.0/16");
+		for (const name of ["a", "b"]) await fill(pool, name, 1);
+		const post: Post = async (endpoint, request) => {
+			const isOfA = Buffer.from(`${pool.prefix}/agent/a`).toString("base64");
+			if (!request.body.includes("request_put") || !request.body.includes(isOfA))
+				return await etcd.post(endpoint, request);
+			return {
+				status: 400,
+				body: JSON.stringify({ code: 3, message: "etcdserver: too many operations in txn request" }),
+			};
+		};
+		const source = mouth();
+		for (const name of ["a", "b"]) source.says(name, "gone");
+		const watcher = watch(pool, { sources: [source], now: () => start, post });
+		await expect(watcher.look()).rejects.toThrow("too many operations");
+		expect(await heldBy(pool, "a")).toMatchObject({ owners: 1 });
+		expect(await heldBy(pool, "b")).toEqual(nothing);
 	});
 });
 

@@ -18,3 +18,10 @@ export function durationOf(text: string): number {
 	if (ms !== undefined) return ms;
 	throw new InvalidArgumentError("It is a duration such as 90s, 10m or 1h30m.");
 }
+
+/** As a share: `50` is 0.5. */
+export function percentOf(text: string): number {
+	const percent = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+	if (percent >= 0 && percent <= 100) return percent / 100;
+	throw new InvalidArgumentError("It is a number of percent, from 0 to 100.");
+}

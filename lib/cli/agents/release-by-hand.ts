@@ -1,7 +1,7 @@
 import { type Grace, releaseTimes } from "../../cluster/agents/grace.ts";
-import { releaseDue } from "../../cluster/agents/keeper.ts";
 import { agentKeys } from "../../cluster/agents/keys.ts";
 import { readMarks, unseen, writeState } from "../../cluster/agents/mark.ts";
+import { releaseDue } from "../../cluster/agents/release-due.ts";
 import { CniError, ErrorCode } from "../../cni/error.ts";
 import type { Gateway } from "../../etcd/gateway.ts";
 import type { AgentState } from "../../ipam/etcd-store/agent.ts";

@@ -1,8 +1,9 @@
 import type { AgentSource } from "../../cluster/agent-source.ts";
 import type { Grace } from "../../cluster/agents/grace.ts";
-import { type Counts, createKeeper } from "../../cluster/agents/keeper.ts";
+import { createKeeper } from "../../cluster/agents/keeper.ts";
 import { leaseSource } from "../../cluster/agents/lease-source.ts";
 import { createOutlook, type Outlook } from "../../cluster/agents/outlook.ts";
+import type { Counts } from "../../cluster/agents/release-due.ts";
 import { clusterGateway } from "../ipam/cluster-gateway.ts";
 import type { Cluster } from "../ipam/clusters.ts";
 import { type AlarmClock, createAlarmClock } from "./alarm-clock.ts";
@@ -13,6 +14,8 @@ export interface WatchOptions {
 	/** Beside the signs of life in etcd; each speaks of the agents of every cluster. */
 	readonly sources: readonly AgentSource[];
 	readonly grace: Grace;
+	/** From 0 to 1. */
+	readonly mostLost: number;
 	readonly intervalMs: number;
 	readonly now: () => number;
 	readonly log: (text: string) => void;
@@ -28,6 +31,7 @@ export async function watchClusters(clusters: readonly Cluster[], options: Watch
 		pump(source, {
 			...options,
 			heard: (sightings) => {
+				if (sightings.length === 0) return;
 				for (const { outlook, clock } of watched) {
 					outlook.hear(source, sightings);
 					clock.ring();
@@ -77,9 +81,12 @@ function watchCluster(cluster: Cluster, options: WatchOptions): Watched {
 			await clock.wait(intervalMs);
 		}
 	};
+	let withdrawn: readonly string[] = [];
 	const heard = (sightings: Parameters<Outlook["hear"]>[1]) => {
+		outlook.forget(signs, withdrawn);
 		outlook.hear(signs, sightings);
-		clock.ring();
+		withdrawn = signs.withdrawn();
+		if (sightings.length > 0) clock.ring();
 	};
 	const ended = Promise.all([rounds(), pump(signs, { ...options, heard })]).then(() => {});
 	return { outlook, clock, counts: keeper.counts, ended };
@@ -96,7 +103,7 @@ async function pump(
 		try {
 			const sightings = await source.watch(intervalMs);
 			trouble.succeeded();
-			if (sightings.length > 0) heard(sightings);
+			heard(sightings);
 		} catch (thrown) {
 			trouble.failed(thrown);
 			await clock.wait(intervalMs);

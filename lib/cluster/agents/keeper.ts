@@ -1,20 +1,22 @@
-import type { Attachment } from "../../cni/plugin.ts";
 import { quoteText } from "../../cni/quote-text.ts";
+import { EtcdError } from "../../etcd/error.ts";
 import type { Gateway } from "../../etcd/gateway.ts";
-import { formatAddress, formatPrefix } from "../../ip/address.ts";
 import type { AgentState } from "../../ipam/etcd-store/agent.ts";
 import { networksOf } from "../../ipam/etcd-store/networks-of.ts";
 import { type Grace, releaseTime, releaseTimes } from "./grace.ts";
-import { type AgentKeys, agentKeys, isAgentName } from "./keys.ts";
+import { agentKeys, isAgentName } from "./keys.ts";
 import { readMarks, type SeenAgent, unseen, writeState } from "./mark.ts";
+import { type MassLoss, massLossIn } from "./mass-loss.ts";
 import type { Outlook, Verdict } from "./outlook.ts";
-import { type Released, releaseAgent } from "./release-agent.ts";
+import { type Counts, releaseDue } from "./release-due.ts";
 
 export interface KeeperOptions {
 	readonly gateway: Gateway;
 	readonly prefix: string;
 	readonly outlook: Outlook;
 	readonly grace: Grace;
+	/** The share of agents up to which the lost ones lose what they hold: mass-loss.ts. */
+	readonly mostLost: number;
 	/** How long addresses of a network rest once they are released. */
 	readonly cooldownMsOf: (network: string) => number;
 	/** Milliseconds since the epoch. */
@@ -30,13 +32,6 @@ export interface Keeper {
 	readonly counts: Readonly<Counts>;
 }
 
-export interface Counts {
-	agents: number;
-	attachments: number;
-	addresses: number;
-	blocks: number;
-}
-
 export function createKeeper(options: KeeperOptions): Keeper {
 	const { gateway, prefix, outlook, now, log } = options;
 	const keys = agentKeys(prefix);
@@ -46,6 +41,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
 	/** Those of them that have taken the mark off by an ADD: they are no more than lost now. */
 	const contradicted = new Set<string>();
 	const refused = new Set<string>();
+	let massLoss: MassLoss | undefined;
 
 	const look = async (seen: SeenAgent): Promise<void> => {
 		const verdict = outlook.of(seen.agent);
@@ -104,6 +100,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
 			...[state.releaseAt, ...Object.values(state.releaseAtIn ?? {})].flatMap((each) => each ?? []),
 		);
 		if (state.gone !== true && Number.isFinite(earliest) && earliest > time) return;
+		if (state.gone !== true && massLoss !== undefined) return;
 		// Who has not heard of all agents does not know whether this one is back.
 		if (!outlook.isCurrent()) return;
 		const networks = await networksOf(gateway, prefix);
@@ -132,81 +129,50 @@ export function createKeeper(options: KeeperOptions): Keeper {
 		log(`agent ${quoteText(seen.agent)}: nothing is left of what it held`);
 	};
 
+	const noteMassLoss = (found: MassLoss | undefined): void => {
+		if (found !== undefined && massLoss === undefined) {
+			log(
+				`${found.lost} of ${found.all} agents are lost at once, more than ${Math.round(options.mostLost * 100)} %: nothing of theirs is released ` +
+					"until fewer are, for the way to them may be what is broken. An operator's word releases one nevertheless: `cnictl agents release NAME --now`",
+			);
+		} else if (found === undefined && massLoss !== undefined)
+			log("fewer agents are lost: what is theirs is released again when its time is over");
+		massLoss = found;
+	};
+
+	const passOver = (agent: string): void => {
+		if (!refused.has(agent)) log(`passing over an agent whose name is none: ${quoteText(agent)}`);
+		refused.add(agent);
+	};
+
 	return {
 		counts,
 		async round() {
 			const marks = await readMarks(gateway, keys);
+			noteMassLoss(massLossIn(marks, options));
+			const failures: unknown[] = [];
 			for (const agent of new Set([...marks.keys(), ...outlook.agents()])) {
-				if (isAgentName(agent)) await look(marks.get(agent) ?? unseen(agent));
-				else if (!refused.has(agent)) {
-					refused.add(agent);
-					log(`passing over an agent whose name is none: ${quoteText(agent)}`);
+				if (!isAgentName(agent)) {
+					passOver(agent);
+					continue;
+				}
+				try {
+					await look(marks.get(agent) ?? unseen(agent));
+				} catch (thrown) {
+					if (isAway(thrown)) throw thrown;
+					// What is the matter with one agent must not keep the others waiting.
+					failures.push(thrown);
 				}
 			}
+			if (failures.length > 0) throw failures[0];
 		},
 	};
 }
 
-export interface ReleaseDueOptions extends Pick<KeeperOptions, "prefix" | "cooldownMsOf" | "now" | "log"> {
-	readonly keys: AgentKeys;
-	readonly seen: SeenAgent;
-	readonly networks: readonly string[];
-	readonly isStillLost: () => boolean;
-	readonly unlessAlive: boolean;
-	/** What is counted. */
-	readonly counts: Omit<Counts, "agents">;
-}
-
-/** Releases what an agent holds of some networks; `stopped` when something has come between. @throws EtcdError */
-export async function releaseDue(gateway: Gateway, options: ReleaseDueOptions): Promise<"done" | "stopped"> {
-	const { seen, networks, cooldownMsOf, log, counts } = options;
-	const whose = `agent ${quoteText(seen.agent)}`;
-	for (const network of networks) {
-		const before = { ...counts };
-		const isDone = await releaseAgent(gateway, {
-			...options,
-			network,
-			cooldownMs: cooldownMsOf(network),
-			released(done) {
-				for (const each of done) {
-					count(counts, each);
-					log(`released ${textOf(each)} of ${whose} on network ${quoteText(network)}`);
-				}
-			},
-		});
-		const [attachments, addresses, blocks] = (["attachments", "addresses", "blocks"] as const).map(
-			(what) => counts[what] - before[what],
-		);
-		if (attachments !== 0 || blocks !== 0) {
-			log(
-				`${whose}: released ${addresses} addresses of ${attachments} attachments and ${blocks} blocks on network ${quoteText(network)}`,
-			);
-		}
-		if (!isDone) return "stopped";
-	}
-	return "done";
-}
-
-function count(counts: Omit<Counts, "agents">, released: Released): void {
-	if (released.kind === "block") {
-		counts.blocks++;
-		return;
-	}
-	counts.attachments++;
-	counts.addresses += released.addresses.length;
-}
-
-function textOf(released: Released): string {
-	if (released.kind === "block") {
-		const { network: address, length } = released.block;
-		return `block ${formatPrefix({ address, length })}`;
-	}
-	const addresses = released.addresses.map(formatAddress).join(" ") || "nothing";
-	return `${addresses} of ${attachmentText(released.owner)}`;
-}
-
-function attachmentText({ containerId, ifName }: Attachment): string {
-	return `container ${quoteText(containerId)} (interface ${quoteText(ifName)})`;
+/** Whether etcd is, also where the error has been wrapped. */
+function isAway(thrown: unknown): boolean {
+	if (thrown instanceof EtcdError) return thrown.kind === "away";
+	return thrown instanceof Error && thrown.cause !== undefined && isAway(thrown.cause);
 }
 
 function textOfTime(milliseconds: number): string {

@@ -13,15 +13,21 @@ export interface LeaseSourceOptions {
 	readonly failed: (thrown: unknown) => void;
 }
 
+export interface LeaseSource extends AgentSource {
+	/** Agents of which the last look has told for the last time, as they have withdrawn: they are to be forgotten. */
+	withdrawn(): readonly string[];
+}
+
 /**
  * Agents that report themselves alive: lost is who has promised to, and does not. Of an agent that has never reported it
- * says nothing.
+ * says nothing, and of one that has withdrawn once more that it is there, so that no mark stays.
  */
-export function leaseSource({ gateway, prefix, intervalMs, wait, failed }: LeaseSourceOptions): AgentSource {
+export function leaseSource({ gateway, prefix, intervalMs, wait, failed }: LeaseSourceOptions): LeaseSource {
 	const keys = agentKeys(prefix);
 	const told = new Map<string, Sighting["state"]>();
 	let isCurrent = false;
 	let lookedBefore = false;
+	let withdrawn: readonly string[] = [];
 
 	const look = async (): Promise<readonly Sighting[]> => {
 		try {
@@ -34,7 +40,12 @@ export function leaseSource({ gateway, prefix, intervalMs, wait, failed }: Lease
 			});
 			isCurrent = true;
 			const [reports, alive] = reads.map(({ found }) => new Set(found.map(nameOf)));
-			return [...(reports ?? [])].flatMap((agent) => changeOf(agent, { isAlive: alive?.has(agent) ?? false }));
+			withdrawn = [...told.keys()].filter((agent) => reports?.has(agent) === false);
+			for (const agent of withdrawn) told.delete(agent);
+			return [
+				...withdrawn.map((agent): Sighting => ({ agent, state: "present", reason: "it has withdrawn from reporting" })),
+				...[...(reports ?? [])].flatMap((agent) => changeOf(agent, { isAlive: alive?.has(agent) ?? false })),
+			];
 		} catch (thrown) {
 			isCurrent = false;
 			failed(thrown);
@@ -53,6 +64,7 @@ export function leaseSource({ gateway, prefix, intervalMs, wait, failed }: Lease
 		get isCurrent() {
 			return isCurrent;
 		},
+		withdrawn: () => withdrawn,
 		async watch(timeoutMs) {
 			for (let left = timeoutMs; ; ) {
 				if (lookedBefore) {

@@ -6,6 +6,8 @@ export type Verdict = Pick<Sighting, "state" | "reason">;
 /** What sources have told, as it stands. */
 export interface Outlook {
 	hear(source: AgentSource, sightings: readonly Sighting[]): void;
+	/** What the source has told of these counts no more. */
+	forget(source: AgentSource, agents: readonly string[]): void;
 	/** Undefined for an agent that nobody has told of. */
 	of(agent: string): Verdict | undefined;
 	agents(): ReadonlySet<string>;
@@ -23,6 +25,9 @@ export function createOutlook(sources: readonly AgentSource[]): Outlook {
 		hear(source, sightings) {
 			const own = told.get(source);
 			for (const sighting of sightings) own?.set(sighting.agent, sighting);
+		},
+		forget(source, agents) {
+			for (const agent of agents) told.get(source)?.delete(agent);
 		},
 		of(agent) {
 			const words = [...told.values()].flatMap((own) => own.get(agent) ?? []);

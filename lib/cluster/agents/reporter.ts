@@ -1,6 +1,7 @@
 import type { Gateway } from "../../etcd/gateway.ts";
-import { read, transact } from "../../etcd/kv.ts";
+import { absent, read, transact } from "../../etcd/kv.ts";
 import { grantLease, keepLease, revokeLease } from "../../etcd/lease.ts";
+import { parseAgent } from "../../ipam/etcd-store/agent.ts";
 import { agentKeys, formatReport, parseReport, type Report } from "./keys.ts";
 
 /** Keeps the sign of life of one agent. */
@@ -59,18 +60,28 @@ export function createReporter({ gateway, prefix, agent, ttlSeconds, host, boot,
 	};
 }
 
-/** Takes the promise back: the agent is not watched any more, and never lost for its silence. @throws EtcdError */
+/** Takes the promise back: the agent is not watched any more, and not lost for its silence. Whether it had promised. @throws EtcdError */
 export async function withdraw(
 	gateway: Gateway,
 	{ prefix, agent }: { readonly prefix: string; readonly agent: string },
 ): Promise<boolean> {
 	const keys = agentKeys(prefix);
-	const { reads } = await transact(gateway, {
-		success: [
-			{ read: { key: keys.reports(agent) }, only: "count" },
-			{ remove: { key: keys.reports(agent) } },
-			{ remove: { key: keys.alive(agent) } },
-		],
-	});
-	return (reads[0]?.count ?? 0) > 0;
+	const look = [{ read: { key: keys.agent(agent) } }, { read: { key: keys.reports(agent) }, only: "count" as const }];
+	let { reads } = await transact(gateway, { success: look });
+	for (;;) {
+		const [kv] = reads[0]?.found ?? [];
+		const { lostSince, gone, releasedAt } = parseAgent(kv?.value ?? "");
+		const isWaiting = lostSince !== undefined && gone !== true && releasedAt === undefined;
+		const answer = await transact(gateway, {
+			compare: [{ key: keys.agent(agent), mod: kv?.modRevision ?? absent }],
+			success: [
+				{ remove: { key: keys.reports(agent) } },
+				{ remove: { key: keys.alive(agent) } },
+				...(isWaiting ? [{ put: keys.agent(agent), value: "" }] : []),
+			],
+			failure: look,
+		});
+		if (answer.succeeded) return (reads[1]?.count ?? 0) > 0;
+		({ reads } = answer);
+	}
 }

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import type { AgentSource } from "../../../cluster/agent-source.ts";
 import type { Grace } from "../../../cluster/agents/grace.ts";
-import { addGrace, defaultGrace, durationOf } from "../../agents/options.ts";
+import { addGrace, defaultGrace, durationOf, percentOf } from "../../agents/options.ts";
 import { requireClusters } from "../../agents/require-clusters.ts";
 import { serviceLog } from "../../agents/service-log.ts";
 import { untilSignal } from "../../agents/until-signal.ts";
@@ -9,6 +9,7 @@ import { watchClusters } from "../../agents/watch-cluster.ts";
 
 interface Options {
 	readonly grace: Grace;
+	readonly mostLost: number;
 	readonly interval: number;
 }
 
@@ -25,12 +26,18 @@ export function agentsWatchCommand(): Command {
 			addGrace,
 			defaultGrace,
 		)
+		.option(
+			"--most-lost <percent>",
+			"of all agents: when more are lost at once, nothing of theirs is released (default: 50)",
+			percentOf,
+			0.5,
+		)
 		.option("--interval <duration>", "between two looks (default: 10s)", durationOf, 10_000)
 		.addHelpText("after", "\nExample:\n  cnictl agents watch --grace 10m --grace databases=2h")
 		.action(watch);
 }
 
-async function watch({ grace, interval }: Options): Promise<void> {
+async function watch({ grace, mostLost, interval }: Options): Promise<void> {
 	const now = Date.now;
 	const log = serviceLog(now);
 	const clusters = requireClusters("watch agents", log);
@@ -38,7 +45,15 @@ async function watch({ grace, interval }: Options): Promise<void> {
 	const sources = openSources();
 	try {
 		await untilSignal(async (signal) => {
-			const counts = await watchClusters(clusters, { sources, grace, intervalMs: interval, now, log, signal });
+			const counts = await watchClusters(clusters, {
+				sources,
+				grace,
+				mostLost,
+				intervalMs: interval,
+				now,
+				log,
+				signal,
+			});
 			const { agents, attachments, addresses, blocks } = counts;
 			log(
 				`ended; it has released ${addresses} addresses of ${attachments} attachments and ${blocks} blocks, and settled ${agents} lost agents`,
