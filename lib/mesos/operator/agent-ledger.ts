@@ -117,9 +117,8 @@ export function createAgentLedger({ reregisterTimeoutMs, known }: LedgerOptions)
 	const compare = ({ registered, recovered }: AgentLists, { askedAt, now }: { askedAt: number; now: number }) => {
 		const touched = new Set<string>();
 		const listed = new Set<string>();
-		const isNews = (id: string) => (entries.get(id)?.heardAt ?? 0) <= askedAt;
 		for (const agent of recovered) {
-			if (isNews(agent.id)) place(agent, "recovered");
+			place(agent, "recovered");
 			listed.add(agent.id);
 		}
 		for (const agent of registered) {
@@ -132,7 +131,7 @@ export function createAgentLedger({ reregisterTimeoutMs, known }: LedgerOptions)
 		const isPatient = now - (master?.since ?? now) < reregisterTimeoutMs;
 		for (const entry of entries.values()) {
 			const { agent, sign } = entry;
-			if (listed.has(agent.id) || !isNews(agent.id)) continue;
+			if (listed.has(agent.id) || entry.heardAt > askedAt) continue;
 			entry.place = "away";
 			// A new master whose memory is empty has lost nobody.
 			if (entry.fate === undefined && entry.master !== master?.id && isPatient) continue;

@@ -78,6 +78,7 @@ describe("the ways in which an agent goes away", () => {
 		const { task, removed, lists } = withTwo();
 		expect(task(a, "unreachable")).toEqual(["ask"]);
 		expect(removed(a)).toEqual(["ask"]);
+		expect(task(a, "unreachable")).toEqual(["ask"]);
 		expect(lists([b])).toEqual(["gone a"]);
 	});
 
@@ -266,6 +267,13 @@ describe("agents that were known before we came", () => {
 		expect(lists([b], [a])).toEqual(["lost c"]);
 		expect(lists([b])).toEqual(["lost a"]);
 		expect(lists([b, { id: "m1-S7", name: "c" }])).toEqual(["present c"]);
+	});
+
+	test("are like others as soon as they have been seen", () => {
+		const { master, lists } = openLedger({ known: ["a"] });
+		master("m1");
+		expect(lists([a])).toEqual(["present a"]);
+		expect(lists([])).toEqual(["lost a"]);
 	});
 });
 
