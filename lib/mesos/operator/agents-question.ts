@@ -1,5 +1,4 @@
-import { wholeBody } from "../../http/exchange.ts";
-import { decodeAgents, type Report } from "./decode-event.ts";
+import { decodingAgents, type Report } from "./decode-event.ts";
 import { askMasterId, expectSuccess, type MasterConnection } from "./master-connection.ts";
 import type { AgentLists } from "./master-event.ts";
 
@@ -16,9 +15,6 @@ export interface AgentsAnswer {
 	readonly lists: AgentLists;
 }
 
-/** Ten thousand agents with all that they offer are a fifth of it. */
-const longestAnswer = 256 * 1024 * 1024;
-
 export function askForAgents(
 	connection: MasterConnection,
 	{ deadline, report }: { readonly deadline: number; readonly report: Report },
@@ -27,10 +23,11 @@ export function askForAgents(
 	let step = (until: number): AgentsAnswer | undefined => {
 		const { id: masterId } = master(until);
 		const answer = connection.call("GET_AGENTS", until);
-		const body = wholeBody(answer, longestAnswer);
+		const decoding = decodingAgents(report);
 		step = (later) => {
 			expectSuccess(answer.head(later), connection.endpoint);
-			return { masterId, lists: decodeAgents(body(later), report) };
+			for (let piece = answer.piece(later); piece !== undefined; piece = answer.piece(later)) decoding.push(piece);
+			return { masterId, lists: decoding.end() };
 		};
 		return undefined;
 	};

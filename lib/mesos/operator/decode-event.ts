@@ -1,5 +1,6 @@
 import { quoteText } from "../../cni/quote-text.ts";
 import { isAgentName } from "./agent-name.ts";
+import { createItemCutter } from "./item-cutter.ts";
 import type { AgentLists, KnownAgent, MasterEvent, TaskSign } from "./master-event.ts";
 
 /** Who is told of agents that cannot be ours. */
@@ -30,9 +31,29 @@ export function decodeEvent(text: string | undefined, report: Report): MasterEve
 	}
 }
 
-/** The answer to GET_AGENTS. @throws Error for any other */
-export function decodeAgents(text: string, report: Report): AgentLists {
-	return decodeLists(at(parseObject(text), "get_agents"), report);
+/** Decodes the answer to GET_AGENTS while it comes. @throws Error for any other */
+export function decodingAgents(report: Report): { push(bytes: Uint8Array): void; end(): AgentLists } {
+	const agents: unknown[] = [];
+	const take = (text: string) => {
+		const agent = parseObject(text);
+		agents.push({ ...identityIn(agent), agent_info: identityIn(at(agent, "agent_info")) });
+	};
+	// The answer, `get_agents` in it, and a list in that.
+	const cutter = createItemCutter({ depth: 3, take });
+	const original = (item: unknown) => (Array.isArray(item) ? agents[item[0]] : item);
+	return {
+		push: (bytes) => cutter.push(bytes),
+		end() {
+			const lists = at(parseObject(cutter.rest()), "get_agents");
+			if (!isObject(lists)) return decodeLists(lists, report);
+			const whole = ([key, list]: [string, unknown]) => [key, Array.isArray(list) ? list.map(original) : list] as const;
+			return decodeLists(Object.fromEntries(Object.entries(lists).map(whole)), report);
+		},
+	};
+}
+
+function identityIn(info: unknown): object {
+	return { id: at(info, "id"), hostname: at(info, "hostname") };
 }
 
 /** Of the answer to GET_MASTER: the id that a master has for as long as its process lives. */
@@ -57,7 +78,7 @@ function decodeSubscribed(subscribed: unknown, report: Report): MasterEvent {
 
 /** A list that is missing is empty: so JSON is made of protocol buffers. */
 function decodeLists(lists: unknown, report: Report): AgentLists {
-	if (typeof lists !== "object" || lists === null) throw new Error("the master's list of agents is none");
+	if (!isObject(lists)) throw new Error("the master's list of agents is none");
 	const agentsIn = (key: string, ...way: string[]) => {
 		const list = at(lists, key) ?? [];
 		if (!Array.isArray(list)) throw new Error("the master's list of agents is none");
@@ -133,8 +154,10 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
 		// What the parser says quotes what it was given; and it runs out of stack where that is deep.
 		throw new Error("the master sends what is no JSON");
 	}
-	if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-		return value as Readonly<Record<string, unknown>>;
-	}
+	if (isObject(value)) return value;
 	throw new Error("the master sends JSON that is no object");
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+	return typeof value === "object" && value !== null && !Array.isArray(value);
 }

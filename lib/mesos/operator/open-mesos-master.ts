@@ -43,7 +43,8 @@ export interface MesosMasterOptions extends Partial<TlsFiles> {
 
 /**
  * Watches the agents of a Mesos cluster by the operator API of its master; an agent's name is the name of its host as the
- * agent gives it (`--hostname`). It waits in system calls, and by TLS in the executable of the plugins only.
+ * agent gives it (`--hostname`). It waits in system calls, and by TLS in the executable of the plugins only. A call of
+ * `watch` has to have the time in which a connection can be made: a second is more than enough.
  *
  * @throws Error for options that cannot be meant, FileError for files that cannot be used
  */

@@ -22,8 +22,8 @@ export interface Subscription extends Disposable {
 /** As many heartbeats may be missing. */
 const missedHeartbeats = 5;
 
-/** What is longer is passed over: the state of a large cluster, of which we want the agents only. */
-const longestRecord = 64 * 1024 * 1024;
+/** What is longer is passed over: the state of a large cluster, with all its tasks. The agents are asked for then. */
+const longestRecord = 4 * 1024 * 1024;
 
 export function subscribe(
 	connection: MasterConnection,

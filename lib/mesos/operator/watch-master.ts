@@ -123,10 +123,7 @@ export function watchMaster(options: WatchOptions): AgentSource {
 	};
 
 	const take = ({ connection, masterId }: Subscription, event: MasterEvent) => {
-		if (event.kind !== "subscribed") {
-			apply(event);
-			return;
-		}
+		if (event.kind !== "subscribed") return apply(event);
 		const address = authorityOf(connection.endpoint);
 		if (!isSubscribed) {
 			log(`Watching agents at "${connection.endpoint.url}"`);
@@ -136,8 +133,9 @@ export function watchMaster(options: WatchOptions): AgentSource {
 			lastQuestionAt = clock();
 		}
 		apply({ kind: "master", master: { id: masterId() ?? `stream ${streams} of ${address}`, address } });
-		if (event.lists === undefined) isWanted = true;
-		else compare(event.lists, ledger.position());
+		if (event.lists !== undefined) return compare(event.lists, ledger.position());
+		// Now, as nothing is known yet.
+		lastQuestionAt = Number.NEGATIVE_INFINITY;
 	};
 
 	/** Ends the stream, and has the next master tried, or the next round after a while. */

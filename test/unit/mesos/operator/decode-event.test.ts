@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { decodeAgents, decodeEvent, decodeMasterId } from "../../../../lib/mesos/operator/decode-event.ts";
+import { decodeEvent, decodeMasterId, decodingAgents } from "../../../../lib/mesos/operator/decode-event.ts";
 import * as messages from "../../../support/mesos-messages.ts";
 
 const agent = { id: "ab-S3", hostname: "node-3.example" };
@@ -7,6 +7,13 @@ const known = { id: "ab-S3", name: "node-3.example" };
 
 function decode(event: unknown, report: (problem: string) => void = () => {}) {
 	return decodeEvent(typeof event === "string" ? event : JSON.stringify(event), report);
+}
+
+function decodeAgents(answer: string) {
+	const decoding = decodingAgents(() => {});
+	const bytes = Buffer.from(answer);
+	for (let at = 0; at < bytes.byteLength; at += 1000) decoding.push(bytes.subarray(at, at + 1000));
+	return decoding.end();
 }
 
 describe("events", () => {
@@ -96,8 +103,30 @@ describe("what a hostile or broken master sends", () => {
 describe("answers", () => {
 	test("have all agents; one without them is none", () => {
 		const answer = JSON.stringify(messages.getAgents({ agents: [agent] }));
-		expect(decodeAgents(answer, () => {})).toEqual({ registered: [known], recovered: [] });
-		expect(() => decodeAgents('{"type":"GET_AGENTS"}', () => {})).toThrow("list of agents is none");
+		expect(decodeAgents(answer)).toEqual({ registered: [known], recovered: [] });
+		const both = messages.getAgents({ agents: [], recovered: [agent] });
+		expect(decodeAgents(JSON.stringify(both))).toEqual({ registered: [], recovered: [known] });
+	});
+
+	test.each([
+		['{"type":"GET_AGENTS"}', "list of agents is none"],
+		['{"get_agents":[]}', "list of agents is none"],
+		['{"get_agents":{"agents":{}}}', "list of agents is none"],
+		['{"get_agents":{"agents":"x"}}', "list of agents is none"],
+		['{"get_agents":{"agents":[0]}}', "without an id"],
+		['{"get_agents":{"agents":[[0]]}}', "JSON that is no object"],
+		['{"get_agents":{"agents":[{"agent_info":7}]}}', "without an id"],
+		['{"get_agents":{"agents":[{"agent_info":{,}}]}}', "no JSON"],
+		['{"get_agents":{"agents":[{}', "no JSON"],
+		['{"get_agents":{"agents":[', "no JSON"],
+		['{"get_agents":{"agents":[]}}}', "no JSON"],
+		["[[[[[", "no JSON"],
+		["]]]]", "no JSON"],
+		["", "no JSON"],
+		[`{"get_agents":{"agents":[{"x":"${"x".repeat(2 ** 20)}"}]}}`, "a part that is too long"],
+		[`{"get_agents":{"agents":"${"x".repeat(2 ** 24)}"}}`, "a part that is too long"],
+	])("that are broken are none, %.60j", (answer, error) => {
+		expect(() => decodeAgents(answer)).toThrow(error);
 	});
 
 	test("have the master's id, or not", () => {

@@ -203,12 +203,12 @@ describe("a stream that breaks", () => {
 	});
 
 	test("a state that is too long is passed over, and the agents are asked for", async () => {
-		const { watch, master, log } = fakeCluster(["http://m1"]);
+		const { watch, master, log, now } = fakeCluster(["http://m1"]);
 		const m1 = master("m1:5050");
 		m1.lists = { agents: [a] };
-		const size = 65 * 1024 * 1024;
+		const size = 5 * 1024 * 1024;
 		m1.answer = (call) => (call === "SUBSCRIBE" ? `HTTP/1.1 200 OK\r\n\r\n${size}\n${" ".repeat(size)}` : undefined);
-		expect(await watch()).toEqual(["present a"]);
+		expect([await watch(), now()]).toEqual([["present a"], 0]);
 		expect(log).toEqual(['Watching agents at "http://m1"']);
 	});
 });
