@@ -251,8 +251,7 @@ describe("with TLS", () => {
 });
 
 describe("with a user and a password", () => {
-	test("the password is checked, its token kept, and neither told to anybody", async () => {
-		await using etcd = await startEtcd(world.host, { args: ["--bcrypt-cost", "4"] });
+	async function addUser(etcd: Etcd): Promise<void> {
 		const gateway = etcd.gateway();
 		const everything = { key: "AA==", range_end: "AA==", permType: "READWRITE" };
 		await gateway.call("auth/user/add", { name: "root", password: "root-secret" });
@@ -262,7 +261,11 @@ describe("with a user and a password", () => {
 		await gateway.call("auth/role/grant", { name: "ipam", perm: everything });
 		await gateway.call("auth/user/grant", { user: "cni", role: "ipam" });
 		await gateway.call("auth/enable", {});
+	}
 
+	test("the password is checked, its token kept, and neither told to anybody", async () => {
+		await using etcd = await startEtcd(world.host, { args: ["--bcrypt-cost", "4"] });
+		await addUser(etcd);
 		const passwordFile = join(world.directory, "password");
 		writeFileSync(passwordFile, "cni-secret\n", { mode: 0o600 });
 		const ipam = { endpoints: [etcd.url], user: "cni", passwordFile };
@@ -297,5 +300,22 @@ describe("with a user and a password", () => {
 			'set "user" and "passwordFile"',
 		);
 		expect(existsSync(join(world.dataDir, "net/journal/c2:eth0"))).toBe(false);
+	});
+
+	test("a certificate with a common name is refused, and the error says that it must have none", async () => {
+		makeCertificates(world.directory);
+		const file = (name: string) => join(world.directory, name);
+		const own = ["--cert-file", file("server.pem"), "--key-file", file("server.key"), "--client-cert-auth"];
+		const args = [...own, "--trusted-ca-file", file("ca.pem"), "--bcrypt-cost", "4"];
+		await using etcd = await startEtcd(world.host, { url: "https://127.0.0.1:2379", args });
+		await addUser(etcd);
+		writeFileSync(file("password"), "cni-secret\n", { mode: 0o600 });
+		const files = { caFile: file("ca.pem"), certFile: file("client.pem"), keyFile: file("client.key") };
+		const ipam = { endpoints: [etcd.url], ...files, user: "cni", passwordFile: file("password") };
+		expect(call("ADD", ipam).error).toMatchObject({
+			code: 7,
+			msg: expect.stringMatching(/^etcd refuses as "cni": .*CommonName of client/),
+			details: expect.stringContaining("must have no common name (CN)"),
+		});
 	});
 });
