@@ -2,7 +2,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { makeCertificates } from "../support/certificates.ts";
-import { type Etcd, startEtcd } from "../support/etcd.ts";
+import { type Etcd, keysNow, startEtcd } from "../support/etcd.ts";
 import { attempt, type Namespace, runIn } from "../support/namespace.ts";
 import { type PluginOutcome, runPlugin, runPluginAsync } from "../support/run-plugin.ts";
 import { ping } from "../support/traffic.ts";
@@ -159,6 +159,33 @@ describe("with etcd away", () => {
 		).toMatch(/no name server answers for the host|no address is known for the host/);
 		expect(etcd.url).toBe("http://127.0.0.1:2379");
 	});
+});
+
+test("with etcd full, ADD says what helps, DEL succeeds, and all is made good when there is room again", async () => {
+	await using etcd = await startEtcd(world.host, { args: ["--quota-backend-bytes", String(4 * 1024 * 1024)] });
+	const gateway = etcd.gateway();
+	const ipam = { endpoints: [etcd.url] };
+	expect(call("ADD", ipam)).toMatchObject({ exitCode: 0 });
+	const [key, value] = ["waste", "x".repeat(1024 * 1024)].map((text) => Buffer.from(text).toString("base64"));
+	const put = () => gateway.call("kv/put", { key, value }).then(() => "done", String);
+	let answer = await put();
+	for (let times = 1; answer === "done" && times < 10; times++) answer = await put();
+	expect(answer).toContain("database space exceeded");
+
+	expect(call("ADD", ipam, { id: "c2" }).error).toMatchObject({
+		code: 7,
+		msg: "etcd refuses etcdserver: mvcc: database space exceeded",
+		details: "etcd is full: compact and defragment it, then disarm the alarm",
+	});
+	expect(call("DEL", ipam)).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("done by a later call") });
+
+	const { header } = await gateway.call("kv/deleterange", { key });
+	await gateway.call("kv/compaction", { revision: (header as { revision: string }).revision, physical: true });
+	await gateway.call("maintenance/defragment", {});
+	const { alarms } = await gateway.call("maintenance/alarm", { action: "GET" });
+	for (const alarm of alarms as object[]) await gateway.call("maintenance/alarm", { action: "DEACTIVATE", ...alarm });
+	expect(addressIn(call("ADD", ipam, { id: "c2" }))).toHaveLength(1);
+	expect([...keysNow(etcd, "/cni-suite/network/net/agent/a1/owner").keys()]).toEqual(["c2/eth0"]);
 });
 
 describe("with TLS", () => {

@@ -51,7 +51,7 @@ export function runWithOwnState(
 	command: readonly string[],
 	env: Readonly<Record<string, string>> = {},
 ): Outcome {
-	const places = { state: "/var/lib", run: "/run/cni-suite", "run-cni": "/run/cni" };
+	const places = { state: "/var/lib", run: "/run/cni-suite", "run-cni": "/run/cni", "etc-cni": "/etc/cni" };
 	const mounts = Object.entries(places).map(([name, place]) => {
 		const folder = join(world.directory, name);
 		for (const directory of [folder, place]) mkdirSync(directory, { recursive: true });
