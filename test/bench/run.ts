@@ -15,7 +15,7 @@ import { allocationFigures } from "./allocation.ts";
 import { attachmentFigures } from "./attachment.ts";
 import { chainFigures } from "./chain.ts";
 import { clusterFigures } from "./cluster.ts";
-import { clusterBytesFigures } from "./cluster-bytes.ts";
+import { clusterScaleFigures } from "./cluster-scale.ts";
 import { concurrencyFigures } from "./concurrency.ts";
 import { type Bench, type Figure, table } from "./figure.ts";
 import { groupsFigures } from "./groups.ts";
@@ -53,7 +53,7 @@ async function measure(directory: string): Promise<number> {
 		attachment: attachmentFigures,
 		chain: chainFigures,
 		cluster: clusterFigures,
-		"cluster-bytes": clusterBytesFigures,
+		"cluster-scale": clusterScaleFigures,
 		concurrency: concurrencyFigures,
 		allocation: allocationFigures,
 		groups: groupsFigures,
