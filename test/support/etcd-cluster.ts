@@ -1,4 +1,4 @@
-import { type Etcd, type EtcdOptions, startEtcd } from "./etcd.ts";
+import { type Etcd, startEtcd } from "./etcd.ts";
 import type { Lan, Plug } from "./lan.ts";
 import type { World } from "./world.ts";
 
@@ -14,7 +14,9 @@ export interface Member extends Etcd {
 	readonly plug: Plug;
 }
 
-export interface EtcdClusterOptions extends Pick<EtcdOptions, "args"> {
+export interface EtcdClusterOptions {
+	/** Further options of a member. */
+	readonly args?: (member: { readonly name: string }) => readonly string[];
 	/** By default `http`; `https` needs certificates among `args`. */
 	readonly scheme?: "http" | "https";
 }
@@ -23,7 +25,7 @@ export interface EtcdClusterOptions extends Pick<EtcdOptions, "args"> {
 export async function startEtcdCluster(
 	world: World,
 	lan: Lan,
-	{ args = [], scheme = "http" }: EtcdClusterOptions = {},
+	{ args = () => [], scheme = "http" }: EtcdClusterOptions = {},
 ): Promise<EtcdCluster> {
 	const places = ["one", "two", "three"].map((name, index) => {
 		const namespace = world.container();
@@ -34,7 +36,7 @@ export async function startEtcdCluster(
 	const members = await Promise.all(
 		places.map(async ({ name, namespace, plug, peerUrl }): Promise<Member> => {
 			const url = `${scheme}://${plug.address}:2379`;
-			const etcd = await startEtcd(namespace, { url, args, peer: { name, url: peerUrl, all } });
+			const etcd = await startEtcd(namespace, { url, args: args({ name }), peer: { name, url: peerUrl, all } });
 			return { ...etcd, name, plug };
 		}),
 	);
