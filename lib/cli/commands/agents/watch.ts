@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import type { AgentSource } from "../../../cluster/agent-source.ts";
+import { counted, countedAll } from "../../../cluster/agents/counted.ts";
 import type { Grace } from "../../../cluster/agents/grace.ts";
-import { addGrace, defaultGrace, durationOf, percentOf } from "../../agents/options.ts";
+import { addGrace, defaultGrace, intervalOf, percentOf } from "../../agents/options.ts";
 import { requireClusters } from "../../agents/require-clusters.ts";
 import { serviceLog } from "../../agents/service-log.ts";
 import { untilSignal } from "../../agents/until-signal.ts";
@@ -32,7 +33,7 @@ export function agentsWatchCommand(): Command {
 			percentOf,
 			0.5,
 		)
-		.option("--interval <duration>", "between two looks (default: 10s)", durationOf, 10_000)
+		.option("--interval <duration>", "between two looks (default: 10s)", intervalOf, 10_000)
 		.addHelpText("after", "\nExample:\n  cnictl agents watch --grace 10m --grace databases=2h")
 		.action(watch);
 }
@@ -54,10 +55,7 @@ async function watch({ grace, mostLost, interval }: Options): Promise<void> {
 				log,
 				signal,
 			});
-			const { agents, attachments, addresses, blocks } = counts;
-			log(
-				`ended; it has released ${addresses} addresses of ${attachments} attachments and ${blocks} blocks, and settled ${agents} lost agents`,
-			);
+			log(`ended; it has released ${countedAll(counts)}, and settled ${counted(counts.agents, "lost agent")}`);
 		});
 	} finally {
 		for (const source of sources) source[Symbol.dispose]();
