@@ -622,4 +622,81 @@ describe("several services", () => {
 			}
 		}
 	}, 120_000);
+
+	test.each([1, 2, 3])(
+		"beside agents that attach and detach at random, are lost and come back: nothing is lost but to who was lost (seed %i)",
+		async (seed) => {
+			using pool = createPool(etcd, "10.1.0.0/19", "fd01::/64");
+			const random = seeded(seed);
+			const oneOf = <T>(items: readonly T[]) => items[Math.floor(random() * items.length)] as T;
+			let time = start;
+			const agents = Array.from({ length: 9 }, (_, index) => ({
+				name: `a${index}`,
+				agent: pool.agent(`a${index}`, { now: () => time }),
+				live: new Set<string>(),
+				wasLost: false,
+			}));
+			// Always there.
+			const steady = agents.slice(0, 3);
+			const watchers = [mouth(), mouth(), mouth()].map((source) => ({
+				source,
+				...watch(pool, { sources: [source], now: () => time, grace: { defaultMs: minute } }),
+			}));
+			let next = 0;
+			const say = (name: string, state: Sighting["state"]) => {
+				for (const { source } of watchers) source.says(name, state);
+			};
+			for (const { name } of agents) say(name, "present");
+			const act = async (): Promise<void> => {
+				const each = oneOf(agents);
+				const fate = random();
+				if (fate < 0.45) {
+					const container = `c${next++}`;
+					expect(await each.agent.add(container)).toMatch(/^10\.1\.\d+\.\d+ fd01::/);
+					each.live.add(container);
+				} else if (fate < 0.6 && each.live.size > 0) {
+					const container = oneOf([...each.live]);
+					each.live.delete(container);
+					await each.agent.del(container);
+				} else if (fate < 0.8) {
+					await oneOf(watchers).look();
+				} else if (!steady.includes(each)) {
+					each.wasLost = true;
+					say(each.name, oneOf(["lost", "lost", "present", "gone"]));
+				}
+			};
+			for (let step = 0; step < 60; step++) {
+				time += Math.floor(random() * 20_000);
+				await Promise.all(Array.from({ length: 4 }, act));
+			}
+			for (const { name } of agents) say(name, agents.findIndex((each) => each.name === name) < 6 ? "present" : "gone");
+			for (let round = 0; round < 10; round++) {
+				time += minute;
+				await Promise.all(watchers.map((watcher) => watcher.look()));
+			}
+			const lines = watchers.flatMap(({ log }) => log.filter((line) => /^released 10/.test(line)));
+			expect(new Set(lines).size).toBe(lines.length);
+			const released = lines.map((line) =>
+				/container "(\w+)" .* of agent "(\w+)"/.exec(line)?.slice(1).reverse().join("/"),
+			);
+			const expected = agents.flatMap(({ name, live }) => [...live].map((container) => `${name}/${container}`));
+			const held = (await pool.agent("a0").open().list()).map(({ agent, owner }) => `${agent}/${owner.containerId}`);
+			expect([...new Set(held)].sort()).toEqual(expected.filter((each) => !released.includes(each)).sort());
+			for (const { name, wasLost } of agents) {
+				if (!wasLost) expect(released.filter((each) => each?.startsWith(`${name}/`))).toEqual([]);
+			}
+			for (const { name } of agents.slice(6)) expect(await heldBy(pool, name)).toEqual(nothing);
+			expect(lines.length).toBeGreaterThan(0);
+			expect(await faults(pool)).toEqual([]);
+		},
+		60_000,
+	);
 });
+
+function seeded(seed: number): () => number {
+	let state = seed;
+	return () => {
+		state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+		return state / 2 ** 31;
+	};
+}
