@@ -179,7 +179,7 @@ test("an agent that is lost and back in time keeps its addresses; too late, anot
 	expect(clean("a1")).toEqual(cleanOutcome);
 	for (const service of [watch, second, report]) service.stop();
 	expect(watch.log()).toMatch(
-		/ ended; it has released \d addresses of \d attachments and \d blocks, and settled [01] lost agents\n$/,
+		/ ended; it has released \d address(es)? of \d attachments? and \d blocks?, and settled [01] lost agents?\n$/,
 	);
 	expect(report.log()).toMatch(/ ended; the last sign of life lasts for up to 5 s\./);
 }, 180_000);

@@ -85,7 +85,7 @@ test("what an agent holds is released at once when the master has let it go, and
 	expect(service.log()).toMatch(/agent "a1" is gone: master 127\.0\.0\.1:5050 has removed it\. .* released at once/);
 	waitUntil("it to be forgotten", () => seen().join() === "a2");
 	service.stop();
-	expect(service.log()).toContain("released 1 addresses");
+	expect(service.log()).toContain("released 1 address");
 });
 
 test("an agent that was lost while nobody watched is found by the next service", async () => {

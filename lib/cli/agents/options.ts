@@ -19,6 +19,12 @@ export function durationOf(text: string): number {
 	throw new InvalidArgumentError("It is a duration such as 90s, 10m or 1h30m.");
 }
 
+export function intervalOf(text: string): number {
+	const ms = durationOf(text);
+	if (ms >= 1000 && ms <= 600_000) return ms;
+	throw new InvalidArgumentError("It lasts from 1s to 10m.");
+}
+
 /** As a share: `50` is 0.5. */
 export function percentOf(text: string): number {
 	const percent = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;

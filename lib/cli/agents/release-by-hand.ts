@@ -23,12 +23,15 @@ export async function markByHand(
 	{ prefix, agent, force, now, grace }: ByHand & { readonly grace: Grace },
 ): Promise<{ readonly state: AgentState; readonly isNew: boolean }> {
 	const keys = agentKeys(prefix);
-	const seen = (await readMarks(gateway, keys)).get(agent) ?? unseen(agent);
-	if (seen.state.lostSince !== undefined) return { state: seen.state, isNew: false };
-	const time = now();
-	const state = { lostSince: time, ...releaseTimes(time, grace), why: operatorsWord };
-	if ((await writeState(gateway, { keys, seen, state, unlessAlive: !force })) === undefined) throw hasActed(agent);
-	return { state, isNew: true };
+	for (let attempt = 0; attempt < mostRefusals; attempt++) {
+		const seen = (await readMarks(gateway, keys)).get(agent) ?? unseen(agent);
+		if (seen.state.lostSince !== undefined) return { state: seen.state, isNew: false };
+		const time = now();
+		const state = { lostSince: time, ...releaseTimes(time, grace), why: operatorsWord };
+		const marked = await writeState(gateway, { keys, seen, state, unlessAlive: !force });
+		if (marked !== undefined) return { state, isNew: true };
+	}
+	throw hasActed(agent);
 }
 
 export interface ReleasedByHand {
@@ -50,37 +53,36 @@ export async function releaseByHand(
 	const { prefix, agent, force, now } = options;
 	const keys = agentKeys(prefix);
 	const counts = { attachments: 0, addresses: 0, blocks: 0 };
-	const before = (await readMarks(gateway, keys)).get(agent) ?? unseen(agent);
-	const { releasedAt: _, ...known } = before.state;
-	const state = { ...known, lostSince: known.lostSince ?? now(), gone: true, why: operatorsWord };
-	let seen = await writeState(gateway, { keys, seen: before, state, unlessAlive: !force });
-	for (let attempt = 0; seen !== undefined && attempt < mostAttempts; attempt++) {
+	let refusals = 0;
+	let wasMarked = false;
+	for (let attempt = 0; attempt < mostAttempts && refusals < mostRefusals; attempt++) {
+		const found = (await readMarks(gateway, keys)).get(agent) ?? unseen(agent);
+		const { releasedAt, ...known } = found.state;
+		// A service that does the same is welcome; the agent is not to have acted.
+		if (wasMarked && releasedAt !== undefined) return counts;
+		if (wasMarked && known.lostSince === undefined) break;
+		const gone = { ...known, lostSince: known.lostSince ?? now(), gone: true, why: operatorsWord };
+		const isMarked = wasMarked && known.gone === true;
+		const seen = isMarked ? found : await writeState(gateway, { keys, seen: found, state: gone, unlessAlive: !force });
+		if (seen === undefined) {
+			refusals++;
+			continue;
+		}
+		wasMarked = true;
 		const networks = await networksOf(gateway, prefix);
 		const isStillLost = () => true;
-		const result = await releaseDue(gateway, {
-			...options,
-			keys,
-			seen,
-			networks,
-			isStillLost,
-			unlessAlive: !force,
-			counts,
-		});
-		if (result === "done") {
-			const finished = { ...seen.state, releasedAt: now() };
-			if ((await writeState(gateway, { keys, seen, state: finished, unlessAlive: !force })) !== undefined)
-				return counts;
-		}
-		// A service that releases the same is welcome; the agent is not to have acted.
-		seen = (await readMarks(gateway, keys)).get(agent);
-		if (seen?.state.releasedAt !== undefined) return counts;
-		if (seen?.state.gone !== true) break;
+		const release = { ...options, keys, seen, networks, isStillLost, unlessAlive: !force, counts };
+		if ((await releaseDue(gateway, release)) === "stopped") continue;
+		const state = { ...seen.state, releasedAt: now() };
+		if ((await writeState(gateway, { keys, seen, state, unlessAlive: !force })) !== undefined) return counts;
 	}
 	throw hasActed(agent);
 }
 
 /** Each time, somebody else has got on with it. */
 const mostAttempts = 1000;
+/** Others write the mark too. */
+const mostRefusals = 3;
 
 function hasActed(agent: string): CniError {
 	return new CniError(

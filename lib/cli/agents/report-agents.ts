@@ -1,3 +1,4 @@
+import { counted } from "../../cluster/agents/counted.ts";
 import { createReporter, type Reporter } from "../../cluster/agents/reporter.ts";
 import { quoteText } from "../../cni/quote-text.ts";
 import { replayJournal } from "../../ipam/etcd-store/replay-journal.ts";
@@ -11,7 +12,7 @@ import { type Complaints, complaints } from "./service-log.ts";
 export interface ReportOptions {
 	/** What this host is a member of, asked anew each time: networks come and go. */
 	readonly members: () => readonly Member[];
-	/** Called once for each network, when etcd has heard of us. */
+	/** Called once for each network, when etcd has heard of us; not waited for. */
 	readonly begin: (network: ClusterNetwork) => Promise<void>;
 	readonly ttlSeconds: number;
 	readonly host: string;
@@ -52,7 +53,8 @@ export async function reportAgents(options: ReportOptions): Promise<void> {
 interface Membership {
 	readonly reporter: Reporter;
 	readonly trouble: Complaints;
-	readonly networkTrouble: Complaints;
+	readonly journalTrouble: Complaints;
+	readonly beginTrouble: Complaints;
 	/** Names of networks that have been begun with. */
 	readonly begun: Set<string>;
 	/** Whom we have been heard to complain of. */
@@ -64,7 +66,8 @@ function openMembership({ agent, cluster }: Member, options: ReportOptions): Mem
 	return {
 		reporter: createReporter({ ...options, gateway: clusterGateway(via), prefix, agent }),
 		trouble: complaints(options.log, `report agent ${quoteText(agent)} alive`),
-		networkTrouble: complaints(options.log, `make good what agent ${quoteText(agent)} has left`),
+		journalTrouble: complaints(options.log, `make good the journals of agent ${quoteText(agent)}`),
+		beginTrouble: complaints(options.log, `release what agent ${quoteText(agent)} held before`),
 		begun: new Set(),
 		rival: "",
 	};
@@ -84,16 +87,25 @@ async function attend(member: Member, options: ReportOptions & { readonly member
 		let left = 0;
 		for (const network of member.networks) {
 			left += await makeGood(network, log);
-			if (membership.begun.has(network.name)) continue;
-			await options.begin(network);
-			membership.begun.add(network.name);
+			begin(network, options);
 		}
-		membership.networkTrouble.succeeded();
+		membership.journalTrouble.succeeded();
 		return left;
 	} catch (thrown) {
-		membership.networkTrouble.failed(thrown);
+		membership.journalTrouble.failed(thrown);
 		return 0;
 	}
+}
+
+/** Beside the signs of life, as it may take longer than one lasts. */
+function begin(network: ClusterNetwork, options: ReportOptions & { readonly membership: Membership }): void {
+	const { begun, beginTrouble } = options.membership;
+	if (begun.has(network.name)) return;
+	begun.add(network.name);
+	options.begin(network).then(beginTrouble.succeeded, (thrown) => {
+		begun.delete(network.name);
+		beginTrouble.failed(thrown);
+	});
 }
 
 async function giveSign(
@@ -104,18 +116,19 @@ async function giveSign(
 	const { began, other } = await membership.reporter.report();
 	if (began) log(`${whose} is reported alive below ${quoteText(cluster.prefix)}, for ${ttlSeconds} s each time`);
 	const rival = other === undefined ? "" : `host ${quoteText(other.host)} (boot ${quoteText(other.boot)})`;
-	if (rival !== membership.rival && rival !== "") {
-		log(
-			`${whose} is reported alive by ${rival} too: every agent needs a name of its own, unless this one takes its place`,
-		);
-	}
+	if (rival === "" || rival === membership.rival) return;
 	membership.rival = rival;
+	log(
+		`${whose} is reported alive by ${rival} too: every agent needs a name of its own, unless this one takes its place`,
+	);
 }
 
 async function makeGood(network: ClusterNetwork, log: (text: string) => void): Promise<number> {
 	const { done, left } = await replayJournal(storeOptions(network));
 	if (done > 0)
-		log(`released for ${done} attachments of network ${quoteText(network.name)} what etcd could not be told of before`);
+		log(
+			`released for ${counted(done, "attachment")} of network ${quoteText(network.name)} what etcd could not be told of before`,
+		);
 	// Another call is at it.
 	return done === 0 ? 0 : left;
 }

@@ -85,9 +85,10 @@ function watchCluster(cluster: Cluster, options: WatchOptions & { readonly sourc
 	const { source, intervalMs, log, signal } = options;
 	const gateway = clusterGateway(via);
 	const clock = createAlarmClock(signal);
-	const etcd = complaints(log, `reach etcd of network "${via.name}"`);
+	const signTrouble = complaints(log, `read the signs of life below ${prefix}`);
+	const roundTrouble = complaints(log, `look after the agents below ${prefix}`);
 	const pause = createAlarmClock(signal);
-	const signs = leaseSource({ gateway, prefix, intervalMs, wait: pause.wait, failed: etcd.failed });
+	const signs = leaseSource({ gateway, prefix, intervalMs, wait: pause.wait, ...signTrouble });
 	const outlook = createOutlook(source === undefined ? [signs] : [signs, source]);
 	const memory = agentMemory(gateway, prefix);
 	const keeper = createKeeper({
@@ -102,9 +103,9 @@ function watchCluster(cluster: Cluster, options: WatchOptions & { readonly sourc
 			try {
 				await memory.flush();
 				await keeper.round();
-				etcd.succeeded();
+				roundTrouble.succeeded();
 			} catch (thrown) {
-				etcd.failed(thrown);
+				roundTrouble.failed(thrown);
 			}
 			await clock.wait(intervalMs);
 		}

@@ -41,6 +41,8 @@ export function createKeeper(options: KeeperOptions): Keeper {
 	/** Those of them that have taken the mark off by an ADD: they are no more than lost now. */
 	const contradicted = new Set<string>();
 	const refused = new Set<string>();
+	/** The revisions of all agents' keys in the round before. */
+	let before: ReadonlyMap<string, string | undefined> | undefined;
 	let massLoss: MassLoss | undefined;
 
 	const look = async (seen: SeenAgent): Promise<void> => {
@@ -59,8 +61,8 @@ export function createKeeper(options: KeeperOptions): Keeper {
 	const marking = async (seen: SeenAgent, verdict: Verdict | undefined): Promise<SeenAgent | undefined> => {
 		const { agent, state } = seen;
 		if (verdict === undefined) return seen;
-		if (obeyed.has(agent) && state.lostSince === undefined) contradicted.add(agent);
-		else if (state.gone === true) obeyed.add(agent);
+		if (state.gone === true) obeyed.add(agent);
+		else if (state.lostSince === undefined && verdict.state === "gone" && hasActed(seen)) contradicted.add(agent);
 		const isGone = verdict.state === "gone" && !contradicted.has(agent);
 		if (state.lostSince !== undefined && (state.gone === true || !isGone)) return seen;
 		const time = now();
@@ -80,6 +82,10 @@ export function createKeeper(options: KeeperOptions): Keeper {
 		);
 		return marked;
 	};
+
+	/** Whether an agent without a mark has taken one off: ours, or one that another keeper has set and we have not seen. */
+	const hasActed = ({ agent, kv }: SeenAgent): boolean =>
+		obeyed.has(agent) || (before !== undefined && before.get(agent) !== kv?.modRevision);
 
 	const unmark = async (seen: SeenAgent, { reason }: Verdict): Promise<void> => {
 		const { agent, state } = seen;
@@ -165,6 +171,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
 					failures.push(thrown);
 				}
 			}
+			before = new Map([...marks].map(([agent, { kv }]) => [agent, kv?.modRevision]));
 			if (failures.length > 0) throw failures[0];
 		},
 	};

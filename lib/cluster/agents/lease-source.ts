@@ -9,8 +9,9 @@ export interface LeaseSourceOptions {
 	/** Between two looks. */
 	readonly intervalMs: number;
 	readonly wait: (milliseconds: number) => Promise<void>;
-	/** Told that etcd does not answer. */
+	/** Told of each look that etcd does not answer, and of each other. */
 	readonly failed: (thrown: unknown) => void;
+	readonly succeeded: () => void;
 }
 
 export interface LeaseSource extends AgentSource {
@@ -22,7 +23,7 @@ export interface LeaseSource extends AgentSource {
  * Agents that report themselves alive: lost is who has promised to, and does not. Of an agent that has never reported it
  * says nothing, and of one that has withdrawn once more that it is there, so that no mark stays.
  */
-export function leaseSource({ gateway, prefix, intervalMs, wait, failed }: LeaseSourceOptions): LeaseSource {
+export function leaseSource({ gateway, prefix, intervalMs, wait, failed, succeeded }: LeaseSourceOptions): LeaseSource {
 	const keys = agentKeys(prefix);
 	const told = new Map<string, Sighting["state"]>();
 	let isCurrent = false;
@@ -39,6 +40,7 @@ export function leaseSource({ gateway, prefix, intervalMs, wait, failed }: Lease
 				],
 			});
 			isCurrent = true;
+			succeeded();
 			const [reports, alive] = reads.map(({ found }) => new Set(found.map(nameOf)));
 			withdrawn = [...told.keys()].filter((agent) => reports?.has(agent) === false);
 			for (const agent of withdrawn) told.delete(agent);

@@ -2,6 +2,7 @@ import type { Attachment } from "../../cni/plugin.ts";
 import { quoteText } from "../../cni/quote-text.ts";
 import type { Gateway } from "../../etcd/gateway.ts";
 import { formatAddress, formatPrefix } from "../../ip/address.ts";
+import { countedAll } from "./counted.ts";
 import { type ReleaseAgentOptions, type Released, releaseAgent } from "./release-agent.ts";
 
 /** What has been released. */
@@ -39,13 +40,13 @@ export async function releaseDue(gateway: Gateway, options: ReleaseDueOptions): 
 				}
 			},
 		});
-		const [attachments, addresses, blocks] = (["attachments", "addresses", "blocks"] as const).map(
-			(what) => counts[what] - before[what],
-		);
-		if (attachments !== 0 || blocks !== 0) {
-			log(
-				`${whose}: released ${addresses} addresses of ${attachments} attachments and ${blocks} blocks on network ${quoteText(network)}`,
-			);
+		const done = {
+			attachments: counts.attachments - before.attachments,
+			addresses: counts.addresses - before.addresses,
+			blocks: counts.blocks - before.blocks,
+		};
+		if (done.attachments !== 0 || done.blocks !== 0) {
+			log(`${whose}: released ${countedAll(done)} on network ${quoteText(network)}`);
 		}
 		if (!isDone) return "stopped";
 	}

@@ -8,7 +8,9 @@ import { agentKeys, formatReport, parseReport, type Report } from "./keys.ts";
 export interface Reporter {
 	/**
 	 * Says that the agent is alive, for as long as `ttlSeconds`: to be called well before they are over. `began` when there
-	 * was no sign of life of ours before; with who else gives one under this name, if anybody does. @throws EtcdError
+	 * was no sign of life of ours before; now and then with who else gives one under this name, if anybody does.
+	 *
+	 * @throws EtcdError
 	 */
 	report(): Promise<{ readonly began: boolean; readonly other: Report | undefined }>;
 }
@@ -28,6 +30,7 @@ export interface ReporterOptions {
 export function createReporter({ gateway, prefix, agent, ttlSeconds, host, boot, now }: ReporterOptions): Reporter {
 	const keys = agentKeys(prefix);
 	let lease: string | undefined;
+	let signs = 0;
 
 	/** The promise and the sign together: whoever has promised is not taken for lost before it has begun. */
 	const begin = async () => {
@@ -48,6 +51,7 @@ export function createReporter({ gateway, prefix, agent, ttlSeconds, host, boot,
 	return {
 		async report() {
 			if (lease === undefined || !(await keepLease(gateway, lease))) return await begin();
+			if (++signs % lookEvery !== 0) return { began: false, other: undefined };
 			const [alive] = (await read(gateway, { key: keys.alive(agent) })).found;
 			if (alive === undefined) {
 				await revokeLease(gateway, lease);
@@ -59,6 +63,9 @@ export function createReporter({ gateway, prefix, agent, ttlSeconds, host, boot,
 		},
 	};
 }
+
+/** Signs, as it is a request more. */
+const lookEvery = 6;
 
 /** Takes the promise back: the agent is not watched any more, and not lost for its silence. Whether it had promised. @throws EtcdError */
 export async function withdraw(

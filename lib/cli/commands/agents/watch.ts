@@ -1,9 +1,10 @@
 import { Command } from "commander";
+import { counted, countedAll } from "../../../cluster/agents/counted.ts";
 import type { Grace } from "../../../cluster/agents/grace.ts";
 import { createAlarmClock } from "../../agents/alarm-clock.ts";
 import { type MesosFlags, pluginExecutable, watchedMasterOf, withMesosFlags } from "../../agents/mesos-options.ts";
 import { mesosSource } from "../../agents/mesos-source.ts";
-import { addGrace, defaultGrace, durationOf, percentOf } from "../../agents/options.ts";
+import { addGrace, defaultGrace, intervalOf, percentOf } from "../../agents/options.ts";
 import { requireClusters } from "../../agents/require-clusters.ts";
 import { serviceLog } from "../../agents/service-log.ts";
 import { untilSignal } from "../../agents/until-signal.ts";
@@ -34,7 +35,7 @@ export function agentsWatchCommand(): Command {
 			percentOf,
 			0.5,
 		)
-		.option("--interval <duration>", "between two looks (default: 10s)", durationOf, 10_000);
+		.option("--interval <duration>", "between two looks (default: 10s)", intervalOf, 10_000);
 	return withMesosFlags(command)
 		.addHelpText(
 			"after",
@@ -70,9 +71,6 @@ async function watch(options: Options): Promise<void> {
 			log,
 			signal,
 		});
-		const { agents, attachments, addresses, blocks } = counts;
-		log(
-			`ended; it has released ${addresses} addresses of ${attachments} attachments and ${blocks} blocks, and settled ${agents} lost agents`,
-		);
+		log(`ended; it has released ${countedAll(counts)}, and settled ${counted(counts.agents, "lost agent")}`);
 	});
 }
