@@ -1,4 +1,4 @@
-import { fromBase64, toBase64 } from "./base64.ts";
+import { fromBase64, toBase64 } from "../linux/base64.ts";
 import type { Gateway } from "./gateway.ts";
 
 /** A key as etcd has it. */

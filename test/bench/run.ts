@@ -16,6 +16,7 @@ import { allocationFigures } from "./allocation.ts";
 import { attachmentFigures } from "./attachment.ts";
 import { chainFigures } from "./chain.ts";
 import { clusterFigures } from "./cluster.ts";
+import { clusterScaleFigures } from "./cluster-scale.ts";
 import { concurrencyFigures } from "./concurrency.ts";
 import { type Bench, type Figure, table } from "./figure.ts";
 import { groupsFigures } from "./groups.ts";
@@ -54,6 +55,7 @@ async function measure(directory: string): Promise<number> {
 		attachment: attachmentFigures,
 		chain: chainFigures,
 		cluster: clusterFigures,
+		"cluster-scale": clusterScaleFigures,
 		concurrency: concurrencyFigures,
 		allocation: allocationFigures,
 		groups: groupsFigures,

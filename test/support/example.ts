@@ -56,7 +56,7 @@ export function runWithOwnState(
 
 /** The command line of {@link runWithOwnState}. */
 export function ownState(world: World, command: readonly string[]): string[] {
-	const places = { state: "/var/lib", run: "/run/cni-suite", "run-cni": "/run/cni" };
+	const places = { state: "/var/lib", run: "/run/cni-suite", "run-cni": "/run/cni", "etc-cni": "/etc/cni" };
 	const mounts = Object.entries(places).map(([name, place]) => {
 		const folder = join(world.directory, name);
 		for (const directory of [folder, place]) mkdirSync(directory, { recursive: true });

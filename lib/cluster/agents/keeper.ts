@@ -130,7 +130,8 @@ export function createKeeper(options: KeeperOptions): Keeper {
 
 	const finish = async (seen: SeenAgent, time: number): Promise<void> => {
 		const state = { ...seen.state, releasedAt: time };
-		if ((await writeState(gateway, { keys, seen, state, unlessAlive: true })) === undefined) return;
+		const also = [{ remove: { key: keys.seen(seen.agent) } }];
+		if ((await writeState(gateway, { keys, seen, state, unlessAlive: true, also })) === undefined) return;
 		counts.agents++;
 		log(`agent ${quoteText(seen.agent)}: nothing is left of what it held`);
 	};

@@ -6,6 +6,7 @@ import { prefixRange } from "../../etcd/kv.ts";
  *     <prefix>/agent/<agent>      fence and mark: lib/ipam/etcd-store/agent.ts
  *     <prefix>/reports/<agent>    it reports itself alive, and is lost when it does not: {@link Report}
  *     <prefix>/alive/<agent>      the same, with a lease: it does so at the moment
+ *     <prefix>/seen/<agent>       somebody else watches over it, such as a master of Mesos: memory.ts
  *
  * The lease is a sign of life and nothing else: no address depends on it.
  */
@@ -17,6 +18,8 @@ export function agentKeys(prefix: string) {
 		allReports: prefixRange(`${prefix}/reports/`),
 		alive: (agent: string) => `${prefix}/alive/${agent}`,
 		allAlive: prefixRange(`${prefix}/alive/`),
+		seen: (agent: string) => `${prefix}/seen/${agent}`,
+		allSeen: prefixRange(`${prefix}/seen/`),
 	};
 }
 

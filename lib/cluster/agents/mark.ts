@@ -1,5 +1,5 @@
 import type { Gateway } from "../../etcd/gateway.ts";
-import { absent, type KeyValue, transact } from "../../etcd/kv.ts";
+import { absent, type KeyValue, type Operation, transact } from "../../etcd/kv.ts";
 import { readSnapshot } from "../../etcd/read-snapshot.ts";
 import { type AgentState, formatAgent, parseAgent } from "../../ipam/etcd-store/agent.ts";
 import { type AgentKeys, agentOfKey } from "./keys.ts";
@@ -28,11 +28,24 @@ export function unseen(agent: string): SeenAgent {
  * also moves the agent's fence, so that what it has sent before and was not answered has no effect any more.
  *
  * @param options.unlessAlive does nothing while the agent reports itself alive
+ * @param options.also done in the same transaction
  * @returns the agent as it is now, undefined when it was not as it was seen. @throws EtcdError
  */
 export async function writeState(
 	gateway: Gateway,
-	{ keys, seen, state, unlessAlive }: { keys: AgentKeys; seen: SeenAgent; state: AgentState; unlessAlive: boolean },
+	{
+		keys,
+		seen,
+		state,
+		unlessAlive,
+		also = [],
+	}: {
+		keys: AgentKeys;
+		seen: SeenAgent;
+		state: AgentState;
+		unlessAlive: boolean;
+		also?: readonly Operation[];
+	},
 ): Promise<SeenAgent | undefined> {
 	const { agent, kv } = seen;
 	const key = keys.agent(agent);
@@ -41,7 +54,7 @@ export async function writeState(
 			{ key, mod: kv?.modRevision ?? absent },
 			...(unlessAlive ? [{ key: keys.alive(agent), mod: absent }] : []),
 		],
-		success: [{ put: key, value: formatAgent(state) }, { read: { key } }],
+		success: [{ put: key, value: formatAgent(state) }, { read: { key } }, ...also],
 	});
 	return succeeded ? { agent, state, kv: reads[0]?.found[0] } : undefined;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { parseEndpoint } from "../../../lib/etcd/endpoint.ts";
-import { hostsNamed, parseResolver } from "../../../lib/etcd/resolve/files.ts";
-import { addressesIn, encodeQuestion } from "../../../lib/etcd/resolve/message.ts";
+import { hostsNamed, parseResolver } from "../../../lib/http/resolve/files.ts";
+import { addressesIn, encodeQuestion } from "../../../lib/http/resolve/message.ts";
 import { formatAddress } from "../../../lib/ip/address.ts";
 
 describe("endpoints", () => {

@@ -1,25 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
-import { ConnectionClosed, exchange } from "../../../lib/etcd/http.ts";
-import type { Stream } from "../../../lib/linux/stream.ts";
+import { exchange } from "../../../lib/http/exchange.ts";
+import { ConnectionClosed } from "../../../lib/http/incoming.ts";
+import { inParts, scriptedStream } from "../../support/scripted-stream.ts";
 
 const request = { path: "/v3/kv/range", authority: "[fd00::1]:2379", headers: { Authorization: "t" }, body: '{"ä":1}' };
 
-/** A connection whose other side says `answer`, so many bytes at a time, and closes. */
-function scripted(answer: string, step: number): Stream & { readonly sent: string[] } {
-	let rest: Uint8Array = Buffer.from(answer);
-	const sent: string[] = [];
-	return {
-		sent,
-		send: (data) => void sent.push(Buffer.from(data).toString()),
-		receive(buffer) {
-			const part = rest.subarray(0, Math.min(step, buffer.byteLength));
-			buffer.set(part);
-			rest = rest.subarray(part.byteLength);
-			return part.byteLength;
-		},
-		[Symbol.dispose]() {},
-	};
-}
+const scripted = (answer: string, step: number) => scriptedStream(inParts(answer, step));
 
 describe("HTTP over a connection", () => {
 	test("a request goes out whole, with its length in bytes", () => {
@@ -68,7 +54,11 @@ describe("HTTP over a connection", () => {
 		["HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", 'the answer has the transfer encoding "gzip"'],
 		["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 'the answer has the length "xyz"'],
 		["HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", "the connection was closed"],
-	])("%j is refused", (answer, error) => {
+		["HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", "the answer has the length 99999999"],
+		["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhello\r\n", "a chunk that is longer than it says"],
+		[`HTTP/1.1 200 OK\r\nA: ${"x".repeat(100_000)}\r\n\r\n`, "the answer has a line without an end"],
+		[`HTTP/1.1 200 OK\r\n${"A: x\r\n".repeat(300)}\r\n`, "the answer has too many fields"],
+	])("%.80j is refused", (answer, error) => {
 		expect(() => exchange(scripted(answer, 1000), request, 0)).toThrow(error);
 	});
 

@@ -2,7 +2,7 @@ import "../engine/host.ts";
 import { POLLIN, POLLOUT } from "../linux/poll.ts";
 import type { Stream } from "../linux/stream.ts";
 import { awaitReady, type StreamSocket } from "../linux/stream-socket.ts";
-import { AttemptError } from "./post.ts";
+import { AttemptError } from "./attempt-error.ts";
 import type { TlsIdentity } from "./tls-identity.ts";
 
 /** What host.tlsStep does, and what it waits for: lib/engine/tls.c. */
@@ -15,19 +15,20 @@ const wantsWrite = -2;
 /**
  * Makes a connection secure, and makes sure that the other side is `name`.
  *
+ * @param peer what the other side is, for errors: `etcd`
  * @throws AttemptError when it is not, or takes us for somebody else; SystemError when the deadline passes
  */
 export function secureStream(
 	plain: StreamSocket,
-	{ name, identity, deadline }: { name: string; identity: TlsIdentity; deadline: number },
+	{ name, identity, peer, deadline }: { name: string; identity: TlsIdentity; peer: string; deadline: number },
 ): Stream {
 	const { authorities, certificates, key } = identity;
 	const handle = host.tlsOpen(plain.fd, name, authorities, certificates, key);
-	if (typeof handle === "string") throw refusal(handle);
+	if (typeof handle === "string") throw refusal(peer, handle);
 	const step = (operation: number, { bytes, until }: { bytes?: Uint8Array; until: number }): number => {
 		for (;;) {
 			const done = host.tlsStep(handle, operation, bytes);
-			if (typeof done === "string") throw refusal(operation === transmit ? lastWord(handle, done) : done);
+			if (typeof done === "string") throw refusal(peer, operation === transmit ? lastWord(handle, done) : done);
 			if (done !== wantsRead && done !== wantsWrite) return done;
 			awaitReady(plain.fd, { events: done === wantsRead ? POLLIN : POLLOUT, deadline: until });
 		}
@@ -51,25 +52,25 @@ function lastWord(handle: number, otherwise: string): string {
 	return typeof said === "string" ? said : otherwise;
 }
 
-/** A connection that breaks is no refusal: the member may be about to end. */
-function refusal(reason: string): AttemptError {
+/** A connection that breaks is no refusal: the other side may be about to end. */
+function refusal(peer: string, reason: string): AttemptError {
 	if (reason === "the connection was closed" || reason.includes("unexpected eof")) {
 		return new AttemptError("the connection was closed", { sent: true });
 	}
-	return new AttemptError(`TLS: ${reason}`, { sent: true, refusal: helpFor(reason) });
+	return new AttemptError(`TLS: ${reason}`, { sent: true, refusal: helpFor(peer, reason) });
 }
 
-function helpFor(reason: string): string {
+function helpFor(peer: string, reason: string): string {
 	if (reason.includes("expired") || reason.includes("not yet valid"))
-		return "Renew the certificate of etcd, and compare the clocks";
+		return `Renew the certificate of ${peer}, and compare the clocks`;
 	if (reason.includes("mismatch"))
-		return 'The certificate of etcd is for another name or address: set "serverName" to one that it has';
+		return `The certificate of ${peer} is for another name or address: set "serverName" to one that it has`;
 	if (reason.includes("issuer") || reason.includes("self-signed") || reason.includes("self signed")) {
-		return 'The certificate of etcd was issued by an authority that is not in "caFile"';
+		return `The certificate of ${peer} was issued by an authority that is not in "caFile"`;
 	}
 	if (reason.includes("alert"))
-		return 'etcd does not accept us: check "certFile" and "keyFile", and the authority that etcd trusts for clients';
+		return `${peer} does not accept us: check "certFile" and "keyFile", and the authority that ${peer} trusts for clients`;
 	if (reason.includes("wrong version number") || reason.includes("http request"))
-		return 'This is no TLS: write "http://" in "endpoints"';
+		return 'This is no TLS: write "http://" in the URL';
 	return 'Check "caFile", "certFile" and "keyFile"';
 }

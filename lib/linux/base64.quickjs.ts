@@ -1,4 +1,4 @@
-import { decodeUtf8, encodeUtf8 } from "../linux/utf8.ts";
+import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 
 export function toBase64(text: string): string {
 	return encodeUtf8(text).toBase64();

@@ -2,7 +2,7 @@ import { type IpAddress, parseAddress } from "../../ip/address.ts";
 import { unlessAbsent } from "../../linux/absent.ts";
 import { errnoOf } from "../../linux/errno.ts";
 import { readText } from "../../linux/files.ts";
-import { AttemptError } from "../post.ts";
+import { AttemptError } from "../attempt-error.ts";
 import { hostsNamed, parseResolver } from "./files.ts";
 import { queryName } from "./query-name.ts";
 

@@ -3,13 +3,15 @@ import { domainOf, internetAddress, unixAddress } from "../linux/sockaddr.ts";
 import type { Stream } from "../linux/stream.ts";
 import { connectStream, type StreamSocket } from "../linux/stream-socket.ts";
 import type { Endpoint, InternetEndpoint } from "./endpoint.ts";
-import type { Connect } from "./post.ts";
 import { resolveHost } from "./resolve/resolve-host.ts";
+
+/** @throws SystemError, or AttemptError for what a SystemError cannot say */
+export type Connect = (endpoint: Endpoint, deadline: number) => Stream;
 
 /** Makes a connection secure. */
 export type Secure = (plain: StreamSocket, given: { readonly host: string; readonly deadline: number }) => Stream;
 
-/** Connects to members, by TLS where their URL says so. */
+/** Connects to endpoints, by TLS where their URL says so. */
 export function connectBy(secure: Secure): Connect {
 	return (endpoint: Endpoint, deadline) => {
 		if (endpoint.kind === "socket") {
