@@ -43,7 +43,9 @@ function mouth(): AgentSource & { readonly says: (agent: string, state: Sighting
 interface Watcher {
 	readonly keeper: Keeper;
 	readonly log: string[];
-	/** What its sources tell, and a round. */
+	/** What its sources tell. */
+	hear(): Promise<void>;
+	/** That, and a round. */
 	look(): Promise<void>;
 }
 
@@ -68,11 +70,15 @@ function watch(pool: Pool, { sources, now, grace, post = etcd.post, cooldownMs =
 		now,
 		log: (text) => log.push(text),
 	});
+	const hear = async () => {
+		for (const source of sources) outlook.hear(source, await source.watch(0));
+	};
 	return {
 		keeper,
 		log,
+		hear,
 		async look() {
-			for (const source of sources) outlook.hear(source, await source.watch(0));
+			await hear();
 			await keeper.round();
 		},
 	};
@@ -251,6 +257,44 @@ describe("an agent that is lost", () => {
 		expect(JSON.parse((await markOf(pool, "a")) ?? "")).toMatchObject({ lost: time, release: time + 10 * minute });
 		expect(await heldBy(pool, "a")).toMatchObject({ owners: 1 });
 	});
+
+	test.each(["an ADD", "a sighting", "another keeper's word"])(
+		"is saved by %s in the middle of its release",
+		async (what) => {
+			using pool = createPool(etcd, "10.1.0.0/16");
+			const a = await fill(pool, "a", 100);
+			const [source, other] = [mouth(), mouth()];
+			let time = start;
+			let transactions = 0;
+			const post: Post = async (endpoint, request) => {
+				// After the first batch of owners.
+				if (/request_delete_range/.test(request.body) && ++transactions === 2) {
+					if (what === "an ADD") await a.add("proof");
+					else if (what === "a sighting") await watcher.hear();
+					else await colleague.look();
+				}
+				return await etcd.post(endpoint, request);
+			};
+			const watcher = watch(pool, { sources: [source], now: () => time, post });
+			const colleague = watch(pool, { sources: [other], now: () => time });
+			source.says("a", "lost");
+			await watcher.look();
+			time += 10 * minute;
+			await watcher.hear();
+			if (what === "a sighting") source.says("a", "present");
+			other.says("a", "present");
+			await watcher.keeper.round();
+			const { owners, addresses, blocks } = await heldBy(pool, "a");
+			expect(owners).toBeGreaterThan(0);
+			expect(owners).toBeLessThan(100);
+			expect([addresses, blocks]).toEqual([owners, 2]);
+			expect(watcher.keeper.counts).toMatchObject({
+				agents: 0,
+				attachments: what === "an ADD" ? 101 - owners : 100 - owners,
+			});
+			expect(await faults(pool)).toEqual([]);
+		},
+	);
 
 	test("waits for as long as each network says", async () => {
 		using pool = createPool(etcd, "10.1.0.0/16");

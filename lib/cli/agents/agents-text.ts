@@ -11,7 +11,8 @@ export interface ListedAgent extends AgentOverview {
 }
 
 export function agentsText(agents: readonly ListedAgent[], now: number): string {
-	if (agents.length === 0) return "No cluster of this host has an agent\n";
+	if (agents.length === 0)
+		return "No agent: no network of this host takes its addresses from a cluster, or nothing has been attached yet\n";
 	const several = new Set(agents.map(({ cluster }) => cluster)).size > 1;
 	const rows = agents.map((each) => [
 		plainText(each.agent),

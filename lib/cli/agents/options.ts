@@ -1,11 +1,17 @@
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import type { Grace } from "../../cluster/agents/grace.ts";
 import { parseDuration } from "../parse-duration.ts";
 
-export const defaultGrace: Grace = { defaultMs: 600_000, ofNetworkMs: new Map() };
+const defaultGrace: Grace = { defaultMs: 600_000, ofNetworkMs: new Map() };
 
-/** `10m`, or `NETWORK=1h` for one network. */
-export function addGrace(text: string, before: Grace): Grace {
+/** `--grace`: `10m`, or `NETWORK=1h` for one network; may be repeated. */
+export function graceOption(what: string): Option {
+	return new Option("--grace <duration>", `${what}; NETWORK=DURATION for one network; may be repeated`)
+		.argParser(addGrace)
+		.default(defaultGrace, "10m");
+}
+
+function addGrace(text: string, before: Grace): Grace {
 	const [, network, duration = ""] = /^(?:([^=]+)=)?(.+)$/.exec(text) ?? [];
 	const ms = durationOf(duration);
 	return network === undefined

@@ -74,7 +74,8 @@ export async function releaseByHand(
 		const release = { ...options, keys, seen, networks, isStillLost, unlessAlive: !force, counts };
 		if ((await releaseDue(gateway, release)) === "stopped") continue;
 		const state = { ...seen.state, releasedAt: now() };
-		if ((await writeState(gateway, { keys, seen, state, unlessAlive: !force })) !== undefined) return counts;
+		const also = [{ remove: { key: keys.seen(agent) } }];
+		if ((await writeState(gateway, { keys, seen, state, unlessAlive: !force, also })) !== undefined) return counts;
 	}
 	throw hasActed(agent);
 }

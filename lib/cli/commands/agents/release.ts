@@ -4,7 +4,7 @@ import { CniError, ErrorCode } from "../../../cni/error.ts";
 import { writeStdout } from "../../../linux/stdio.ts";
 import { agentToJson, type ListedAgent, leftText } from "../../agents/agents-text.ts";
 import { defaultCooldownMs } from "../../agents/default-cooldown.ts";
-import { addGrace, defaultGrace } from "../../agents/options.ts";
+import { graceOption } from "../../agents/options.ts";
 import { readAgents } from "../../agents/read-agents.ts";
 import { markByHand, releaseByHand } from "../../agents/release-by-hand.ts";
 import { clusterGateway } from "../../ipam/cluster-gateway.ts";
@@ -31,7 +31,7 @@ export function agentsReleaseCommand(): Command {
 			"--force",
 			"with --now, also when the agent is alive: its containers share their addresses with others then",
 		)
-		.option("--grace <duration>", "as for `cnictl agents watch` (default: 10m)", addGrace, defaultGrace)
+		.addOption(graceOption("without --now, how long `cnictl agents watch` is to wait for its return"))
 		.addHelpText("after", "\nExample:\n  cnictl agents release a17 --now")
 		.action((name: string, _options: Options, command: Command) => release(name, command.optsWithGlobals<Options>()));
 }

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { withdraw } from "../../../cluster/agents/reporter.ts";
 import type { PluginRegistry } from "../../../cni/call.ts";
 import { readText } from "../../../linux/files.ts";
@@ -30,11 +30,10 @@ export function agentsReportCommand(plugins: PluginRegistry): Command {
 			"A service for each agent: reports this host alive in etcd, and makes good what its plugins could not tell etcd. Who " +
 				"has begun to report, and does not any more, is lost: its addresses are released. Ends on SIGTERM.",
 		)
-		.option(
-			"--ttl <duration>",
-			"how long each sign of life lasts; it is renewed three times as often (default: 30s)",
-			ttl,
-			30,
+		.addOption(
+			new Option("--ttl <duration>", "how long each sign of life lasts; it is renewed three times as often")
+				.argParser(ttl)
+				.default(30, "30s"),
 		)
 		.option("--withdraw", "end the watch over this host, once the service has been stopped for good")
 		.addHelpText("after", "\nExample:\n  cnictl agents report")

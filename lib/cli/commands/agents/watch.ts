@@ -1,10 +1,10 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { counted, countedAll } from "../../../cluster/agents/counted.ts";
 import type { Grace } from "../../../cluster/agents/grace.ts";
 import { createAlarmClock } from "../../agents/alarm-clock.ts";
 import { type MesosFlags, pluginExecutable, watchedMasterOf, withMesosFlags } from "../../agents/mesos-options.ts";
 import { mesosSource } from "../../agents/mesos-source.ts";
-import { addGrace, defaultGrace, intervalOf, percentOf } from "../../agents/options.ts";
+import { graceOption, intervalOf, percentOf } from "../../agents/options.ts";
 import { requireClusters } from "../../agents/require-clusters.ts";
 import { serviceLog } from "../../agents/service-log.ts";
 import { untilSignal } from "../../agents/until-signal.ts";
@@ -23,19 +23,13 @@ export function agentsWatchCommand(): Command {
 			"A service: marks agents that are lost, and releases what they hold when they have not come back within the grace " +
 				"period. Several may run. Ends on SIGTERM.",
 		)
-		.option(
-			"--grace <duration>",
-			"how long to wait for an agent's return (default: 10m); NETWORK=DURATION for one network; may be repeated",
-			addGrace,
-			defaultGrace,
+		.addOption(graceOption("how long to wait for an agent's return"))
+		.addOption(
+			new Option("--most-lost <percent>", "of all agents: when more are lost at once, nothing of theirs is released")
+				.argParser(percentOf)
+				.default(0.5, "50"),
 		)
-		.option(
-			"--most-lost <percent>",
-			"of all agents: when more are lost at once, nothing of theirs is released (default: 50)",
-			percentOf,
-			0.5,
-		)
-		.option("--interval <duration>", "between two looks (default: 10s)", intervalOf, 10_000);
+		.addOption(new Option("--interval <duration>", "between two looks").argParser(intervalOf).default(10_000, "10s"));
 	return withMesosFlags(command)
 		.addHelpText(
 			"after",
