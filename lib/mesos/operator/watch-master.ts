@@ -150,6 +150,7 @@ export function watchMaster(options: WatchOptions): AgentSource {
 	};
 
 	const close = () => {
+		converse[Symbol.dispose]();
 		subscription?.[Symbol.dispose]();
 		subscription = undefined;
 		isSubscribed = false;
