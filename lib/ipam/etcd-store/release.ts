@@ -1,7 +1,7 @@
 import type { Attachment } from "../../cni/plugin.ts";
 import { absent, type KeyValue, type Operation, read, transact } from "../../etcd/kv.ts";
 import { type IpAddress, sameAddress } from "../../ip/address.ts";
-import { disowned, doubted } from "./beliefs.ts";
+import { disowned, doubted, owning } from "./beliefs.ts";
 import { type Block, blockName, blockOf, sameBlock, spanOf } from "./block.ts";
 import { formatOwner, parseOwner } from "./record.ts";
 import type { Store } from "./store.ts";
@@ -103,8 +103,12 @@ export async function giveBack(store: Store, emptied: readonly Block[]): Promise
 	const { gateway, layout, options, hint } = store;
 	for (const block of emptied) {
 		const name = blockName(block);
-		const own = Object.keys(hint.read().blocks);
-		if (!own.includes(name) || own.filter((other) => other.startsWith(name.slice(0, 2))).length < 2) continue;
+		// Taken out first: of two processes that each give back one of the last two, only one finds two.
+		const isSpare = hint.update((before) => {
+			const family = Object.keys(before.blocks).filter((other) => other.startsWith(name.slice(0, 2)));
+			return family.includes(name) && family.length > 1 ? [disowned(before, name), true] : [before, false];
+		});
+		if (!isSpare) continue;
 		const { succeeded } = await transact(gateway, {
 			compare: [
 				{ key: layout.block(block), value: options.agent },
@@ -112,7 +116,7 @@ export async function giveBack(store: Store, emptied: readonly Block[]): Promise
 			],
 			success: [{ remove: { key: layout.block(block) } }, { remove: { key: layout.blockOf(options.agent, block) } }],
 		});
-		if (succeeded) hint.note((before) => disowned(before, name));
+		if (!succeeded) hint.note((before) => owning(before, [...Object.keys(before.blocks), name]));
 	}
 }
 
