@@ -8,7 +8,8 @@ const rooms = {
 	ip: [],
 	engine: [],
 	linux: ["engine", "ip"],
-	etcd: ["engine", "linux", "ip"],
+	http: ["engine", "linux", "ip"],
+	etcd: ["http", "linux", "ip"],
 	netlink: ["linux", "ip"],
 	dbus: ["linux"],
 	gob: ["linux"],
@@ -21,6 +22,7 @@ const rooms = {
 	"range-ipam": ["cni", "ip", "ipam", "linux", "mesos"],
 	cluster: ["cni", "etcd", "ip", "ipam", "linux", "range-ipam"],
 	mesos: ["attachment", "cni", "firewall", "ip", "ipam", "linux", "netlink", "state"],
+	"mesos/operator": ["cluster", "cni", "http", "linux"],
 	cli: [
 		"attachment",
 		"cluster",
@@ -41,7 +43,11 @@ const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
 	name: `room-${room}`,
 	comment: `lib/${room} imports ${allowed.length === 0 ? "no other room" : `only lib/{${allowed.join(",")}}`}`,
 	severity: "error",
-	from: { path: `^lib/${room}/` },
+	// A room within a room has rules of its own.
+	from: {
+		path: `^lib/${room}/`,
+		pathNot: Object.keys(rooms).flatMap((other) => (other.startsWith(`${room}/`) ? [`^lib/${other}/`] : [])),
+	},
 	to: { path: "^(lib|plugins|bin|test)/", pathNot: `^lib/(${[room, ...allowed].join("|")})/` },
 }));
 

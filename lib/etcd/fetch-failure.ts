@@ -1,4 +1,4 @@
-import { AttemptError } from "./post.ts";
+import { AttemptError } from "../http/attempt-error.ts";
 
 /** What fetch of Bun throws, by its code, in words of ours and with what would help where time does not. */
 const failures: Readonly<Record<string, { readonly cause: string; readonly refusal?: string }>> = {

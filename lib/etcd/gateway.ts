@@ -1,8 +1,9 @@
+import { AttemptError } from "../http/attempt-error.ts";
+import type { Endpoint } from "../http/endpoint.ts";
+import type { HttpResponse } from "../http/exchange.ts";
 import { sleep } from "../linux/libc.ts";
-import type { Endpoint } from "./endpoint.ts";
 import { EtcdError } from "./error.ts";
-import type { HttpResponse } from "./http.ts";
-import { AttemptError, type Post } from "./post.ts";
+import type { Post } from "./post.ts";
 
 /**
  * etcd's JSON gateway: gRPC's requests as JSON over HTTP. https://etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/

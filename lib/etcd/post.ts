@@ -1,8 +1,11 @@
+import { AttemptError } from "../http/attempt-error.ts";
+import { type Connect, connectNow } from "../http/connect.ts";
+import { authorityOf, type Endpoint } from "../http/endpoint.ts";
+import { exchange, type HttpResponse } from "../http/exchange.ts";
+import { ConnectionClosed } from "../http/incoming.ts";
 import { Errno, errnoOf, errnoText } from "../linux/errno.ts";
 import type { Stream } from "../linux/stream.ts";
-import { authorityOf, type Endpoint } from "./endpoint.ts";
 import { EtcdError } from "./error.ts";
-import { ConnectionClosed, exchange, type HttpResponse } from "./http.ts";
 
 /** One request to one member. @throws AttemptError, or EtcdError when it is of no use to ask another */
 export type Post = (endpoint: Endpoint, request: PostRequest) => HttpResponse | Promise<HttpResponse>;
@@ -14,24 +17,6 @@ export interface PostRequest {
 	/** A time of `performance.now()`. */
 	readonly deadline: number;
 }
-
-/** Why a member gave no answer. */
-export class AttemptError extends Error {
-	override readonly name = "AttemptError";
-	/** The request, or a part of it, has left. */
-	readonly sent: boolean;
-	/** It is not the member that is away, but we or it that is not who it should be: what would help. */
-	readonly refusal: string | undefined;
-
-	constructor(cause: string, { sent, refusal }: { sent: boolean; refusal?: string }) {
-		super(cause);
-		this.sent = sent;
-		this.refusal = refusal;
-	}
-}
-
-/** @throws SystemError, or AttemptError for what a SystemError cannot say */
-export type Connect = (endpoint: Endpoint, deadline: number) => Stream;
 
 /** Sends over a connection that is kept for as long as the requests go to one member, by system calls that block. */
 export function createBlockingPost(connect: Connect): Post & Disposable {
@@ -60,7 +45,7 @@ export function createBlockingPost(connect: Connect): Post & Disposable {
 		}
 		let stream: Stream;
 		try {
-			stream = connect(endpoint, request.deadline);
+			stream = connectNow(connect(endpoint, request.deadline), request.deadline);
 		} catch (thrown) {
 			throw attemptError(thrown, { sent: false });
 		}

@@ -1,4 +1,4 @@
-import { toBase64 } from "./base64.ts";
+import { toBase64 } from "../linux/base64.ts";
 import type { Gateway } from "./gateway.ts";
 import { decodeRange, type KeyValue } from "./kv.ts";
 

@@ -11,6 +11,7 @@ import { parseArgs } from "node:util";
 import { enter } from "../support/namespace.ts";
 import { distribution, tools } from "../support/paths.ts";
 import { createWorld, removeAbandonedWorlds } from "../support/world.ts";
+import { agentsFigures } from "./agents.ts";
 import { allocationFigures } from "./allocation.ts";
 import { attachmentFigures } from "./attachment.ts";
 import { chainFigures } from "./chain.ts";
@@ -50,6 +51,7 @@ function restartInside(): number {
 async function measure(directory: string): Promise<number> {
 	const bench: Bench = { directory, quick: values.quick, ours: values.ours, stock: values.stock };
 	const parts = {
+		agents: agentsFigures,
 		attachment: attachmentFigures,
 		chain: chainFigures,
 		cluster: clusterFigures,

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { EtcdError } from "../../lib/etcd/error.ts";
 import { transact } from "../../lib/etcd/kv.ts";
-import { AttemptError, type Post } from "../../lib/etcd/post.ts";
+import type { Post } from "../../lib/etcd/post.ts";
+import { AttemptError } from "../../lib/http/attempt-error.ts";
 import { formatAddress } from "../../lib/ip/address.ts";
 import { formatAgent } from "../../lib/ipam/etcd-store/agent.ts";
 import { type Agent, createPool, network, type Pool } from "../support/cluster-agents.ts";

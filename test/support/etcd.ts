@@ -3,11 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fromBase64, toBase64 } from "../../lib/etcd/base64.ts";
 import type { Endpoint } from "../../lib/etcd/endpoint.ts";
 import { createGateway, type Gateway } from "../../lib/etcd/gateway.ts";
 import { prefixRange } from "../../lib/etcd/kv.ts";
-import { AttemptError, type Post } from "../../lib/etcd/post.ts";
+import type { Post } from "../../lib/etcd/post.ts";
+import { AttemptError } from "../../lib/http/attempt-error.ts";
+import { fromBase64, toBase64 } from "../../lib/linux/base64.ts";
 import { attempt, enter, type Namespace } from "./namespace.ts";
 import { root, systemPath } from "./paths.ts";
 
