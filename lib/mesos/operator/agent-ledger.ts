@@ -1,5 +1,5 @@
 import type { Sighting } from "../../cluster/agent-source.ts";
-import type { AgentLists, KnownAgent, MasterEvent, TaskSign } from "./master-event.ts";
+import { type AgentLists, type KnownAgent, type MasterEvent, mostAgents, type TaskSign } from "./master-event.ts";
 
 /**
  * What is known of a master's agents, and what follows from what it says of them: a machine of states that asks neither a
@@ -71,6 +71,9 @@ interface Host {
 /** Of those that are away, so many are remembered, for what may yet be said of them. */
 const mostAway = 20_000;
 
+/** A host has one, and one that it had before. */
+const mostOfOneName = 8;
+
 export function createAgentLedger({ reregisterTimeoutMs, known }: LedgerOptions): AgentLedger {
 	const entries = new Map<string, Entry>();
 	const hosts = new Map<string, Host>();
@@ -94,6 +97,8 @@ export function createAgentLedger({ reregisterTimeoutMs, known }: LedgerOptions)
 		// Whoever was here before has been replaced, and what becomes of it says nothing of the host.
 		if (where === "registered") for (const other of host.entries) if (other.place === "away") forget(other);
 		host.entries.add(entry);
+		const [oldest] = host.entries;
+		if (oldest !== undefined && host.entries.size > mostOfOneName) forget(oldest);
 		return entry;
 	};
 
@@ -170,6 +175,8 @@ export function createAgentLedger({ reregisterTimeoutMs, known }: LedgerOptions)
 				}
 				case "added": {
 					const old = entries.get(event.agent.id);
+					// A list has the last word about so many.
+					if (old === undefined && entries.size >= 2 * mostAgents) return { sightings: [], ask: true };
 					const entry = place(event.agent, "registered");
 					entry.heardAt = ++position;
 					entry.sign = undefined;
