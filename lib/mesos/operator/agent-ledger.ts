@@ -103,10 +103,9 @@ export function createAgentLedger({ reregisterTimeoutMs, known }: LedgerOptions)
 	};
 
 	/** The host stays, and what was told of it, for the entry that follows. */
-	const forget = ({ agent }: Entry) => {
-		const entry = entries.get(agent.id);
-		entries.delete(agent.id);
-		if (entry !== undefined) hosts.get(agent.name)?.entries.delete(entry);
+	const forget = (entry: Entry) => {
+		entries.delete(entry.agent.id);
+		hosts.get(entry.agent.name)?.entries.delete(entry);
 	};
 
 	const tell = (name: string): readonly Sighting[] => {
@@ -156,7 +155,7 @@ export function createAgentLedger({ reregisterTimeoutMs, known }: LedgerOptions)
 		const entry = entries.get(id);
 		if (entry === undefined) return nothing;
 		position++;
-		if (entry.sign?.state !== "gone") entry.sign = { ...sign, at: position };
+		if (entry.sign?.state !== "gone" || sign.state === "gone") entry.sign = { ...sign, at: position };
 		return { sightings: [], ask: entry.fate?.state !== entry.sign?.state };
 	};
 

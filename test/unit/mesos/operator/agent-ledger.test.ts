@@ -189,6 +189,12 @@ describe("agents that live are not lost", () => {
 		expect(removed(a)).toEqual(["ask"]);
 		expect(lists([a, b], [], askedAt)).toEqual([]);
 		expect(lists([b])).toEqual(["gone a"]);
+		const { ledger: other, ...again } = withTwo();
+		again.removed(a);
+		const second = other.position();
+		again.removed(a);
+		again.lists([a, b], [], second);
+		expect(again.lists([b])).toEqual(["gone a"]);
 	});
 
 	test("by a new master that waits for half of them", () => {
