@@ -6,7 +6,7 @@ import type { Plugin } from "../lib/cni/plugin.ts";
 const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 	bandwidth: async () => erase((await import("./meta/bandwidth/bandwidth.ts")).bandwidth),
 	bridge: async () => erase((await import("./main/bridge/bridge.ts")).bridge),
-	cluster: async () => erase((await import("./ipam/cluster.ts")).cluster),
+	cluster: async () => erase((await import("./ipam/cluster/cluster.ts")).cluster),
 	dhcp: async () => erase((await import("./ipam/dhcp/dhcp.ts")).dhcp),
 	dummy: async () => erase((await import("./main/dummy.ts")).dummy),
 	firewall: async () => erase((await import("./meta/firewall/firewall.ts")).firewall),
@@ -34,13 +34,18 @@ export const plugins: PluginRegistry = {
 	load: (type) => (Object.hasOwn(loaders, type) ? loaders[type]?.() : undefined),
 };
 
-/** A program beside the plugins, which a person or the system starts as `dhcp daemon …`. */
-export type Program = (args: readonly string[]) => number;
+/** A program beside the plugins, which somebody starts as `dhcp daemon …`. */
+export type Program = (args: readonly string[]) => number | Promise<number>;
+
+const programs: Readonly<Record<string, () => Promise<Program>>> = {
+	"cluster mesos-agents": async () => (await import("./ipam/cluster/mesos-agents.ts")).reportMesosAgents,
+	"dhcp daemon": async () => (await import("./ipam/dhcp/daemon/daemon.ts")).runDaemon,
+};
 
 /** The program that `name word` starts, or undefined. */
 export function findProgram(name: string, word: string | undefined): Promise<Program> | undefined {
-	if (name !== "dhcp" || word !== "daemon") return undefined;
-	return import("./ipam/dhcp/daemon/daemon.ts").then(({ runDaemon }) => runDaemon);
+	const words = `${name} ${word}`;
+	return Object.hasOwn(programs, words) ? programs[words]?.() : undefined;
 }
 
 /** The frame decodes the configuration with the plugin's own schema, so the two always fit. */

@@ -4,6 +4,7 @@ import { errorText } from "../cni/error.ts";
 import { writeStderr } from "../linux/stdio.ts";
 import { addCommand } from "./commands/add.ts";
 import { addressesCommand } from "./commands/addresses.ts";
+import { agentsCommand } from "./commands/agents.ts";
 import { checkCommand } from "./commands/check.ts";
 import { delCommand } from "./commands/del.ts";
 import { doctorCommand } from "./commands/doctor.ts";
@@ -47,6 +48,7 @@ export async function cnictl(
 		networksCommand(plugins),
 		addressesCommand(),
 		ipamCommand(plugins),
+		agentsCommand(plugins),
 		validateCommand(plugins),
 		showCommand(),
 		doctorCommand(plugins),

@@ -18,4 +18,9 @@ export interface AgentSource extends Disposable {
 	 * @param timeoutMs waits at most so long for something to tell
 	 */
 	watch(timeoutMs: number): Promise<readonly Sighting[]>;
+	/**
+	 * Whether it knows how things are now: it has heard of every agent once, and would hear of a change. While it does not,
+	 * nothing is released on its word. A source that cannot tell is believed once it has named an agent.
+	 */
+	readonly isCurrent?: boolean;
 }

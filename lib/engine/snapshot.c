@@ -2,10 +2,10 @@
  * The memory of a snapshot, at an address that never changes: pointers within it, and from it to functions and constants
  * of an executable that is not relocated, hold in every process.
  *
- * While the snapshot is made, blocks are cut from that memory one behind the other. bin/link then puts what was written
- * into a section of the executable, at the same address, and everything else stays where it was. There the blocks are
- * ordinary memory, of which the kernel copies the pages that are written to; they are never freed, and new ones come
- * from malloc(3).
+ * While the snapshot is made, blocks are cut from that memory one behind the other, or used again when they were freed.
+ * bin/link then puts what was written into a section of the executable, at the same address, and everything else stays
+ * where it was. There the blocks are ordinary memory, of which the kernel copies the pages that are written to; they are
+ * never freed, and new ones come from malloc(3).
  */
 #include "snapshot.h"
 
@@ -22,8 +22,24 @@ static uint8_t *next;
 
 struct block {
 	size_t size;
+	/* Among those that were freed while the snapshot is made. */
+	struct block *next_free;
 	_Alignas(16) uint8_t bytes[];
 };
+
+static struct block *first_free;
+
+static const size_t page_size = 4096;
+
+static size_t round_up(size_t number, size_t multiple)
+{
+	return (number + multiple - 1) / multiple * multiple;
+}
+
+static struct block *block_of(const void *memory)
+{
+	return (struct block *)((const uint8_t *)memory - sizeof(struct block));
+}
 
 static bool is_within(const void *memory)
 {
@@ -34,17 +50,29 @@ static size_t size_of(const void *memory)
 {
 	if (!is_within(memory))
 		return malloc_usable_size((void *)memory);
-	return ((const struct block *)((const uint8_t *)memory - sizeof(struct block)))->size;
+	return block_of(memory)->size;
 }
 
 static void *allocate(void *opaque, size_t size)
 {
 	if (!next)
 		return malloc(size);
-	struct block *block = (struct block *)next;
-	size = (size + 15) & ~(size_t)15;
-	if (size > (size_t)(snapshot_end - block->bytes))
+	size = round_up(size, 16);
+	/* Most are of a few sizes, those that the engine cuts small things from. */
+	for (struct block **at = &first_free; *at; at = &(*at)->next_free) {
+		struct block *free = *at;
+		if (free->size != size)
+			continue;
+		*at = free->next_free;
+		return free->bytes;
+	}
+	uint8_t *bytes = next + sizeof(struct block);
+	/* The engine cuts small things from blocks of about a page: each on one page, not on two. */
+	if (size > page_size / 2)
+		bytes = (uint8_t *)round_up((size_t)bytes, page_size);
+	if (bytes + size > snapshot_end)
 		return NULL;
+	struct block *block = block_of(bytes);
 	block->size = size;
 	next = block->bytes + size;
 	return block->bytes;
@@ -58,11 +86,15 @@ static void *allocate_zeros(void *opaque, size_t count, size_t size)
 	return memory ? memset(memory, 0, count * size) : NULL;
 }
 
-/* What is freed while the snapshot is made stays as a gap: that is a file somewhat longer, and no page touched. */
 static void release(void *opaque, void *memory)
 {
-	if (!is_within(memory))
+	if (!is_within(memory)) {
 		free(memory);
+	} else if (next) {
+		struct block *block = block_of(memory);
+		block->next_free = first_free;
+		first_free = block;
+	}
 }
 
 static void *resize(void *opaque, void *memory, size_t size)
@@ -71,7 +103,11 @@ static void *resize(void *opaque, void *memory, size_t size)
 		return realloc(memory, size);
 	size_t before = memory ? size_of(memory) : 0;
 	void *resized = allocate(opaque, size);
-	return resized && memory ? memcpy(resized, memory, before < size ? before : size) : resized;
+	if (!resized || !memory)
+		return resized;
+	memcpy(resized, memory, before < size ? before : size);
+	release(opaque, memory);
+	return resized;
 }
 
 /* The first block. */

@@ -88,7 +88,8 @@ export function createGateway({ endpoints, timeoutMs, post, login }: GatewayOpti
 		const result = await ask("auth/authenticate", JSON.stringify({ name: user, password: password() }));
 		// Where authentication is off, everybody may do everything.
 		if (result.kind === "refused" && result.message.includes("authentication is not enabled")) return;
-		if (result.kind === "refused") throw refused(`as "${user}": ${result.message}`, loginHelp);
+		if (result.kind === "refused")
+			throw refused(`as "${user}": ${result.message}`, helpFor(result.message) || loginHelp);
 		token = String(result.answer.token);
 		remember(token);
 	};
@@ -152,7 +153,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
 }
 
 function shorten(text: string): string {
-	return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text);
+	return JSON.stringify(text.length > 120 ? `${text.slice(0, 119)}…` : text.trim());
 }
 
 function isStaleToken(message: string): boolean {
@@ -163,6 +164,9 @@ const loginHelp = 'Check "user" and what stands in "passwordFile"';
 
 function helpFor(message: string): string {
 	if (message.includes("user name is empty")) return 'etcd wants to know who asks: set "user" and "passwordFile"';
+	if (message.includes("CommonName of client")) {
+		return 'While etcd has authentication on, the certificate in "certFile" must have no common name (CN)';
+	}
 	if (message.includes("permission denied")) return 'The user needs a role that may read and write below "prefix"';
 	if (message.includes("database space exceeded"))
 		return "etcd is full: compact and defragment it, then disarm the alarm";

@@ -31,7 +31,8 @@ export function prefixRange(prefix: string): { readonly key: string; readonly en
 export type Compare = (KeyRange & { readonly mod: string }) | { readonly key: string; readonly value: string };
 
 export type Operation =
-	| { readonly put: string; readonly value: string }
+	/** With a lease, the key goes when that ends: lease.ts. */
+	| { readonly put: string; readonly value: string; readonly lease?: string }
 	| { readonly remove: KeyRange }
 	| { readonly read: KeyRange; readonly only?: "keys" | "count"; readonly limit?: number };
 
@@ -105,7 +106,8 @@ function encodeCompare(compare: Compare): object {
 
 function encodeOperation(operation: Operation): object {
 	if ("put" in operation) {
-		return { request_put: { key: toBase64(operation.put), value: toBase64(operation.value) } };
+		const { put, value, lease } = operation;
+		return { request_put: { key: toBase64(put), value: toBase64(value), ...(lease === undefined ? {} : { lease }) } };
 	}
 	if ("remove" in operation) return { request_delete_range: encodeRange(operation.remove) };
 	return { request_range: encodeRead(operation) };

@@ -31,9 +31,12 @@ export function utf8Length(text: string): number {
 /** Two lower-case digits for each byte. */
 export function toHex(bytes: Uint8Array): string {
 	let text = "";
-	for (let i = 0; i < bytes.byteLength; i++) text += (bytes[i] ?? 0).toString(16).padStart(2, "0");
+	for (let i = 0; i < bytes.byteLength; i++) text += hexOfByte[bytes[i] ?? 0];
 	return text;
 }
+
+/** Two lower-case digits for each value of a byte. */
+export const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /** The inverse of {@link toHex}; what is no digit counts as 0. */
 export function fromHex(text: string): Uint8Array {

@@ -1,3 +1,4 @@
+import type { Link } from "./link.ts";
 import {
 	IFF_UP,
 	IFLA_IFNAME,
@@ -77,16 +78,17 @@ export function enableVlanFiltering(link: { readonly index: number }): Message {
 	};
 }
 
-/** IFLA_INFO_SLAVE_DATA of a bridge's port. */
-export function decodeBridgePort(data: Uint8Array | undefined): BridgePort {
-	const attributes = read.nested(data);
+/** What it is as the port of a bridge; undefined when it is none. */
+export function bridgePortOf({ portData }: Pick<Link, "portData">): BridgePort | undefined {
+	if (portData === undefined) return undefined;
+	const attributes = read.nested(portData);
 	return {
 		hairpin: read.u8(attributes.get(IFLA_BRPORT_MODE)) === 1,
 		isolated: read.u8(attributes.get(IFLA_BRPORT_ISOLATED)) === 1,
 	};
 }
 
-/** IFLA_INFO_DATA of a bridge. */
-export function decodeBridge(data: Uint8Array | undefined): { vlanFiltering: boolean } {
-	return { vlanFiltering: read.u8(read.nested(data).get(IFLA_BR_VLAN_FILTERING)) === 1 };
+/** Whether it is a bridge that looks at the VLANs of packets. */
+export function filtersVlans({ kind, kindData }: Pick<Link, "kind" | "kindData">): boolean {
+	return kind === "bridge" && read.u8(read.nested(kindData).get(IFLA_BR_VLAN_FILTERING)) === 1;
 }

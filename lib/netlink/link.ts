@@ -1,5 +1,4 @@
 import { Errno, errnoOf } from "../linux/errno.ts";
-import { type BridgePort, decodeBridge, decodeBridgePort } from "./bridge.ts";
 import {
 	IFF_UP,
 	IFLA_ADDRESS,
@@ -48,12 +47,10 @@ export interface Link {
 	readonly allMulticast: boolean;
 	/** Packets that may wait to be sent. */
 	readonly txQueueLength: number;
-	/** What it is as the port of a bridge. */
-	readonly port: BridgePort | undefined;
-	/** What it is as a bridge. */
-	readonly bridge: { readonly vlanFiltering: boolean } | undefined;
-	/** IFLA_INFO_DATA, which the file of the kind can read (`macvlan.ts`, …). */
+	/** IFLA_INFO_DATA, which the file of the kind can read (`bridge.ts`, `macvlan.ts`, …): few who ask for a link do. */
 	readonly kindData: Uint8Array | undefined;
+	/** IFLA_INFO_SLAVE_DATA of a bridge's port, which `bridge.ts` can read. */
+	readonly portData: Uint8Array | undefined;
 }
 
 const operStates = ["unknown", "not-present", "down", "lower-layer-down", "testing", "dormant", "up"] as const;
@@ -167,12 +164,11 @@ export function decodeLink({ body }: ReceivedMessage): Link {
 		operState: operStates[read.u8(attributes.get(IFLA_OPERSTATE)) ?? 0] ?? "unknown",
 		master: read.u32(attributes.get(IFLA_MASTER)) ?? 0,
 		peerIndex: read.u32(attributes.get(IFLA_LINK)) ?? 0,
-		isPeerElsewhere: attributes.has(IFLA_LINK_NETNSID),
+		isPeerElsewhere: attributes.get(IFLA_LINK_NETNSID) !== undefined,
 		promiscuity: read.u32(attributes.get(IFLA_PROMISCUITY)) ?? 0,
 		allMulticast: (flags & IFF_ALLMULTI) !== 0,
 		txQueueLength: read.u32(attributes.get(IFLA_TXQLEN)) ?? 0,
-		port: portOf === "bridge" ? decodeBridgePort(info.get(IFLA_INFO_SLAVE_DATA)) : undefined,
-		bridge: kind === "bridge" ? decodeBridge(info.get(IFLA_INFO_DATA)) : undefined,
 		kindData: info.get(IFLA_INFO_DATA),
+		portData: portOf === "bridge" ? info.get(IFLA_INFO_SLAVE_DATA) : undefined,
 	};
 }

@@ -1,3 +1,5 @@
+import { hexOfByte } from "../linux/bytes.ts";
+
 /** Hardware addresses travel as text, lower case and with colons, everywhere but in messages. */
 
 /** Parses `02:00:00:00:00:01`, `02-00-…` or `0200.0000.0001` of 6, 8 or 20 bytes; undefined for anything else. */
@@ -19,12 +21,8 @@ export function parseMac(text: string): Uint8Array | undefined {
 }
 
 export function formatMac(bytes: Uint8Array): string {
-	let text = "";
-	// Not for…of: the first iteration over a typed array costs 0.2 ms.
-	for (let i = 0; i < bytes.byteLength; i++) {
-		const byte = bytes[i] ?? 0;
-		text += `${i === 0 ? "" : ":"}${hexDigits[byte >> 4]}${hexDigits[byte & 15]}`;
-	}
+	let text = bytes.byteLength === 0 ? "" : `${hexOfByte[bytes[0] ?? 0]}`;
+	for (let i = 1; i < bytes.byteLength; i++) text += `:${hexOfByte[bytes[i] ?? 0]}`;
 	return text;
 }
 

@@ -20,24 +20,33 @@ const RTA_NH_ID = 30;
 const RTNH_F_PERVASIVE = 2;
 const RTNH_F_ONLINK = 4;
 
-/** `ip route show table all dev LINK`: unicast routes that lead through this link and no other. */
+/** `ip route show table all dev LINK`: unicast routes that lead through this link and no other. @throws NetlinkError */
 export function listLinkRoutes(
 	socket: NetlinkSocket,
 	linkIndex: number,
-	families: readonly Family[] = [4, 6],
+	families?: readonly Family[],
 ): readonly RouteCopy[] {
-	return listRouteCopies(socket, families).filter(({ hops }) => hops.every((hop) => hop.linkIndex === linkIndex));
+	return routesThrough(listRouteCopies(socket, families), linkIndex);
 }
 
-/** `ip route show table all`: unicast routes. @throws NetlinkError */
+export function routesThrough(routes: readonly RouteCopy[], linkIndex: number): readonly RouteCopy[] {
+	return routes.filter((route) => isUnicast(route) && route.hops.every((hop) => hop.linkIndex === linkIndex));
+}
+
+/** Whether it leads somewhere, and is none of the kernel's own for an address. */
+export function isUnicast({ body }: RouteCopy): boolean {
+	return body[7] === RTN_UNICAST;
+}
+
+/** `ip route show table all`, with those of addresses, and those that lead nowhere. @throws NetlinkError */
 export function listRouteCopies(socket: NetlinkSocket, families: readonly Family[] = [4, 6]): readonly RouteCopy[] {
 	return families.flatMap((family) => {
 		const header = new Uint8Array(12);
 		header[0] = addressFamily(family);
-		return socket
-			.dump({ type: RTM_GETROUTE, header })
-			.filter(({ body }) => body[7] === RTN_UNICAST)
-			.map((message) => parseRouteCopy(requestBody(message.body, decodeRoute(message).table)));
+		return socket.dump({ type: RTM_GETROUTE, header }).map(({ body }) => {
+			const route = decodeRoute({ body });
+			return { ...route, body: requestBody(body, route.table) };
+		});
 	});
 }
 

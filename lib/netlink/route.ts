@@ -8,7 +8,7 @@ import {
 } from "../ip/address.ts";
 import { Errno } from "../linux/errno.ts";
 import { AF_INET, AF_INET6, addressFamily, RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE } from "./rtnetlink.ts";
-import { type Attribute, attribute, decodeAttributes, read } from "./wire/attributes.ts";
+import { type Attribute, attribute, decodeAttributes, type ReceivedAttributes, read } from "./wire/attributes.ts";
 import { NetlinkError } from "./wire/error.ts";
 import { type Message, NLM_F_CREATE, NLM_F_EXCL, type ReceivedMessage } from "./wire/message.ts";
 import type { NetlinkSocket } from "./wire/socket.ts";
@@ -175,7 +175,7 @@ function decodeNextHops(bytes: Uint8Array): InstalledRoute["hops"] {
 	return hops;
 }
 
-function gatewayIn(attributes: ReadonlyMap<number, Uint8Array>): IpAddress | undefined {
+function gatewayIn(attributes: ReceivedAttributes): IpAddress | undefined {
 	// RTA_VIA: an IPv4 route whose gateway is IPv6; u16 family, then the address.
 	return addressIn(attributes.get(RTA_GATEWAY) ?? attributes.get(RTA_VIA)?.subarray(2));
 }

@@ -1,3 +1,4 @@
+import type { InstalledRoute } from "./route.ts";
 import { listRouteCopies } from "./route-copy.ts";
 import { listRules } from "./rule.ts";
 import type { NetlinkSocket } from "./wire/socket.ts";
@@ -5,13 +6,17 @@ import type { NetlinkSocket } from "./wire/socket.ts";
 /** `default`, `main` and `local`: never free, even while they are empty. */
 const reserved: readonly number[] = [253, 254, 255];
 
-/** The routing tables that a rule names or that hold a route, and the kernel's own. @throws NetlinkError */
-export function usedTables(socket: NetlinkSocket): ReadonlySet<number> {
-	return new Set([
-		...reserved,
-		...listRules(socket).map(({ table }) => table),
-		...listRouteCopies(socket).map(({ table }) => table),
-	]);
+/**
+ * The routing tables that a rule names or that hold a route, and the kernel's own.
+ *
+ * @param routes all that there are
+ * @throws NetlinkError
+ */
+export function usedTables(
+	socket: NetlinkSocket,
+	routes: readonly InstalledRoute[] = listRouteCopies(socket),
+): ReadonlySet<number> {
+	return new Set([...reserved, ...listRules(socket).map(({ table }) => table), ...routes.map(({ table }) => table)]);
 }
 
 /** The first table from `start` on that nobody uses. */

@@ -11,10 +11,12 @@ import { parseArgs } from "node:util";
 import { enter } from "../support/namespace.ts";
 import { distribution, tools } from "../support/paths.ts";
 import { createWorld, removeAbandonedWorlds } from "../support/world.ts";
+import { agentsFigures } from "./agents.ts";
 import { allocationFigures } from "./allocation.ts";
 import { attachmentFigures } from "./attachment.ts";
 import { chainFigures } from "./chain.ts";
 import { clusterFigures } from "./cluster.ts";
+import { clusterScaleFigures } from "./cluster-scale.ts";
 import { concurrencyFigures } from "./concurrency.ts";
 import { type Bench, type Figure, table } from "./figure.ts";
 import { groupsFigures } from "./groups.ts";
@@ -49,9 +51,11 @@ function restartInside(): number {
 async function measure(directory: string): Promise<number> {
 	const bench: Bench = { directory, quick: values.quick, ours: values.ours, stock: values.stock };
 	const parts = {
+		agents: agentsFigures,
 		attachment: attachmentFigures,
 		chain: chainFigures,
 		cluster: clusterFigures,
+		"cluster-scale": clusterScaleFigures,
 		concurrency: concurrencyFigures,
 		allocation: allocationFigures,
 		groups: groupsFigures,

@@ -51,16 +51,21 @@ test("install can be repeated, also from what it installed, and says what it did
 	expect(byFile.get(join(directory, "loopback"))).toBe("unchanged");
 });
 
-test("install --systemd makes the units of the DHCP daemon, which systemd can read, and keeps what was there", () => {
+test("install --systemd makes the units, which systemd can read, and keeps what was there", () => {
 	const units = join(directory, "units");
 	const bin = join(directory, "bin");
 	const run = () => spawnSync(cnictl, ["install", bin, "--systemd", units], { encoding: "utf8" });
 	expect(run()).toMatchObject({
 		status: 0,
-		stdout: expect.stringContaining("systemctl enable --now cni-dhcp.service"),
+		stdout: expect.stringMatching(/systemctl enable --now .*:\n {2}cni-dhcp\.service /),
 	});
 	const service = join(units, "cni-dhcp.service");
-	expect(readdirSync(units).sort()).toEqual(["cni-dhcp.service", "cni-dhcp.socket"]);
+	const agents = ["cni-agents-report.service", "cni-agents-watch.service"];
+	expect(readdirSync(units).sort()).toEqual([...agents, "cni-dhcp.service", "cni-dhcp.socket"]);
+	for (const name of agents) {
+		const verb = /report|watch/.exec(name)?.[0];
+		expect(readFileSync(join(units, name), "utf8")).toContain(`\nExecStart=${bin}/cnictl agents ${verb} $OPTIONS\n`);
+	}
 	expect(readFileSync(service, "utf8")).toContain(`\nExecStart=${bin}/dhcp daemon\n`);
 	expect(readFileSync(join(units, "cni-dhcp.socket"), "utf8")).toContain("\nListenStream=/run/cni/dhcp.sock\n");
 	writeFileSync(service, "other");

@@ -158,7 +158,7 @@ export function describeCut({ syscall, occurrence, text }: CutPoint): string {
 	return `${syscall}#${occurrence}(${text.slice(0, 150)}`;
 }
 
-function killAt({ syscall, occurrence }: CutPoint): string[] {
+export function killAt({ syscall, occurrence }: CutPoint): string[] {
 	const inject = `inject=${syscall}:signal=KILL:when=${occurrence}`;
 	return ["strace", "-qq", "-e", `trace=${syscall}`, "-e", inject, "-o", "/dev/null"];
 }

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { makeCertificates } from "../support/certificates.ts";
-import { type Etcd, startEtcd } from "../support/etcd.ts";
+import { type Etcd, keysNow, startEtcd } from "../support/etcd.ts";
 import { attempt, type Namespace, runIn } from "../support/namespace.ts";
 import { type PluginOutcome, runPlugin, runPluginAsync } from "../support/run-plugin.ts";
 import { ping } from "../support/traffic.ts";
@@ -161,6 +161,33 @@ describe("with etcd away", () => {
 	});
 });
 
+test("with etcd full, ADD says what helps, DEL succeeds, and all is made good when there is room again", async () => {
+	await using etcd = await startEtcd(world.host, { args: ["--quota-backend-bytes", String(4 * 1024 * 1024)] });
+	const gateway = etcd.gateway();
+	const ipam = { endpoints: [etcd.url] };
+	expect(call("ADD", ipam)).toMatchObject({ exitCode: 0 });
+	const [key, value] = ["waste", "x".repeat(1024 * 1024)].map((text) => Buffer.from(text).toString("base64"));
+	const put = () => gateway.call("kv/put", { key, value }).then(() => "done", String);
+	let answer = await put();
+	for (let times = 1; answer === "done" && times < 10; times++) answer = await put();
+	expect(answer).toContain("database space exceeded");
+
+	expect(call("ADD", ipam, { id: "c2" }).error).toMatchObject({
+		code: 7,
+		msg: "etcd refuses etcdserver: mvcc: database space exceeded",
+		details: "etcd is full: compact and defragment it, then disarm the alarm",
+	});
+	expect(call("DEL", ipam)).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("done by a later call") });
+
+	const { header } = await gateway.call("kv/deleterange", { key });
+	await gateway.call("kv/compaction", { revision: (header as { revision: string }).revision, physical: true });
+	await gateway.call("maintenance/defragment", {});
+	const { alarms } = await gateway.call("maintenance/alarm", { action: "GET" });
+	for (const alarm of alarms as object[]) await gateway.call("maintenance/alarm", { action: "DEACTIVATE", ...alarm });
+	expect(addressIn(call("ADD", ipam, { id: "c2" }))).toHaveLength(1);
+	expect([...keysNow(etcd, "/cni-suite/network/net/agent/a1/owner").keys()]).toEqual(["c2/eth0"]);
+});
+
 describe("with TLS", () => {
 	let etcd: Etcd;
 	let machine: World;
@@ -251,8 +278,7 @@ describe("with TLS", () => {
 });
 
 describe("with a user and a password", () => {
-	test("the password is checked, its token kept, and neither told to anybody", async () => {
-		await using etcd = await startEtcd(world.host, { args: ["--bcrypt-cost", "4"] });
+	async function addUser(etcd: Etcd): Promise<void> {
 		const gateway = etcd.gateway();
 		const everything = { key: "AA==", range_end: "AA==", permType: "READWRITE" };
 		await gateway.call("auth/user/add", { name: "root", password: "root-secret" });
@@ -262,7 +288,11 @@ describe("with a user and a password", () => {
 		await gateway.call("auth/role/grant", { name: "ipam", perm: everything });
 		await gateway.call("auth/user/grant", { user: "cni", role: "ipam" });
 		await gateway.call("auth/enable", {});
+	}
 
+	test("the password is checked, its token kept, and neither told to anybody", async () => {
+		await using etcd = await startEtcd(world.host, { args: ["--bcrypt-cost", "4"] });
+		await addUser(etcd);
 		const passwordFile = join(world.directory, "password");
 		writeFileSync(passwordFile, "cni-secret\n", { mode: 0o600 });
 		const ipam = { endpoints: [etcd.url], user: "cni", passwordFile };
@@ -297,5 +327,22 @@ describe("with a user and a password", () => {
 			'set "user" and "passwordFile"',
 		);
 		expect(existsSync(join(world.dataDir, "net/journal/c2:eth0"))).toBe(false);
+	});
+
+	test("a certificate with a common name is refused, and the error says that it must have none", async () => {
+		makeCertificates(world.directory);
+		const file = (name: string) => join(world.directory, name);
+		const own = ["--cert-file", file("server.pem"), "--key-file", file("server.key"), "--client-cert-auth"];
+		const args = [...own, "--trusted-ca-file", file("ca.pem"), "--bcrypt-cost", "4"];
+		await using etcd = await startEtcd(world.host, { url: "https://127.0.0.1:2379", args });
+		await addUser(etcd);
+		writeFileSync(file("password"), "cni-secret\n", { mode: 0o600 });
+		const files = { caFile: file("ca.pem"), certFile: file("client.pem"), keyFile: file("client.key") };
+		const ipam = { endpoints: [etcd.url], ...files, user: "cni", passwordFile: file("password") };
+		expect(call("ADD", ipam).error).toMatchObject({
+			code: 7,
+			msg: expect.stringMatching(/^etcd refuses as "cni": .*CommonName of client/),
+			details: expect.stringContaining("must have no common name (CN)"),
+		});
 	});
 });

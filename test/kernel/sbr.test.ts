@@ -222,10 +222,11 @@ describe("sbr ADD", () => {
 			"ip rule add from 10.0.0.9 lookup 100",
 			"ip -6 rule add from fd00::9 lookup 101",
 			"ip route add 10.7.0.0/16 dev eth0 table 102",
+			"ip route add blackhole 10.8.0.0/16 table 103",
 		]);
 		const { must } = caller(world, container);
 		must("ADD");
-		expect(rulesOf(container)).toContain("192.168.1.209→103");
+		expect(rulesOf(container)).toContain("192.168.1.209→104");
 		must("DEL");
 		expect(rulesOf(container)).toEqual(["10.0.0.9→100", "fd00::9→101"]);
 		expect(routesIn(container, 102)).toEqual(["10.7.0.0/16 eth0"]);

@@ -35,8 +35,19 @@ export interface EtcdOptions {
 	readonly url?: string;
 	/** Further options. */
 	readonly args?: readonly string[];
+	/** One of several members, of which a majority has to start at the same time; by default the only one. */
+	readonly peer?: Peer;
 	/** Whether what is written waits for the disk, as in earnest. */
 	readonly durable?: boolean;
+}
+
+/** A member among others. */
+export interface Peer {
+	readonly name: string;
+	/** Where the others reach it. */
+	readonly url: string;
+	/** Every member: `one=http://10.0.0.11:2380,two=…`. */
+	readonly all: string;
 }
 
 export const etcdProgram = join(root, ".tools/etcd/etcd");
@@ -44,7 +55,7 @@ export const etcdProgram = join(root, ".tools/etcd/etcd");
 /** Starts etcd in the namespace, and waits until it serves. */
 export async function startEtcd(
 	namespace: Namespace,
-	{ url = "http://127.0.0.1:2379", args = [], durable = false }: EtcdOptions = {},
+	{ url = "http://127.0.0.1:2379", args = [], peer, durable = false }: EtcdOptions = {},
 ): Promise<Etcd> {
 	const directory = mkdtempSync(join(tmpdir(), `cst-${process.pid}-etcd-`));
 	const socketPath = join(directory, "client.sock:0");
@@ -54,7 +65,7 @@ export async function startEtcd(
 		...["--data-dir", join(directory, "data"), "--logger", "zap", "--log-level", "error"],
 		// The socket is made in the working directory.
 		...["--listen-client-urls", `${url},unix://client.sock:0`, "--advertise-client-urls", url],
-		...["--listen-peer-urls", "http://127.0.0.1:0"],
+		...(peer === undefined ? ["--listen-peer-urls", "http://127.0.0.1:0"] : optionsOf(peer)),
 		...(durable ? [] : ["--unsafe-no-fsync"]),
 		...args,
 	];
@@ -90,6 +101,11 @@ export async function startEtcd(
 			rmSync(directory, { recursive: true, force: true });
 		},
 	};
+}
+
+function optionsOf({ name, url, all }: Peer): readonly string[] {
+	const cluster = ["--initial-cluster", all, "--initial-advertise-peer-urls", url];
+	return ["--name", name, "--listen-peer-urls", url, ...cluster];
 }
 
 /** For a post that leads to one place whatever the endpoint. */

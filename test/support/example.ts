@@ -51,12 +51,17 @@ export function runWithOwnState(
 	command: readonly string[],
 	env: Readonly<Record<string, string>> = {},
 ): Outcome {
-	const places = { state: "/var/lib", run: "/run/cni-suite", "run-cni": "/run/cni" };
+	return attempt(ownState(world, command), { env: { PATH: systemPath, ...env } });
+}
+
+/** The command line of {@link runWithOwnState}. */
+export function ownState(world: World, command: readonly string[]): string[] {
+	const places = { state: "/var/lib", run: "/run/cni-suite", "run-cni": "/run/cni", "etc-cni": "/etc/cni" };
 	const mounts = Object.entries(places).map(([name, place]) => {
 		const folder = join(world.directory, name);
 		for (const directory of [folder, place]) mkdirSync(directory, { recursive: true });
 		return `mount --bind "${folder}" ${place}`;
 	});
 	const isolate = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", `${mounts.join(" && ")} && exec "$0" "$@"`];
-	return attempt(enter(world.host, [...isolate, ...command]), { env: { PATH: systemPath, ...env } });
+	return enter(world.host, [...isolate, ...command]);
 }

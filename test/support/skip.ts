@@ -1,5 +1,6 @@
 import { it } from "@jest/globals";
 import { attempt } from "./namespace.ts";
+import { systemPath } from "./paths.ts";
 
 type Body = () => void | Promise<void>;
 
@@ -15,7 +16,8 @@ export function itUnless(reason: string | undefined): (name: string, body: Body,
 	return (name, body) => it.skip(`${name} [skipped: ${reason}]`, body);
 }
 
-/** The reason for a skip where a program cannot be found, else undefined. */
-export function missingProgram(name: string): string | undefined {
-	return attempt(["sh", "-c", `command -v ${name}`]).exitCode === 0 ? undefined : `there is no ${name}`;
+/** The reason for a skip where a program cannot be found in PATH, by default the system's, else undefined. */
+export function missingProgram(name: string, path = systemPath): string | undefined {
+	const found = attempt(["sh", "-c", `command -v ${name}`], { env: { PATH: path } });
+	return found.exitCode === 0 ? undefined : `there is no ${name}`;
 }

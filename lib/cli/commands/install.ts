@@ -16,7 +16,7 @@ export function installCommand(plugins: PluginRegistry): Command {
 		.option("-f, --force", "replace plugins of other suites; each is kept beside as NAME.orig")
 		.option(
 			"--systemd [dir]",
-			"also install cni-dhcp.socket and cni-dhcp.service, the daemon of the plugin dhcp; by default into /etc/systemd/system",
+			"also install units: the daemon of the plugin dhcp, and the services of `cnictl agents`; by default into /etc/systemd/system",
 		)
 		.option("--json", "print JSON")
 		.addHelpText("after", "\nExample:\n  ./dist/bin/cnictl install /opt/cni/bin --systemd")
@@ -41,7 +41,10 @@ interface Options {
 	readonly systemd?: string | true;
 }
 
-const unitsHint = "To start the DHCP daemon: systemctl daemon-reload && systemctl enable --now cni-dhcp.service";
+const unitsHint = `After systemctl daemon-reload, systemctl enable --now starts what this host needs:
+  cni-dhcp.service           the DHCP daemon
+  cni-agents-report.service  the sign of life of an agent of a cluster
+  cni-agents-watch.service   the watch over all agents of a cluster`;
 
 function rowOf({ file, what, state, backup }: InstallStep): string[] {
 	return [file, what, backup === undefined ? state : `${state}; the old one is kept as ${backup}`];

@@ -15,7 +15,7 @@ import { Errno, errnoOf, errnoText } from "../../linux/errno.ts";
 import { requireStarts } from "./require-starts.ts";
 import { sameContent } from "./same-content.ts";
 import { syncPath } from "./sync-path.ts";
-import { dhcpUnits, isUnitThere, type SystemdUnit } from "./systemd-units.ts";
+import { agentsUnits, dhcpUnits, isUnitThere, type SystemdUnit } from "./systemd-units.ts";
 import { removeAbandoned, temporaryName } from "./temporary-name.ts";
 
 export interface InstallOptions {
@@ -44,9 +44,8 @@ const operatorExecutable = "cnictl";
 
 /**
  * Copies the executables `cni-suite` and `cnictl`, makes a relative link to the first for each type of plugin, and, if asked
- * to, the units of the DHCP daemon. Whoever
- * starts a plugin meanwhile gets the old or the new one: everything is made under a temporary name and renamed into
- * place, the executable before the links that lead to it.
+ * to, the units of the DHCP daemon and of `cnictl agents`. Whoever starts a plugin meanwhile gets the old or the new one:
+ * everything is made under a temporary name and renamed into place, the executable before the links that lead to it.
  *
  * @throws CniError before anything is changed when a name is taken by a file that is not ours, unless `force`
  */
@@ -67,7 +66,9 @@ export async function installSuite(
 		const units =
 			unitDirectory === undefined
 				? []
-				: await Promise.all(dhcpUnits(directory).map((unit) => installUnit(unitDirectory, unit)));
+				: await Promise.all(
+						[...dhcpUnits(directory), ...agentsUnits(directory)].map((unit) => installUnit(unitDirectory, unit)),
+					);
 		return [...executables, ...links, ...units];
 	} catch (thrown) {
 		if (thrown instanceof CniError) throw thrown;

@@ -50,6 +50,35 @@ Also=cni-dhcp.socket
 	];
 }
 
+/**
+ * The units of `cnictl agents`, for a cluster's address plan: the sign of life, for every agent, and the service that takes
+ * back what lost agents hold, for two or three hosts. Each takes its options from a file of its own.
+ */
+export function agentsUnits(directory: string): readonly SystemdUnit[] {
+	const unit = (verb: string, description: string): SystemdUnit => ({
+		name: `cni-agents-${verb}.service`,
+		text: `[Unit]
+Description=${description}
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+# OPTIONS="--…", NETCONFPATH=…
+EnvironmentFile=-/etc/default/cni-agents-${verb}
+ExecStart=${escaped(join(directory, "cnictl"))} agents ${verb} $OPTIONS
+Restart=always
+RestartSec=5
+
+[Install]
+WantedBy=multi-user.target
+`,
+	});
+	return [
+		unit("report", "Sign of life of this agent for the addresses of its container networks"),
+		unit("watch", "Watch over the agents of container networks and over what they hold"),
+	];
+}
+
 /** Whether the file is there with this text. */
 export function isUnitThere(directory: string, { name, text }: SystemdUnit): boolean {
 	mkdirSync(directory, { recursive: true, mode: 0o755 });

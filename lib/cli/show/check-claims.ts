@@ -5,7 +5,7 @@ import { isRecordThere } from "../../firewall/reload.ts";
 import { formatAddress, type IpAddress, isLinkLocal, sameAddress, samePrefix } from "../../ip/address.ts";
 import { openNamespace } from "../../linux/netns.ts";
 import type { Link } from "../../netlink/link.ts";
-import { listRouteCopies, type RouteCopy } from "../../netlink/route-copy.ts";
+import { isUnicast, listRouteCopies, type RouteCopy } from "../../netlink/route-copy.ts";
 import { openRouteSocket } from "../../netlink/rtnetlink.ts";
 import { wordsOfKind } from "../survey/firewall-witnesses.ts";
 import { identityAt, type LivingNamespace } from "../survey/namespaces.ts";
@@ -144,7 +144,9 @@ function readRoutes(namespace: LivingNamespace | undefined, { index }: Link): re
 		try {
 			using opened = openNamespace(path);
 			using socket = opened.run(openRouteSocket);
-			return listRouteCopies(socket).filter(({ hops }) => hops.some((hop) => hop.linkIndex === index));
+			return listRouteCopies(socket).filter(
+				(route) => isUnicast(route) && route.hops.some((hop) => hop.linkIndex === index),
+			);
 		} catch {
 			// Another path may lead there.
 		}

@@ -7,14 +7,13 @@ import { noTags } from "../tags.ts";
 import { addressOfKey } from "./address-name.ts";
 import { blockName, parseBlock, spanOf } from "./block.ts";
 import { countHeld } from "./count.ts";
-import { hintFile } from "./hint.ts";
 import { openJournal } from "./journal.ts";
-import { attachmentOfKey, layoutOf } from "./layout.ts";
+import { attachmentOfKey } from "./layout.ts";
 import type { EtcdStoreOptions } from "./options.ts";
 import { type AddressRecord, parseOwner, parseRecord } from "./record.ts";
 import { giveBack, release } from "./release.ts";
 import { reserve } from "./reserve.ts";
-import type { Store } from "./store.ts";
+import { openStore, type Store } from "./store.ts";
 
 /**
  * The store that the agents of a cluster share; see layout.ts. Of the methods of the seam `list` and `countTaken` speak for
@@ -24,9 +23,9 @@ import type { Store } from "./store.ts";
  * throw EtcdError.
  */
 export function createEtcdStore(options: EtcdStoreOptions): IpamStore {
-	const { gateway, prefix, network, agent, directory, lock, postponed, now = Date.now } = options;
-	const layout = layoutOf(prefix, network);
-	const store: Store = { options, gateway, layout, now, hint: hintFile(directory, lock) };
+	const { agent, postponed } = options;
+	const store = openStore(options);
+	const { gateway, layout } = store;
 	const journal = openJournal(store);
 
 	const orLater = async <T>(owner: Attachment, { work, otherwise }: { work: () => Promise<T>; otherwise: T }) => {

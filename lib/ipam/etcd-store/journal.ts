@@ -22,8 +22,10 @@ export interface Journal {
 	add(owner: Attachment): void;
 	/** Settles the entry of this attachment, if there is one: before it is given anything. @throws EtcdError */
 	settle(owner: Attachment): Promise<void>;
-	/** Settles some entries, unless another call is doing so. @throws EtcdError */
-	replay(): Promise<void>;
+	/** Settles some entries, unless another call is doing so: how many. @throws EtcdError */
+	replay(): Promise<number>;
+	/** How many entries there are. @throws SystemError */
+	count(): number;
 }
 
 /** What one call settles for others: a tenth of a second. */
@@ -35,6 +37,7 @@ export function openJournal(store: Store): Journal {
 	const { directory, tryLock } = store.options;
 	const files = attachmentFiles(`${directory}/journal`);
 	const tryHold = () => lockIn(directory, { name: "journal.lock", lock: tryLock });
+	const entries = () => files.readAll().flatMap((text) => parseEntry(text) ?? []);
 	const settleHeld = async (owner: Attachment) => {
 		// Somebody else may have done so before we had the lock.
 		if (files.read(owner) === undefined) return;
@@ -53,12 +56,14 @@ export function openJournal(store: Store): Journal {
 			await settleHeld(owner);
 		},
 		async replay() {
-			const entries = files.readAll().flatMap((text) => parseEntry(text) ?? []);
-			if (entries.length === 0) return;
+			const some = entries().slice(0, mostEntries);
+			if (some.length === 0) return 0;
 			using held = tryHold();
-			if (held === undefined) return;
-			for (const owner of entries.slice(0, mostEntries)) await settleHeld(owner);
+			if (held === undefined) return 0;
+			for (const owner of some) await settleHeld(owner);
+			return some.length;
 		},
+		count: () => entries().length,
 	};
 }
 

@@ -1,5 +1,6 @@
 import type { Gateway } from "../../etcd/gateway.ts";
-import { absent, prefixRange, read, transact } from "../../etcd/kv.ts";
+import { absent, prefixRange, transact } from "../../etcd/kv.ts";
+import { networksOf } from "./networks-of.ts";
 
 /** What etcd has of one network, in numbers. */
 export interface PoolCount {
@@ -12,15 +13,9 @@ export interface PoolCount {
 
 /** Every network of which etcd has anything. Its cost does not depend on how many addresses are held. @throws EtcdError */
 export async function countPools(gateway: Gateway, prefix: string): Promise<readonly PoolCount[]> {
-	const root = prefixRange(`${prefix}/network/`);
 	const pools: PoolCount[] = [];
-	for (let from = root.key; ; ) {
-		const { found } = await read(gateway, { key: from, end: root.end }, { only: "keys", limit: 1 });
-		const network = found[0]?.key.slice(root.key.length).split("/")[0];
-		if (network === undefined) return pools;
-		pools.push(await countPool(gateway, { prefix, network }));
-		from = prefixRange(`${root.key}${network}/`).end;
-	}
+	for (const network of await networksOf(gateway, prefix)) pools.push(await countPool(gateway, { prefix, network }));
+	return pools;
 }
 
 async function countPool(

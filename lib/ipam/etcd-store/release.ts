@@ -101,9 +101,16 @@ function removal({ layout, options, now }: Store, { key, held, chosen, rests }: 
 export async function giveBack(store: Store, emptied: readonly Block[]): Promise<void> {
 	const { gateway, layout, options, hint } = store;
 	for (const block of emptied) {
-		const { blocks } = hint.read();
-		const family = blockName(block).slice(0, 2);
-		if (!blocks.includes(blockName(block)) || blocks.filter((name) => name.startsWith(family)).length < 2) continue;
+		const name = blockName(block);
+		const family = name.slice(0, 2);
+		// Taken out first: of two processes that each give back one of the last two, only one finds two.
+		const isSpare = hint.update((before) => {
+			const rest = before.blocks.filter((other) => other !== name);
+			if (rest.length === before.blocks.length || !rest.some((other) => other.startsWith(family)))
+				return [before, false];
+			return [{ ...before, blocks: rest }, true];
+		});
+		if (!isSpare) continue;
 		const { succeeded } = await transact(gateway, {
 			compare: [
 				{ key: layout.block(block), value: options.agent },
@@ -111,11 +118,7 @@ export async function giveBack(store: Store, emptied: readonly Block[]): Promise
 			],
 			success: [{ remove: { key: layout.block(block) } }, { remove: { key: layout.blockOf(options.agent, block) } }],
 		});
-		if (!succeeded) continue;
-		hint.update((before) => [
-			{ ...before, blocks: before.blocks.filter((name) => name !== blockName(block)) },
-			undefined,
-		]);
+		if (!succeeded) hint.update((before) => [{ ...before, blocks: [...before.blocks, name] }, undefined]);
 	}
 }
 

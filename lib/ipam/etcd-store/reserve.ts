@@ -227,9 +227,15 @@ async function planAny(
 	const open = openBlocks(hint.read()).filter((block) => own.some((other) => sameBlock(block, other)));
 	if (open.length > looked.length && seen.looked.length < mostBlocks) return "look again";
 	// One process at a time: the others find what it has claimed.
-	if (await turn.take()) {
-		const found = draw(store, { ...wish, blocks: undefined, isFree: () => true });
-		if (found !== undefined) return found;
+	const claimed = () =>
+		openBlocks(hint.read()).filter(
+			(block) => blockMeets(block, wish.set) && !own.some((other) => sameBlock(block, other)),
+		);
+	turn.take(() => claimed().length > 0);
+	const found = draw(store, { ...wish, blocks: claimed(), isFree: () => true });
+	if (found !== undefined) {
+		if (others.every(({ how }) => how !== "claim")) turn.end();
+		return found;
 	}
 	const claim = await planClaim(planning, { wish, others });
 	if (claim !== undefined) return claim;

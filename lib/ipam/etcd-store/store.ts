@@ -1,6 +1,6 @@
 import type { Gateway } from "../../etcd/gateway.ts";
-import type { HintFile } from "./hint.ts";
-import type { Layout } from "./layout.ts";
+import { type HintFile, hintFile } from "./hint.ts";
+import { type Layout, layoutOf } from "./layout.ts";
 import type { EtcdStoreOptions } from "./options.ts";
 
 /** What the parts of this store share. */
@@ -11,4 +11,9 @@ export interface Store {
 	readonly hint: HintFile;
 	/** Milliseconds since the epoch. */
 	readonly now: () => number;
+}
+
+export function openStore(options: EtcdStoreOptions): Store {
+	const { gateway, prefix, network, directory, lock, now = Date.now } = options;
+	return { options, gateway, layout: layoutOf(prefix, network), now, hint: hintFile(directory, lock) };
 }

@@ -9,12 +9,13 @@ import type { Store } from "./store.ts";
  *                                from claiming ten blocks; nothing else depends on it
  */
 export interface Turn extends Disposable {
-	/** Waits for the turn; whether that took any time. Who has waited for too long goes on without. */
-	take(): Promise<boolean>;
+	/** Waits for the turn, or until it is not needed any more. Who has waited for too long goes on without. */
+	take(isNeedless: () => boolean): void;
 	end(): void;
 }
 
-const pollMs = 2;
+/** Pauses grow: hundreds that wait would else leave no time to the one that works. */
+const pollMs = { first: 2, most: 64 };
 
 export function openTurn({ options, gateway }: Store): Turn {
 	let held: Disposable | undefined;
@@ -27,10 +28,12 @@ export function openTurn({ options, gateway }: Store): Turn {
 		held = undefined;
 	};
 	return {
-		async take() {
-			if (tryTake()) return false;
-			while (!tryTake() && performance.now() < gateway.deadline) sleep(pollMs);
-			return true;
+		take(isNeedless) {
+			for (let pauseMs = pollMs.first; !tryTake() && !isNeedless(); pauseMs = Math.min(2 * pauseMs, pollMs.most)) {
+				if (performance.now() > gateway.deadline) return;
+				// Not all at the same moments.
+				sleep(pauseMs * (0.5 + Math.random()));
+			}
 		},
 		end,
 		[Symbol.dispose]: end,

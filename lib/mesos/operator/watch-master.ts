@@ -6,7 +6,7 @@ import { type AgentsAnswer, type AgentsQuestion, askForAgents } from "./agents-q
 import { backoffMs } from "./backoff.ts";
 import { causeOf } from "./cause-of.ts";
 import { type MasterConnection, Redirected } from "./master-connection.ts";
-import type { MasterEvent } from "./master-event.ts";
+import type { AgentLists, MasterEvent } from "./master-event.ts";
 import { type ConnectionOptions, conversing } from "./open-connection.ts";
 import { createRounds } from "./rounds.ts";
 import { type Subscription, subscribe } from "./subscription.ts";
@@ -49,6 +49,8 @@ export function watchMaster(options: WatchOptions): AgentSource {
 	let subscription: Subscription | undefined;
 	/** The master has told what it knows. */
 	let isSubscribed = false;
+	/** Whether the master that is listened to has said which agents it has. */
+	let isCurrent = false;
 	let streams = 0;
 
 	let question: (AgentsQuestion & { readonly askedAt: number }) | undefined;
@@ -72,6 +74,11 @@ export function watchMaster(options: WatchOptions): AgentSource {
 			pending.delete(sighting.agent);
 			pending.set(sighting.agent, sighting);
 		}
+	};
+
+	const compare = (lists: AgentLists, askedAt: number) => {
+		apply({ kind: "lists", lists, askedAt });
+		isCurrent = true;
 	};
 
 	const advance = (deadline: number) => {
@@ -126,7 +133,7 @@ export function watchMaster(options: WatchOptions): AgentSource {
 			lastQuestionAt = clock();
 		}
 		apply({ kind: "master", master: { id: masterId() ?? `stream ${streams} of ${address}`, address } });
-		if (event.lists !== undefined) return apply({ kind: "lists", lists: event.lists, askedAt: ledger.position() });
+		if (event.lists !== undefined) return compare(event.lists, ledger.position());
 		// Now, as nothing is known yet.
 		lastQuestionAt = Number.NEGATIVE_INFINITY;
 	};
@@ -147,6 +154,7 @@ export function watchMaster(options: WatchOptions): AgentSource {
 		subscription?.[Symbol.dispose]();
 		subscription = undefined;
 		isSubscribed = false;
+		isCurrent = false;
 		question?.[Symbol.dispose]();
 		question = undefined;
 	};
@@ -186,7 +194,7 @@ export function watchMaster(options: WatchOptions): AgentSource {
 		if (answer.masterId !== masterId()) {
 			return leave(endpoint, new Error("another master answers there than did before"));
 		}
-		apply({ kind: "lists", lists: answer.lists, askedAt: open.askedAt });
+		compare(answer.lists, open.askedAt);
 	};
 
 	const giveUp = (endpoint: InternetEndpoint, thrown: unknown) => {
@@ -201,6 +209,9 @@ export function watchMaster(options: WatchOptions): AgentSource {
 	};
 
 	return {
+		get isCurrent() {
+			return isCurrent;
+		},
 		async watch(timeoutMs) {
 			const deadline = clock() + timeoutMs;
 			do advance(deadline);

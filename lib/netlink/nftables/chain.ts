@@ -1,5 +1,5 @@
 import { Errno } from "../../linux/errno.ts";
-import { attribute, read } from "../wire/attributes.ts";
+import { attribute, type ReceivedAttributes, read } from "../wire/attributes.ts";
 import { type Message, NLM_F_CREATE, type ReceivedMessage } from "../wire/message.ts";
 import type { NetlinkSocket } from "../wire/socket.ts";
 import { findAll } from "./find-all.ts";
@@ -136,7 +136,7 @@ function decodeChain(message: ReceivedMessage): Chain {
 	};
 }
 
-function decodeHook(attributes: ReadonlyMap<number, Uint8Array>): Hook | undefined {
+function decodeHook(attributes: ReceivedAttributes): Hook | undefined {
 	const nested = attributes.get(NFTA_CHAIN_HOOK);
 	if (nested === undefined) return undefined;
 	const hook = read.nested(nested);

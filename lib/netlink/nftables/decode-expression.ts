@@ -1,4 +1,4 @@
-import { decodeAttributeList, read } from "../wire/attributes.ts";
+import { decodeAttributeList, type ReceivedAttributes, read } from "../wire/attributes.ts";
 import { offsetOf } from "./data-type.ts";
 import {
 	attributeTypes,
@@ -16,8 +16,6 @@ import {
 } from "./expression.ts";
 import { decodeVerdict } from "./verdict.ts";
 
-type Attributes = ReadonlyMap<number, Uint8Array>;
-
 /** Reads the payload of NFTA_RULE_EXPRESSIONS. */
 export function decodeExpressions(payload: Uint8Array): readonly Expression[] {
 	return decodeAttributeList(payload).map((element) => {
@@ -29,7 +27,7 @@ export function decodeExpressions(payload: Uint8Array): readonly Expression[] {
 }
 
 /** By the kernel's names; what they make of an expression that none of ours is like is undefined. */
-const decoders: Readonly<Record<string, (data: Attributes) => Expression | undefined>> = {
+const decoders: Readonly<Record<string, (data: ReceivedAttributes) => Expression | undefined>> = {
 	meta: decodeMeta,
 	payload: decodePayload,
 	ct: decodeConnection,
@@ -42,7 +40,7 @@ const decoders: Readonly<Record<string, (data: Attributes) => Expression | undef
 	masq: () => ({ kind: "masquerade" }),
 };
 
-function decodeMeta(data: Attributes): Expression | undefined {
+function decodeMeta(data: ReceivedAttributes): Expression | undefined {
 	const number = read.u32be(data.get(attributeTypes.meta.key));
 	// A `meta` without destination sets a value instead of reading one.
 	const at = placeIn(data.get(attributeTypes.meta.destination));
@@ -53,7 +51,7 @@ function decodeMeta(data: Attributes): Expression | undefined {
 	return undefined;
 }
 
-function decodePayload(data: Attributes): Expression | undefined {
+function decodePayload(data: ReceivedAttributes): Expression | undefined {
 	const types = attributeTypes.payload;
 	const base = payloadBases[read.u32be(data.get(types.base)) ?? -1];
 	const offset = read.u32be(data.get(types.offset));
@@ -63,9 +61,9 @@ function decodePayload(data: Attributes): Expression | undefined {
 	return { kind: "payload", base, offset, length, ...at };
 }
 
-function decodeConnection(data: Attributes): Expression | undefined {
+function decodeConnection(data: ReceivedAttributes): Expression | undefined {
 	const types = attributeTypes.ct;
-	if (!data.has(types.destination)) return undefined;
+	if (data.get(types.destination) === undefined) return undefined;
 	const number = read.u32be(data.get(types.key));
 	for (const key in connectionKeys) {
 		if (connectionKeys[key as ConnectionKey] === number) return { kind: "ct", key: key as ConnectionKey };
@@ -73,20 +71,20 @@ function decodeConnection(data: Attributes): Expression | undefined {
 	return undefined;
 }
 
-function decodeFib(data: Attributes): Expression | undefined {
+function decodeFib(data: ReceivedAttributes): Expression | undefined {
 	const types = attributeTypes.fib;
 	const isKnown =
 		read.u32be(data.get(types.result)) === fibAddressType && read.u32be(data.get(types.flags)) === fibDestination;
 	return isKnown ? { kind: "fib", key: "daddr type" } : undefined;
 }
 
-function decodeCompare(data: Attributes): Expression | undefined {
+function decodeCompare(data: ReceivedAttributes): Expression | undefined {
 	const types = attributeTypes.compare;
 	const operator = (["==", "!="] as const)[read.u32be(data.get(types.operator)) ?? -1];
 	return operator === undefined ? undefined : { kind: "compare", operator, bytes: valueIn(data.get(types.data)) };
 }
 
-function decodeLookup(data: Attributes): Expression | undefined {
+function decodeLookup(data: ReceivedAttributes): Expression | undefined {
 	const types = attributeTypes.lookup;
 	const set = read.string(data.get(types.set));
 	// Flags turn it round.
@@ -96,14 +94,14 @@ function decodeLookup(data: Attributes): Expression | undefined {
 	return { kind: "lookup", set, result };
 }
 
-function decodeImmediate(data: Attributes): Expression | undefined {
+function decodeImmediate(data: ReceivedAttributes): Expression | undefined {
 	const types = attributeTypes.immediate;
 	const bytes = read.nested(data.get(types.data)).get(attributeTypes.data.value);
 	if (bytes !== undefined) return { kind: "load", bytes, ...placeIn(data.get(types.destination)) };
 	return decodeVerdict(read.nested(data.get(types.data)).get(attributeTypes.data.verdict));
 }
 
-function decodeNat(data: Attributes): Expression | undefined {
+function decodeNat(data: ReceivedAttributes): Expression | undefined {
 	const types = attributeTypes.nat;
 	if (read.u32be(data.get(types.type)) !== destinationNat) return undefined;
 	const family = read.u32be(data.get(types.family)) === natFamilies[4] ? 4 : 6;

@@ -1,4 +1,4 @@
-import { type Attribute, decodeAttributes } from "../wire/attributes.ts";
+import { type Attribute, decodeAttributes, type ReceivedAttributes } from "../wire/attributes.ts";
 import type { Message, ReceivedMessage } from "../wire/message.ts";
 
 /** NFNL_SUBSYS_NFTABLES: the high byte of every message type. */
@@ -61,7 +61,7 @@ export function batchMessage(
 }
 
 /** The attributes of an answer of nf_tables. */
-export function nftAttributes({ body }: ReceivedMessage): ReadonlyMap<number, Uint8Array> {
+export function nftAttributes({ body }: ReceivedMessage): ReceivedAttributes {
 	return decodeAttributes(body.subarray(4));
 }
 

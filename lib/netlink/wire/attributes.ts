@@ -21,17 +21,27 @@ export const attribute = {
 	bytes: (type: number, payload: Uint8Array): Attribute => ({ type, payload }),
 	flag: (type: number): Attribute => ({ type, payload: new Uint8Array(0) }),
 	u8: (type: number, value: number): Attribute => ({ type, payload: new Uint8Array([value]) }),
-	u16: (type: number, value: number): Attribute => ({ type, payload: new Uint8Array(new Uint16Array([value]).buffer) }),
-	u32: (type: number, value: number): Attribute => ({ type, payload: new Uint8Array(new Uint32Array([value]).buffer) }),
+	u16: (type: number, value: number): Attribute => ({ type, payload: new Uint8Array([value, value >> 8]) }),
+	u32(type: number, value: number): Attribute {
+		const payload = new Uint8Array(4);
+		payload[0] = value;
+		payload[1] = value >> 8;
+		payload[2] = value >> 16;
+		payload[3] = value >> 24;
+		return { type, payload };
+	},
 	u64(type: number, value: bigint): Attribute {
 		const payload = new Uint8Array(8);
 		new DataView(payload.buffer).setBigUint64(0, value, true);
 		return { type, payload };
 	},
-	u16be: (type: number, value: number): Attribute => ({ type, payload: new Uint8Array([value >> 8, value & 255]) }),
+	u16be: (type: number, value: number): Attribute => ({ type, payload: new Uint8Array([value >> 8, value]) }),
 	u32be(type: number, value: number): Attribute {
 		const payload = new Uint8Array(4);
-		new DataView(payload.buffer).setUint32(0, value >>> 0);
+		payload[0] = value >> 24;
+		payload[1] = value >> 16;
+		payload[2] = value >> 8;
+		payload[3] = value;
 		return { type, payload };
 	},
 	u64be(type: number, value: bigint): Attribute {
@@ -55,7 +65,7 @@ export const attribute = {
 /** The attributes one behind the other, each padded. */
 export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
 	let size = 0;
-	for (const { payload } of attributes) size += align(headerSize + payload.byteLength);
+	for (const { payload } of attributes) size += (headerSize + payload.byteLength + 3) & ~3;
 	const buffer = new Uint8Array(size);
 	let offset = 0;
 	for (const { type, payload } of attributes) {
@@ -66,54 +76,80 @@ export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
 		buffer[offset + 2] = type;
 		buffer[offset + 3] = type >> 8;
 		buffer.set(payload, offset + headerSize);
-		offset += align(length);
+		offset += (length + 3) & ~3;
 	}
 	return buffer;
 }
 
+/** Received attributes by type; of a repeated type the last one. */
+export interface ReceivedAttributes {
+	get(type: number): Uint8Array | undefined;
+}
+
 /**
- * Received attributes by type; of a repeated type the last one. Lists whose members share a type are read with
- * {@link decodeAttributeList}.
+ * Lists whose members share a type are read with {@link decodeAttributeList}. A truncated attribute ends it: the kernel
+ * never sends one.
  */
-export function decodeAttributes(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
-	const attributes = new Map<number, Uint8Array>();
-	walk(bytes, (type, payload) => attributes.set(type, payload));
-	return attributes;
+export function decodeAttributes(bytes: Uint8Array): ReceivedAttributes {
+	// The kernel tells much more than anyone asks for: a view of a payload is made when it is wanted.
+	const places = new Map<number, number>();
+	const end = bytes.byteLength;
+	// Written out, as everything that is done for each attribute: a call costs more than what it does.
+	for (let offset = 0; offset + headerSize <= end; ) {
+		const length = (bytes[offset] ?? 0) | ((bytes[offset + 1] ?? 0) << 8);
+		if (length < headerSize || offset + length > end) break;
+		places.set(((bytes[offset + 2] ?? 0) | ((bytes[offset + 3] ?? 0) << 8)) & typeMask, offset);
+		offset += (length + 3) & ~3;
+	}
+	return {
+		get(type) {
+			const offset = places.get(type);
+			return offset === undefined ? undefined : payloadAt(bytes, offset);
+		},
+	};
 }
 
 /** Received attributes in order. */
 export function decodeAttributeList(bytes: Uint8Array): readonly Attribute[] {
 	const attributes: Attribute[] = [];
-	walk(bytes, (type, payload) => attributes.push({ type, payload }));
+	for (let offset = 0; offset + headerSize <= bytes.byteLength; ) {
+		const length = u16(bytes, offset);
+		if (length < headerSize || offset + length > bytes.byteLength) break;
+		attributes.push({ type: u16(bytes, offset + 2) & typeMask, payload: payloadAt(bytes, offset) });
+		offset += (length + 3) & ~3;
+	}
 	return attributes;
 }
 
-/** A truncated attribute ends it: the kernel never sends one. */
-function walk(bytes: Uint8Array, visit: (type: number, payload: Uint8Array) => void): void {
-	const end = bytes.byteLength;
-	for (let offset = 0; offset + headerSize <= end; ) {
-		const length = u16(bytes, offset);
-		if (length < headerSize || offset + length > end) break;
-		visit(u16(bytes, offset + 2) & typeMask, bytes.subarray(offset + headerSize, offset + length));
-		offset += align(length);
-	}
+function payloadAt(bytes: Uint8Array, offset: number): Uint8Array {
+	return bytes.subarray(offset + headerSize, offset + u16(bytes, offset));
 }
 
 function u16(bytes: Uint8Array, offset: number): number {
 	return (bytes[offset] ?? 0) | ((bytes[offset + 1] ?? 0) << 8);
 }
 
+function u32(bytes: Uint8Array): number {
+	return ((bytes[0] ?? 0) | ((bytes[1] ?? 0) << 8) | ((bytes[2] ?? 0) << 16) | ((bytes[3] ?? 0) << 24)) >>> 0;
+}
+
+function u32be(bytes: Uint8Array): number {
+	return (((bytes[0] ?? 0) << 24) | ((bytes[1] ?? 0) << 16) | ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0)) >>> 0;
+}
+
+const none: ReceivedAttributes = { get: () => undefined };
+
 /** Readers of received payloads; undefined when the attribute is absent. */
 export const read = {
 	u8: (payload: Uint8Array | undefined): number | undefined => payload?.[0],
 	u16: (payload: Uint8Array | undefined): number | undefined =>
-		payload && payload.byteLength >= 2 ? viewOf(payload).getUint16(0, true) : undefined,
+		payload && payload.byteLength >= 2 ? u16(payload, 0) : undefined,
 	u32: (payload: Uint8Array | undefined): number | undefined =>
-		payload && payload.byteLength >= 4 ? viewOf(payload).getUint32(0, true) : undefined,
+		payload && payload.byteLength >= 4 ? u32(payload) : undefined,
 	u64: (payload: Uint8Array | undefined): bigint | undefined =>
 		payload && payload.byteLength >= 8 ? viewOf(payload).getBigUint64(0, true) : undefined,
 	u32be: (payload: Uint8Array | undefined): number | undefined =>
-		payload && payload.byteLength >= 4 ? viewOf(payload).getUint32(0) : undefined,
+		payload && payload.byteLength >= 4 ? u32be(payload) : undefined,
 	u64be: (payload: Uint8Array | undefined): bigint | undefined =>
 		payload && payload.byteLength >= 8 ? viewOf(payload).getBigUint64(0) : undefined,
 	string(payload: Uint8Array | undefined): string | undefined {
@@ -121,14 +157,10 @@ export const read = {
 		const end = payload.indexOf(0);
 		return decodeUtf8(end < 0 ? payload : payload.subarray(0, end));
 	},
-	nested: (payload: Uint8Array | undefined): ReadonlyMap<number, Uint8Array> =>
-		payload === undefined ? new Map() : decodeAttributes(payload),
+	nested: (payload: Uint8Array | undefined): ReceivedAttributes =>
+		payload === undefined ? none : decodeAttributes(payload),
 };
 
 function viewOf(payload: Uint8Array): DataView {
 	return new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-}
-
-function align(length: number): number {
-	return (length + 3) & ~3;
 }

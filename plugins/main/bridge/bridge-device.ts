@@ -4,7 +4,7 @@ import { formatPrefix, type IpPrefix, prefixesOverlap, samePrefix } from "../../
 import { Errno, errnoOf } from "../../../lib/linux/errno.ts";
 import { sleep } from "../../../lib/linux/libc.ts";
 import { addAddress, deleteAddress, listAddresses } from "../../../lib/netlink/address.ts";
-import { addBridge, enableVlanFiltering } from "../../../lib/netlink/bridge.ts";
+import { addBridge, enableVlanFiltering, filtersVlans } from "../../../lib/netlink/bridge.ts";
 import { findLink, type Link, setLink } from "../../../lib/netlink/link.ts";
 import { randomMac } from "../../../lib/netlink/mac.ts";
 import { NetlinkError } from "../../../lib/netlink/wire/error.ts";
@@ -25,7 +25,7 @@ export function ensureBridge(
 	if (link.kind !== "bridge") {
 		throw failed(name, `"${name}" already exists but is not a bridge`, `Give another name in "bridge", or remove it`);
 	}
-	if (vlanFiltering && !link.bridge?.vlanFiltering) {
+	if (vlanFiltering && !filtersVlans(link)) {
 		const failure = { name, text: `could not enable VLAN filtering on "${name}"`, help: vlanHelp };
 		attempt(failure, () => host.request(enableVlanFiltering(link)));
 	}

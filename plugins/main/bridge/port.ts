@@ -1,5 +1,5 @@
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
-import { setBridgePort } from "../../../lib/netlink/bridge.ts";
+import { bridgePortOf, setBridgePort } from "../../../lib/netlink/bridge.ts";
 import { addPortVlans, deletePortVlans, listPortVlans } from "../../../lib/netlink/bridge-vlan.ts";
 import type { Link } from "../../../lib/netlink/link.ts";
 import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
@@ -10,7 +10,8 @@ export function configurePort(
 	host: NetlinkSocket,
 	{ link, wanted }: { link: Link; wanted: BridgeDescription["port"] },
 ): void {
-	if (link.port?.hairpin !== wanted.hairpin || link.port.isolated !== wanted.isolated) {
+	const actual = bridgePortOf(link);
+	if (actual?.hairpin !== wanted.hairpin || actual.isolated !== wanted.isolated) {
 		host.request(setBridgePort(link, { hairpin: wanted.hairpin, isolated: wanted.isolated }));
 	}
 	if (wanted.vlans !== undefined) {

@@ -9,6 +9,7 @@ import { verifySpoofCheck } from "../../../lib/firewall/spoof-check.ts";
 import { formatPrefix, type IpPrefix, samePrefix } from "../../../lib/ip/address.ts";
 import { isForwarding } from "../../../lib/linux/forwarding.ts";
 import { listAddresses } from "../../../lib/netlink/address.ts";
+import { bridgePortOf, filtersVlans } from "../../../lib/netlink/bridge.ts";
 import { listPortVlans, type PortVlan } from "../../../lib/netlink/bridge-vlan.ts";
 import { findLink, type Link } from "../../../lib/netlink/link.ts";
 import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
@@ -61,7 +62,7 @@ function verifyBridge(
 		throw fault(`Bridge interface ${name} configured Promisc Mode true doesn't match current state: false`);
 	}
 	if (!device.up) throw fault(`Bridge interface ${name} is down`, `Bring it up with: ip link set ${name} up`);
-	if (vlanFiltering && !device.bridge?.vlanFiltering) throw fault(`Bridge interface ${name} does not filter VLANs`);
+	if (vlanFiltering && !filtersVlans(device)) throw fault(`Bridge interface ${name} does not filter VLANs`);
 	return device;
 }
 
@@ -93,8 +94,9 @@ function verifyPort(host: NetlinkSocket, { device, container, description, resul
 	if (wanted.mtu !== undefined && link.mtu !== wanted.mtu) {
 		throw fault(`Interface ${link.name} has MTU ${link.mtu}, and the configuration says ${wanted.mtu}`);
 	}
-	verifyFlag(link, { name: "hairpin mode", actual: link.port?.hairpin, wanted: wanted.hairpin });
-	verifyFlag(link, { name: "port isolation", actual: link.port?.isolated, wanted: wanted.isolated });
+	const port = bridgePortOf(link);
+	verifyFlag(link, { name: "hairpin mode", actual: port?.hairpin, wanted: wanted.hairpin });
+	verifyFlag(link, { name: "port isolation", actual: port?.isolated, wanted: wanted.isolated });
 	if (wanted.vlans !== undefined) {
 		verifyVlans(host, { link, vlans: wanted.vlans, preserve: wanted.preserveVlans });
 	}

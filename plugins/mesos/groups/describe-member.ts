@@ -5,6 +5,7 @@ import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import type { GroupMember } from "../../../lib/firewall/group-member.ts";
 import type { IpAddress } from "../../../lib/ip/address.ts";
+import { filtersVlans } from "../../../lib/netlink/bridge.ts";
 import { findLink, type Link } from "../../../lib/netlink/link.ts";
 import { linkLocalAddress } from "../../../lib/netlink/link-local.ts";
 import { routeTo } from "../../../lib/netlink/route.ts";
@@ -76,7 +77,7 @@ function bridgesOf(host: NetlinkSocket, { request, port, addresses }: PortOnHost
 	if (bridge?.kind !== "bridge") {
 		throw unsuitable(request, `its port "${port.name}" belongs to "${bridge?.name}", which is no bridge`);
 	}
-	if (bridge.bridge?.vlanFiltering !== true) return [bridge.name];
+	if (!filtersVlans(bridge)) return [bridge.name];
 	const names = new Set([bridge.name]);
 	for (const address of addresses) {
 		const index = routeTo(host, address);

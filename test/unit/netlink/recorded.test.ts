@@ -8,7 +8,7 @@ import {
 	parsePrefix,
 } from "../../../lib/ip/address.ts";
 import { addAddress, decodeAddress } from "../../../lib/netlink/address.ts";
-import { addBridge, setBridgePort } from "../../../lib/netlink/bridge.ts";
+import { addBridge, bridgePortOf, filtersVlans, setBridgePort } from "../../../lib/netlink/bridge.ts";
 import { addPortVlans } from "../../../lib/netlink/bridge-vlan.ts";
 import { addDummy } from "../../../lib/netlink/dummy.ts";
 import { addIfb } from "../../../lib/netlink/ifb.ts";
@@ -296,7 +296,8 @@ describe("requests mean what iproute2 sends, and differ only on purpose", () => 
 
 describe("what the kernel answers", () => {
 	test("a link", () => {
-		expect(decodeLink(only(received.link))).toMatchObject({
+		const link = decodeLink(only(received.link));
+		expect(link).toMatchObject({
 			index: 4,
 			name: "v0",
 			alias: "hello",
@@ -306,9 +307,9 @@ describe("what the kernel answers", () => {
 			operState: "up",
 			master: 2,
 			peerIndex: 3,
-			port: { hairpin: true, isolated: true },
-			bridge: undefined,
 		});
+		expect(bridgePortOf(link)).toEqual({ hairpin: true, isolated: true });
+		expect(filtersVlans(link)).toBe(false);
 	});
 
 	test("addresses", () => {

@@ -2,10 +2,9 @@ import { errorText } from "../../../cni/error.ts";
 import { formatAddress } from "../../../ip/address.ts";
 import { createEtcdStore } from "../../../ipam/etcd-store/etcd-store.ts";
 import type { ReserveOutcome } from "../../../ipam/store.ts";
-import { lockFile, tryLockFile } from "../../../linux/file-lock.ts";
-import { clusterGateway } from "../cluster-gateway.ts";
 import type { ClusterNetwork } from "../networks.ts";
 import type { Progress } from "../progress.ts";
+import { storeOptions } from "../store-options.ts";
 import type { Move } from "./plan-migration.ts";
 
 export interface Moved {
@@ -29,16 +28,7 @@ export async function migrate(
 }
 
 async function reserve({ owner, wishes, tags }: Move, network: ClusterNetwork): Promise<Omit<Moved, "move">> {
-	const { name, place } = network;
-	const store = createEtcdStore({
-		...place,
-		network: name,
-		gateway: clusterGateway(network),
-		directory: `${place.dataDir}/${name}`,
-		lock: lockFile,
-		tryLock: tryLockFile,
-		postponed: () => {},
-	});
+	const store = createEtcdStore(storeOptions(network));
 	try {
 		const outcome = await store.reserve(owner, wishes, tags);
 		return outcome.kind === "reserved"

@@ -1,17 +1,17 @@
-import { type ClusterConfig, clusterSchema } from "../../lib/cluster/config.ts";
-import { gatewayOf } from "../../lib/cluster/gateway-of.ts";
-import { connectionOf, defaultDataDir, placeOf, tlsFilesOf, validateBlocks } from "../../lib/cluster/settings.ts";
-import { CniError, ErrorCode, toCniError } from "../../lib/cni/error.ts";
-import type { NetworkRequest, Plugin } from "../../lib/cni/plugin.ts";
-import { EtcdError } from "../../lib/etcd/error.ts";
-import type { Gateway } from "../../lib/etcd/gateway.ts";
-import { openPost } from "../../lib/etcd/open-post.ts";
-import type { Post } from "../../lib/etcd/post.ts";
-import { createEtcdStore } from "../../lib/ipam/etcd-store/etcd-store.ts";
-import type { Eventually, IpamStore } from "../../lib/ipam/store.ts";
-import { lockFile, tryLockFile } from "../../lib/linux/file-lock.ts";
-import { explained } from "../../lib/range-ipam/data-dir.ts";
-import { rangeIpam } from "../../lib/range-ipam/range-ipam.ts";
+import { type ClusterConfig, clusterSchema } from "../../../lib/cluster/config.ts";
+import { gatewayOf } from "../../../lib/cluster/gateway-of.ts";
+import { connectionOf, defaultDataDir, placeOf, tlsFilesOf, validateBlocks } from "../../../lib/cluster/settings.ts";
+import { CniError, ErrorCode, toCniError } from "../../../lib/cni/error.ts";
+import type { NetworkRequest, Plugin } from "../../../lib/cni/plugin.ts";
+import { EtcdError } from "../../../lib/etcd/error.ts";
+import type { Gateway } from "../../../lib/etcd/gateway.ts";
+import { openPost } from "../../../lib/etcd/open-post.ts";
+import type { Post } from "../../../lib/etcd/post.ts";
+import { createEtcdStore } from "../../../lib/ipam/etcd-store/etcd-store.ts";
+import type { Eventually, IpamStore } from "../../../lib/ipam/store.ts";
+import { lockFile, tryLockFile } from "../../../lib/linux/file-lock.ts";
+import { explained } from "../../../lib/range-ipam/data-dir.ts";
+import { rangeIpam } from "../../../lib/range-ipam/range-ipam.ts";
 
 const plugin = rangeIpam({ type: "cluster", schema: clusterSchema, defaultDataDir, withStore, validate });
 

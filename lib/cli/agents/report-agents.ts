@@ -1,0 +1,134 @@
+import { counted } from "../../cluster/agents/counted.ts";
+import { createReporter, type Reporter } from "../../cluster/agents/reporter.ts";
+import { quoteText } from "../../cni/quote-text.ts";
+import { replayJournal } from "../../ipam/etcd-store/replay-journal.ts";
+import { clusterGateway } from "../ipam/cluster-gateway.ts";
+import type { ClusterNetwork } from "../ipam/networks.ts";
+import { storeOptions } from "../ipam/store-options.ts";
+import { createAlarmClock } from "./alarm-clock.ts";
+import { type Member, memberKey } from "./members.ts";
+import { type Complaints, complaints } from "./service-log.ts";
+
+export interface ReportOptions {
+	/** What this host is a member of, asked anew each time: networks come and go. */
+	readonly members: () => readonly Member[];
+	/** Called once for each network, when etcd has heard of us; not waited for. */
+	readonly begin: (network: ClusterNetwork) => Promise<void>;
+	readonly ttlSeconds: number;
+	readonly host: string;
+	readonly boot: string;
+	readonly now: () => number;
+	readonly log: (text: string) => void;
+	/** Its end is that of the service. */
+	readonly signal: AbortSignal;
+}
+
+/** Reports this host alive, and makes good what its plugins could not tell etcd, until the signal's end. */
+export async function reportAgents(options: ReportOptions): Promise<void> {
+	const { members, ttlSeconds, log, signal } = options;
+	const clock = createAlarmClock(signal);
+	const known = new Map<string, Membership>();
+	const trouble = complaints(log, "read the networks of this host");
+	while (!signal.aborted) {
+		let present: readonly Member[] = [];
+		try {
+			present = members();
+			trouble.succeeded();
+		} catch (thrown) {
+			trouble.failed(thrown);
+		}
+		// Beside each other: one etcd that is away must not cost the others their signs of life.
+		const left = await Promise.all(
+			present.map(async (member) => {
+				const key = memberKey(member);
+				const membership = known.get(key) ?? openMembership(member, options);
+				known.set(key, membership);
+				return await attend(member, { ...options, membership });
+			}),
+		);
+		if (left.every((each) => each === 0)) await clock.wait((ttlSeconds * 1000) / 3);
+	}
+}
+
+interface Membership {
+	readonly reporter: Reporter;
+	readonly trouble: Complaints;
+	readonly journalTrouble: Complaints;
+	readonly beginTrouble: Complaints;
+	/** Names of networks that have been begun with. */
+	readonly begun: Set<string>;
+	/** Whom we have been heard to complain of. */
+	rival: string;
+}
+
+function openMembership({ agent, cluster }: Member, options: ReportOptions): Membership {
+	const { prefix, via } = cluster;
+	return {
+		reporter: createReporter({ ...options, gateway: clusterGateway(via), prefix, agent }),
+		trouble: complaints(options.log, `report agent ${quoteText(agent)} alive`),
+		journalTrouble: complaints(options.log, `make good the journals of agent ${quoteText(agent)}`),
+		beginTrouble: complaints(options.log, `release what agent ${quoteText(agent)} held before`),
+		begun: new Set(),
+		rival: "",
+	};
+}
+
+/** One sign of life, and some of what was left undone; how many entries of journals wait. */
+async function attend(member: Member, options: ReportOptions & { readonly membership: Membership }): Promise<number> {
+	const { membership, log } = options;
+	try {
+		await giveSign(member, options);
+		membership.trouble.succeeded();
+	} catch (thrown) {
+		membership.trouble.failed(thrown);
+		return 0;
+	}
+	try {
+		let left = 0;
+		for (const network of member.networks) {
+			left += await makeGood(network, log);
+			begin(network, options);
+		}
+		membership.journalTrouble.succeeded();
+		return left;
+	} catch (thrown) {
+		membership.journalTrouble.failed(thrown);
+		return 0;
+	}
+}
+
+/** Beside the signs of life, as it may take longer than one lasts. */
+function begin(network: ClusterNetwork, options: ReportOptions & { readonly membership: Membership }): void {
+	const { begun, beginTrouble } = options.membership;
+	if (begun.has(network.name)) return;
+	begun.add(network.name);
+	options.begin(network).then(beginTrouble.succeeded, (thrown) => {
+		begun.delete(network.name);
+		beginTrouble.failed(thrown);
+	});
+}
+
+async function giveSign(
+	{ agent, cluster }: Member,
+	{ membership, log, ttlSeconds }: ReportOptions & { readonly membership: Membership },
+): Promise<void> {
+	const whose = `agent ${quoteText(agent)}`;
+	const { began, other } = await membership.reporter.report();
+	if (began) log(`${whose} is reported alive below ${quoteText(cluster.prefix)}, for ${ttlSeconds} s each time`);
+	const rival = other === undefined ? "" : `host ${quoteText(other.host)} (boot ${quoteText(other.boot)})`;
+	if (rival === "" || rival === membership.rival) return;
+	membership.rival = rival;
+	log(
+		`${whose} is reported alive by ${rival} too: every agent needs a name of its own, unless this one takes its place`,
+	);
+}
+
+async function makeGood(network: ClusterNetwork, log: (text: string) => void): Promise<number> {
+	const { done, left } = await replayJournal(storeOptions(network));
+	if (done > 0)
+		log(
+			`released for ${counted(done, "attachment")} of network ${quoteText(network.name)} what etcd could not be told of before`,
+		);
+	// Another call is at it.
+	return done === 0 ? 0 : left;
+}

@@ -1,0 +1,29 @@
+import { errorText } from "../../cni/error.ts";
+import { writeStderr } from "../../linux/stdio.ts";
+import { plainLine } from "../plain-text.ts";
+
+/** A line on stderr, led by the time: `2026-05-01T12:00:00.000Z text`. Nothing in it can pass for another line. */
+export function serviceLog(now: () => number): (text: string) => void {
+	return (text) => writeStderr(`${new Date(now()).toISOString()} ${plainLine(text)}\n`);
+}
+
+/** What goes wrong again and again, said when it begins, when it changes, and when it is over. */
+export interface Complaints {
+	failed(thrown: unknown): void;
+	succeeded(): void;
+}
+
+export function complaints(log: (text: string) => void, what: string): Complaints {
+	let last: string | undefined;
+	return {
+		failed(thrown) {
+			const text = errorText(thrown);
+			if (text !== last) log(`Cannot ${what}: ${text}. It is tried again`);
+			last = text;
+		},
+		succeeded() {
+			if (last !== undefined) log(`Can ${what} again`);
+			last = undefined;
+		},
+	};
+}
