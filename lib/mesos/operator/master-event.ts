@@ -5,7 +5,7 @@ export interface KnownAgent {
 }
 
 /** More than any master has; what goes beyond is no cluster, but somebody who wants our memory. */
-export const mostAgents = 200_000;
+export const mostAgents = 100_000;
 
 /** What a master knows at a moment. */
 export interface AgentLists {

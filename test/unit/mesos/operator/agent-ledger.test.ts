@@ -286,16 +286,16 @@ describe("agents that were known before we came", () => {
 test("of agents without an end only so many are taken, until a list says which there are", () => {
 	const { master, lists, added } = openLedger();
 	master("m1");
-	for (let count = 0; count < 400_000; count++) added({ id: `S${count}`, name: `h${count}` });
+	for (let count = 0; count < 200_000; count++) added({ id: `S${count}`, name: `h${count}` });
 	expect(added(b)).toEqual(["ask"]);
-	expect(lists([a])).toHaveLength(400_001);
+	expect(lists([a])).toHaveLength(200_001);
 	expect(added(b)).toEqual(["present b"]);
 });
 
 test("of agents without an end under one name the last are taken", () => {
 	const { master, added } = openLedger();
 	master("m1");
-	const sightings = Array.from({ length: 500_000 }, (_, count) => added({ id: `S${count}`, name: "a" }));
+	const sightings = Array.from({ length: 50_000 }, (_, count) => added({ id: `S${count}`, name: "a" }));
 	expect(sightings.flat()).toEqual(["present a"]);
 });
 
