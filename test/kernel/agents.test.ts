@@ -203,6 +203,16 @@ test("what DEL could not tell etcd, the reporting service does when etcd is back
 		"agent a1 below /cni-suite is not watched any more\n",
 	);
 	expect(states("a1")).toEqual(["a1 unknown 0 2"]);
+
+	expect(attach("add", "a1", container)).toMatchObject({ exitCode: 0 });
+	const silent = serve("silent", "a1", "report", "--no-sign", "--ttl", "5s");
+	await etcd.stop();
+	expect(attach("del", "a1", container)).toMatchObject({ exitCode: 0 });
+	await etcd.start();
+	waitUntil("it to be made good", () => silent.log().includes("released for 1 attachment"));
+	silent.stop();
+	expect(silent.log()).toMatch(/Z no sign of life is given; journals are made good\n(.*\n)*\S+Z ended\n/);
+	expect(states("a1")).toEqual(["a1 unknown 0 2"]);
 }, 180_000);
 
 test("what an agent held in its former life is released when it begins anew, but not what lives", async () => {

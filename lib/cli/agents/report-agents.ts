@@ -14,6 +14,8 @@ export interface ReportOptions {
 	readonly members: () => readonly Member[];
 	/** Called once for each network, when etcd has heard of us; not waited for. */
 	readonly begin: (network: ClusterNetwork) => Promise<void>;
+	/** Whether to give signs of life at all. */
+	readonly signs: boolean;
 	readonly ttlSeconds: number;
 	readonly host: string;
 	readonly boot: string;
@@ -77,7 +79,7 @@ function openMembership({ agent, cluster }: Member, options: ReportOptions): Mem
 async function attend(member: Member, options: ReportOptions & { readonly membership: Membership }): Promise<number> {
 	const { membership, log } = options;
 	try {
-		await giveSign(member, options);
+		if (options.signs) await giveSign(member, options);
 		membership.trouble.succeeded();
 	} catch (thrown) {
 		membership.trouble.failed(thrown);
