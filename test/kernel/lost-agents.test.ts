@@ -505,10 +505,12 @@ describe("signs of life", () => {
 
 	test("the sign ends with its lease, and the lease with who keeps it", async () => {
 		using pool = createPool(etcd, "10.1.0.0/16");
-		await reporterOf(pool, "a").report();
+		const reporter = reporterOf(pool, "a");
+		await reporter.report();
 		const { leases = [] } = await pool.gateway().call("lease/leases", {});
 		for (const { ID } of leases as { ID: string }[]) await pool.gateway().call("lease/revoke", { ID });
 		expect([...(await keysBelow(pool.gateway(), pool.prefix)).keys()]).toEqual(["reports/a"]);
+		expect(await reporter.report()).toEqual({ began: true, other: undefined });
 	});
 
 	test("one that comes between the last look and the release stops it", async () => {

@@ -11,7 +11,8 @@ export interface Grace {
 export function releaseTime(state: AgentState, { network, grace }: { network: string; grace: Grace }): number {
 	const { lostSince = Number.POSITIVE_INFINITY, releaseAt, releaseAtIn = {}, gone } = state;
 	if (gone === true) return Number.NEGATIVE_INFINITY;
-	return releaseAtIn[network] ?? releaseAt ?? lostSince + (grace.ofNetworkMs.get(network) ?? grace.defaultMs);
+	const own = Object.hasOwn(releaseAtIn, network) ? releaseAtIn[network] : undefined;
+	return own ?? releaseAt ?? lostSince + (grace.ofNetworkMs.get(network) ?? grace.defaultMs);
 }
 
 /** The times that a mark of this moment says. */
