@@ -125,6 +125,19 @@ test(
 );
 
 test(
+	"all of etcd is killed and started again: every agent makes good what it could not do",
+	async () => {
+		await begin();
+		await Promise.all(etcd.members.map((member) => member.stop()));
+		await load.more(1, { away: agents });
+		await Promise.all(etcd.members.map((member) => member.start()));
+		await load.more(3, { attached: agents });
+		await settle();
+	},
+	timeoutMs,
+);
+
+test(
 	"a plugin is killed at every step",
 	async () => {
 		const cuts = stepsOf(agents[0]);
