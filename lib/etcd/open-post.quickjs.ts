@@ -5,8 +5,8 @@ import { loadIdentity, type TlsFiles } from "./tls-identity.ts";
 
 export function openPost(files: TlsFiles): Post & Disposable {
 	return createBlockingPost(
-		connectBy((plain, { host, deadline }) =>
-			secureStream(plain, { name: files.serverName ?? host, identity: loadIdentity(files), peer: "etcd", deadline }),
+		connectBy((plain, host) =>
+			secureStream(plain, { name: files.serverName ?? host, identity: loadIdentity(files), peer: "etcd" }),
 		),
 	);
 }

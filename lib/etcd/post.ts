@@ -1,5 +1,5 @@
 import { AttemptError } from "../http/attempt-error.ts";
-import type { Connect } from "../http/connect.ts";
+import { type Connect, connectNow } from "../http/connect.ts";
 import { authorityOf, type Endpoint } from "../http/endpoint.ts";
 import { exchange, type HttpResponse } from "../http/exchange.ts";
 import { ConnectionClosed } from "../http/incoming.ts";
@@ -45,7 +45,7 @@ export function createBlockingPost(connect: Connect): Post & Disposable {
 		}
 		let stream: Stream;
 		try {
-			stream = connect(endpoint, request.deadline);
+			stream = connectNow(connect(endpoint, request.deadline), request.deadline);
 		} catch (thrown) {
 			throw attemptError(thrown, { sent: false });
 		}

@@ -10,16 +10,26 @@ import type { NetlinkSocket } from "../netlink/wire/socket.ts";
 import { readRecord } from "../state/firewall-records.ts";
 import type { GroupBackend, GroupChange, GroupHolder } from "./group-backend.ts";
 import type { GroupMember } from "./group-member.ts";
+import { recordedMembers } from "./group-record.ts";
 import { abandonedBy, allAbandoned } from "./nftables-groups/abandoned.ts";
 import { bridgeLayout } from "./nftables-groups/bridge-rules.ts";
 import { bridgeElements, elementsOf, identityOf } from "./nftables-groups/elements.ts";
+import { adoptFormer, isFormer } from "./nftables-groups/former-layout.ts";
 import { inetLayout } from "./nftables-groups/inet-rules.ts";
 import { layoutsFor } from "./nftables-groups/layouts.ts";
 import { memberClass } from "./nftables-groups/member-class.ts";
 import { bridgeSet, bridgeTable, inetSet, tables } from "./nftables-groups/tables.ts";
 import { makeLayouts, missingOfLayout } from "./nftables-layout.ts";
 import { withNftables } from "./nftables-session.ts";
-import { additionsOf, deletionsOf, foundAt, isOwnedBy, isSameElement, type PlacedElement } from "./owned-elements.ts";
+import {
+	additionsOf,
+	deletionsOf,
+	foundAt,
+	isOwnedBy,
+	isSameElement,
+	ownerOf,
+	type PlacedElement,
+} from "./owned-elements.ts";
 
 /** Groups in nf_tables; `nftables-groups/` draws what they look like. */
 export const nftablesGroups: GroupBackend = {
@@ -53,8 +63,8 @@ function holders(socket: NetlinkSocket, member: GroupMember): readonly GroupHold
 	return identity.flatMap(({ name }, index) => {
 		const element = found[index];
 		if (element === undefined || isOwnedBy(element, member.attachment)) return [];
-		const comment = element.comment ?? "";
-		return { description: describeTag(comment), what: name, record: () => readRecord("groups", tagPrefix(comment)) };
+		const record = () => readRecord("groups", ownerOf(element));
+		return { description: describeTag(element.comment ?? ""), what: name, record };
 	});
 }
 
@@ -78,6 +88,12 @@ interface Application extends GroupChange {
 }
 
 function apply(socket: NetlinkSocket, { member, previous, repair = false }: Application): void {
+	const layouts = layoutsFor(member);
+	let changes = makeLayouts(socket, layouts, { repair });
+	if (changes.length > 0 && isFormer(socket)) {
+		adoptFormer(socket, recordedMembers());
+		changes = makeLayouts(socket, layouts, { repair });
+	}
 	const wanted = elementsOf(member);
 	// All that there is of an attachment came in one transaction: without a port, it has nothing.
 	const isNew = previous === undefined && !repair && foundAt(socket, identityOf(member)).length === 0;
@@ -87,7 +103,7 @@ function apply(socket: NetlinkSocket, { member, previous, repair = false }: Appl
 	const added = wanted.filter((element, index) => !isThere(element, present[index]));
 	const replaced = added.filter((element) => present[wanted.indexOf(element)] !== undefined);
 	commit(socket, [
-		...makeLayouts(socket, layoutsFor(member), { repair }),
+		...changes,
 		...deletionsOf([...replaced, ...outdated(socket, { member, previous })]),
 		...additionsOf([...added, ...bridgeElements(member)]),
 	]);
@@ -140,6 +156,7 @@ function remove(socket: NetlinkSocket, { attachment, known }: Removal): void {
 		if (ports.some((port) => isOwnedBy(port, attachment))) removeTagged(socket, (owner) => owner === tag);
 		return;
 	}
+	if (isFormer(socket)) adoptFormer(socket, recordedMembers());
 	const own = foundAt(socket, elementsOf(known)).filter((element) => isOwnedBy(element, attachment));
 	if (own.length === 0) return;
 	try {
@@ -169,7 +186,7 @@ function removeTagged(socket: NetlinkSocket, isMeant: (owner: string) => boolean
 	const owners = new Map<string, PlacedElement[]>();
 	for (const set of sets) {
 		for (const element of listElements(socket, set)) {
-			const owner = tagPrefix(element.comment ?? "");
+			const owner = ownerOf(element);
 			if (!isMeant(owner)) continue;
 			const elements = owners.get(owner) ?? [];
 			elements.push({ ...element, set });
@@ -191,11 +208,6 @@ function sweep(socket: NetlinkSocket): void {
 
 function isBusy(thrown: unknown): boolean {
 	return thrown instanceof BatchError && thrown.errno === Errno.EBUSY;
-}
-
-/** The two hashes and the hyphen between them. */
-function tagPrefix(comment: string): string {
-	return comment.slice(0, 33);
 }
 
 function nameOf({ set, key }: PlacedElement): string {

@@ -42,13 +42,18 @@ export function deletionsOf(elements: readonly ElementName[]): readonly Message[
 	);
 }
 
+/** What {@link attachmentPrefix} gives for the owner: the two hashes of its tag, and the hyphen between them. */
+export function ownerOf({ comment = "" }: SetElement): string {
+	return comment.slice(0, 33);
+}
+
 export function isOwnedBy({ comment }: SetElement, attachment: NetworkAttachment): boolean {
 	return comment?.startsWith(attachmentPrefix(attachment)) ?? false;
 }
 
-/** Whether both have the same value and the same owner; their keys are not looked at. */
+/** Whether both have the same value and the same owner; their keys, and the words of comments, are not looked at. */
 export function isSameElement(a: SetElement, b: SetElement): boolean {
-	return a.comment === b.comment && sameValue(a.value, b.value);
+	return ownerOf(a) === ownerOf(b) && sameValue(a.value, b.value);
 }
 
 function sameValue(a: SetElement["value"], b: SetElement["value"]): boolean {

@@ -1,45 +1,102 @@
+import type { IpAddress } from "../ip/address.ts";
+import { Errno, errnoOf } from "../linux/errno.ts";
 import { AF_UNIX } from "../linux/libc.ts";
 import { domainOf, internetAddress, unixAddress } from "../linux/sockaddr.ts";
-import type { Stream } from "../linux/stream.ts";
-import { connectStream, type StreamSocket } from "../linux/stream-socket.ts";
+import type { Pending, Stream } from "../linux/stream.ts";
+import { type StreamSocket, startConnecting } from "../linux/stream-socket.ts";
 import type { Endpoint, InternetEndpoint } from "./endpoint.ts";
 import { resolveHost } from "./resolve/resolve-host.ts";
 
-/** @throws SystemError, or AttemptError for what a SystemError cannot say */
-export type Connect = (endpoint: Endpoint, deadline: number) => Stream;
+/**
+ * Begins to connect, by TLS where the URL says so. `end` is when all of it is given up, whatever the deadlines of single waits:
+ * each address of a host has a share of that.
+ *
+ * @throws SystemError, or AttemptError for what a SystemError cannot say; so does `finish`
+ */
+export type Connect = (endpoint: Endpoint, end: number) => Pending<Stream>;
 
-/** Makes a connection secure. */
-export type Secure = (plain: StreamSocket, given: { readonly host: string; readonly deadline: number }) => Stream;
+/** Makes a connection to a host secure; it is closed with what comes of it. @throws as {@link Connect} */
+export type Secure = (plain: StreamSocket, host: string) => Pending<Stream>;
 
-/** Connects to endpoints, by TLS where their URL says so. */
 export function connectBy(secure: Secure): Connect {
-	return (endpoint: Endpoint, deadline) => {
-		if (endpoint.kind === "socket") {
-			return connectStream({ domain: AF_UNIX, address: unixAddress(endpoint.path) }, deadline);
-		}
-		const plain = connectToFirst(endpoint, deadline);
-		if (!endpoint.secure) return plain;
-		try {
-			return secure(plain, { host: endpoint.host, deadline });
-		} catch (thrown) {
-			plain[Symbol.dispose]();
-			throw thrown;
-		}
+	return (endpoint, end) =>
+		endpoint.kind === "socket"
+			? startConnecting({ domain: AF_UNIX, address: unixAddress(endpoint.path) })
+			: connectToHost(endpoint, { secure, end });
+}
+
+/** Connects within one wait. @throws as {@link Connect} */
+export function connectNow(pending: Pending<Stream>, deadline: number): Stream {
+	try {
+		return pending.finish(deadline);
+	} catch (thrown) {
+		pending[Symbol.dispose]();
+		throw thrown;
+	}
+}
+
+function connectToHost(
+	{ host, port, secure: isSecure }: InternetEndpoint,
+	{ secure, end }: { secure: Secure; end: number },
+): Pending<Stream> {
+	let plain: Pending<StreamSocket> | undefined;
+	let secured: Pending<Stream> | undefined;
+	return {
+		finish(deadline) {
+			plain ??= connectToFirst(resolveHost(host, Math.min(deadline, end)), { port, end });
+			if (!isSecure) return plain.finish(deadline);
+			if (secured === undefined) {
+				const stream = plain.finish(deadline);
+				try {
+					secured = secure(stream, host);
+				} catch (thrown) {
+					stream[Symbol.dispose]();
+					throw thrown;
+				}
+			}
+			return secured.finish(deadline);
+		},
+		[Symbol.dispose]() {
+			(secured ?? plain)?.[Symbol.dispose]();
+		},
 	};
 }
 
-/** To the first address of the host that answers. */
-function connectToFirst({ host, port }: InternetEndpoint, deadline: number): StreamSocket {
-	const addresses = resolveHost(host, deadline);
-	let failure: unknown;
-	for (const [tried, address] of addresses.entries()) {
+/** To the first address that answers. */
+function connectToFirst(
+	addresses: readonly IpAddress[],
+	{ port, end }: { port: number; end: number },
+): Pending<StreamSocket> {
+	let untried = addresses;
+	let attempt: (Pending<StreamSocket> & { readonly until: number }) | undefined;
+	const close = () => {
+		attempt?.[Symbol.dispose]();
+		attempt = undefined;
+	};
+	const begin = () => {
+		const [address, ...others] = untried;
+		if (address === undefined) throw new Error("no address is left");
 		const now = performance.now();
-		const share = now + (deadline - now) / (addresses.length - tried);
-		try {
-			return connectStream({ domain: domainOf(address), address: internetAddress(address, port) }, share);
-		} catch (thrown) {
-			failure = thrown;
-		}
-	}
-	throw failure;
+		const until = now + (end - now) / untried.length;
+		untried = others;
+		return { ...startConnecting({ domain: domainOf(address), address: internetAddress(address, port) }), until };
+	};
+	return {
+		finish(deadline) {
+			for (;;) {
+				try {
+					attempt ??= begin();
+					const stream = attempt.finish(Math.min(deadline, attempt.until));
+					attempt = undefined;
+					return stream;
+				} catch (thrown) {
+					const isCutOff = errnoOf(thrown) === Errno.ETIMEDOUT && deadline < (attempt?.until ?? 0);
+					if (isCutOff) throw thrown;
+					close();
+					if (untried.length === 0) throw thrown;
+				}
+			}
+		},
+		[Symbol.dispose]: close,
+	};
 }

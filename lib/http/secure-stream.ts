@@ -1,6 +1,6 @@
 import "../engine/host.ts";
 import { POLLIN, POLLOUT } from "../linux/poll.ts";
-import type { Stream } from "../linux/stream.ts";
+import type { Pending, Stream } from "../linux/stream.ts";
 import { awaitReady, type StreamSocket } from "../linux/stream-socket.ts";
 import { AttemptError } from "./attempt-error.ts";
 import type { TlsIdentity } from "./tls-identity.ts";
@@ -13,15 +13,15 @@ const wantsRead = -1;
 const wantsWrite = -2;
 
 /**
- * Makes a connection secure, and makes sure that the other side is `name`.
+ * Makes a connection secure, which it closes with itself, and makes sure that the other side is `name`.
  *
  * @param peer what the other side is, for errors: `etcd`
- * @throws AttemptError when it is not, or takes us for somebody else; SystemError when the deadline passes
+ * @throws AttemptError when that cannot be; so does `finish`, when it is not, or takes us for somebody else
  */
 export function secureStream(
 	plain: StreamSocket,
-	{ name, identity, peer, deadline }: { name: string; identity: TlsIdentity; peer: string; deadline: number },
-): Stream {
+	{ name, identity, peer }: { name: string; identity: TlsIdentity; peer: string },
+): Pending<Stream> {
 	const { authorities, certificates, key } = identity;
 	const handle = host.tlsOpen(plain.fd, name, authorities, certificates, key);
 	if (typeof handle === "string") throw refusal(peer, handle);
@@ -33,16 +33,23 @@ export function secureStream(
 			awaitReady(plain.fd, { events: done === wantsRead ? POLLIN : POLLOUT, deadline: until });
 		}
 	};
-	step(handshake, { until: deadline });
-	return {
+	const close = () => {
+		host.tlsClose(handle);
+		plain[Symbol.dispose]();
+	};
+	const stream: Stream = {
 		send(data, until) {
 			for (let rest = data; rest.byteLength > 0; ) rest = rest.subarray(step(transmit, { bytes: rest, until }));
 		},
 		receive: (buffer, until) => step(receive, { bytes: buffer, until }),
-		[Symbol.dispose]() {
-			host.tlsClose(handle);
-			plain[Symbol.dispose]();
+		[Symbol.dispose]: close,
+	};
+	return {
+		finish(deadline) {
+			step(handshake, { until: deadline });
+			return stream;
 		},
+		[Symbol.dispose]: close,
 	};
 }
 

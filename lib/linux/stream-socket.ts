@@ -2,7 +2,7 @@ import { call } from "./call.ts";
 import { Errno, errnoOf, SystemError } from "./errno.ts";
 import { AF_UNIX, close, connect, receive, SOCK_NONBLOCK, SOCK_STREAM, setsockoptInt, socket, write } from "./libc.ts";
 import { POLLIN, POLLOUT, poll } from "./poll.ts";
-import type { Stream } from "./stream.ts";
+import type { Pending, Stream } from "./stream.ts";
 import { nr } from "./syscall-numbers.ts";
 
 const IPPROTO_TCP = 6;
@@ -20,16 +20,26 @@ export interface StreamAddress {
 	readonly address: Uint8Array;
 }
 
-/** Connects. @throws SystemError ETIMEDOUT when the deadline, a time of `performance.now()`, comes first */
-export function connectStream({ domain, address }: StreamAddress, deadline: number): StreamSocket {
+/** Begins to connect. @throws SystemError; so does `finish` */
+export function startConnecting({ domain, address }: StreamAddress): Pending<StreamSocket> {
 	const fd = socket(domain, { type: SOCK_STREAM | SOCK_NONBLOCK, protocol: 0 });
 	try {
 		if (domain !== AF_UNIX) setsockoptInt(fd, { level: IPPROTO_TCP, option: TCP_NODELAY, value: 1 });
-		establish(fd, { address, deadline });
+		const isEstablished = connectAtOnce(fd, address);
+		return {
+			finish(deadline) {
+				if (!isEstablished) awaitConnection(fd, deadline);
+				return streamOf(fd);
+			},
+			[Symbol.dispose]: () => close(fd),
+		};
 	} catch (thrown) {
 		close(fd);
 		throw thrown;
 	}
+}
+
+function streamOf(fd: number): StreamSocket {
 	return {
 		fd,
 		send(data, until) {
@@ -64,13 +74,18 @@ function whenReady(fd: number, until: { events: number; deadline: number }, acti
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 
-function establish(fd: number, { address, deadline }: { address: Uint8Array; deadline: number }): void {
+/** @returns false when it takes longer */
+function connectAtOnce(fd: number, address: Uint8Array): boolean {
 	try {
 		connect(fd, address);
-		return;
+		return true;
 	} catch (thrown) {
 		if (errnoOf(thrown) !== Errno.EINPROGRESS) throw thrown;
+		return false;
 	}
+}
+
+function awaitConnection(fd: number, deadline: number): void {
 	awaitReady(fd, { events: POLLOUT, deadline });
 	const error = new Int32Array(1);
 	call("getsockopt", nr.getsockopt, fd, SOL_SOCKET, SO_ERROR, error, new Uint32Array([error.byteLength]));

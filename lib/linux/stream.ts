@@ -7,3 +7,9 @@ export interface Stream extends Disposable {
 	/** Receives what has come, at least one byte; 0 when the other side has closed. @throws SystemError, as for send */
 	receive(buffer: Uint8Array, deadline: number): number;
 }
+
+/** A connection that is being made. */
+export interface Pending<S extends Stream> extends Disposable {
+	/** Waits for it, and gives it away. Who runs into the deadline may ask again. @throws SystemError, as for send */
+	finish(deadline: number): S;
+}

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { openNamespace } from "../../lib/linux/netns.ts";
 import { createNamespace, deleteNamespace, type Namespace, runIn } from "../support/namespace.ts";
 import { root } from "../support/paths.ts";
 import { type Call, timed } from "./call.ts";
@@ -15,7 +16,7 @@ export function groupsFigures(bench: Bench): Figure[] {
 		sh("sysctl -qw net.bridge.bridge-nf-call-iptables=0 || true");
 		const [a, b] = containers.map((container, index) => connect(container, index));
 		if (a === undefined || b === undefined) return [];
-		return [...packetFigures(bench, { a, b }), ...additionFigures(bench, { a, b })];
+		return [...packetFigures(bench, { a, b }), ...additionFigures(bench)];
 	} finally {
 		containers.map(deleteNamespace);
 	}
@@ -63,8 +64,9 @@ function packetFigures(bench: Bench, { a, b }: Pair): Figure[] {
 				fill(1000);
 				for (const { call } of [a, b]) timed({ ...call, bin: bench.ours, command: "ADD" });
 			}
-			const rate = packetsPerSecond(a, b, bench.quick ? 0.3 : 1);
-			const time = roundTripMicroseconds(a, b);
+			const seconds = bench.quick ? 0.3 : 1;
+			const rate = packetsPerSecond(a, b, seconds);
+			const time = roundTripMicroseconds(a, b, seconds / 2);
 			if (round < 0) continue;
 			rates[how].push(rate);
 			times[how].push(time);
@@ -93,28 +95,39 @@ function packetFigures(bench: Bench, { a, b }: Pair): Figure[] {
 	];
 }
 
-/** ADD and DEL of one more member, where there are 1,000 and 10,000. */
-function additionFigures(bench: Bench, { a }: Pair): Figure[] {
+/** ADD and DEL of one more member on two hosts, in turns: one has 1,000 members, the other 10,000. */
+function additionFigures(bench: Bench): Figure[] {
 	const runs = bench.quick ? 5 : 60;
-	const addition = [1_000, 10_000].map((members) => {
-		sh("nft delete table bridge cni_groups; nft delete table inet cni_groups; true");
-		fill(members);
-		const costs = { ADD: [] as number[], DEL: [] as number[] };
-		for (let run = -2; run < runs; run++) {
+	using stack = new DisposableStack();
+	const namespace = (name: string) => stack.adopt(createNamespace(`cst-bench-${process.pid}-${name}`), deleteNamespace);
+	const hosts = [1_000, 10_000].map((members) => {
+		const container = namespace(`of-${members}`);
+		const host = stack.use(openNamespace(namespace(`with-${members}`).path));
+		const { call } = host.run(() => {
+			fill(members);
+			return connect(container, 0);
+		});
+		return { members, host, call, costs: { ADD: [] as number[], DEL: [] as number[] } };
+	});
+	for (let run = -2; run < runs; run++) {
+		for (const { host, call, costs } of hosts) {
 			for (const command of ["ADD", "DEL"] as const) {
-				const { wallMs } = timed({ ...a.call, bin: bench.ours, command });
+				const { wallMs } = host.run(() => timed({ ...call, bin: bench.ours, command }));
 				if (run >= 0) costs[command].push(wallMs);
 			}
 		}
-		return { members, add: median(costs.ADD), del: median(costs.DEL) };
-	});
-	const growth = (addition[1]?.add ?? Number.NaN) / (addition[0]?.add ?? Number.NaN);
+	}
+	const [few, many] = hosts.map(({ costs }) => costs.ADD);
+	const growth = median((many ?? []).map((cost, index) => cost / (few?.[index] ?? Number.NaN)));
 	const none = { stock: "", ratio: "", bar: "", verdict: "" } as const;
 	return [
-		...addition.flatMap(({ members, add, del }) => [
-			{ what: `groups with ${members.toLocaleString("en")} members: ADD`, ours: `${add.toFixed(2)} ms`, ...none },
-			{ what: `groups with ${members.toLocaleString("en")} members: DEL`, ours: `${del.toFixed(2)} ms`, ...none },
-		]),
+		...hosts.flatMap(({ members, costs }) =>
+			(["ADD", "DEL"] as const).map((command) => ({
+				what: `groups with ${members.toLocaleString("en")} members: ${command}`,
+				ours: `${median(costs[command]).toFixed(2)} ms`,
+				...none,
+			})),
+		),
 		{
 			what: "groups ADD: with 10,000 members over with 1,000",
 			ours: `${growth.toFixed(2)} ×`,
@@ -139,8 +152,10 @@ function packetsPerSecond(
 ): number {
 	const before = receivedBy(to);
 	const flood = [process.execPath, join(root, "test/bench/flood.ts"), address, String(seconds)];
-	const rate = Number(run(["nsenter", `--net=${from.path}`, "--", ...flood]));
-	if (receivedBy(to) - before < (rate * seconds) / 2) throw new Error("Cannot measure packets: most of them were lost");
+	const [sent = 0, rate = 0] = run(["nsenter", `--net=${from.path}`, "--", ...flood])
+		.split(" ")
+		.map(Number);
+	if (receivedBy(to) - before < sent / 2) throw new Error("Cannot measure packets: most of them were lost");
 	return rate;
 }
 
@@ -149,11 +164,19 @@ function receivedBy({ path }: Namespace): number {
 	return Number(/eth0: *\d+ +(\d+)/.exec(text)?.[1]);
 }
 
-/** One after the other: all of them, divided, for what `ping` says of each is rounded to microseconds. */
-function roundTripMicroseconds({ container: from }: Connected, { address }: Connected): number {
-	const count = 20_000;
-	const text = run(["nsenter", `--net=${from.path}`, "--", "ping", "-n", "-q", "-f", "-c", String(count), address]);
-	return (Number(/time (\d+)ms/.exec(text)?.[1]) * 1000) / count;
+/** One after the other, in the same way. */
+function roundTripMicroseconds({ container: from }: Connected, { address }: Connected, seconds: number): number {
+	return Number(
+		run([
+			"nsenter",
+			`--net=${from.path}`,
+			"--",
+			process.execPath,
+			join(root, "test/bench/round-trip.ts"),
+			address,
+			String(seconds),
+		]),
+	);
 }
 
 function sh(line: string): void {

@@ -34,8 +34,8 @@ const examples: Readonly<Record<string, Example>> = {
 		addresses: ["10.45.0.2/16", "fd00:10:45::2/64"],
 		gateway: "10.45.0.1",
 		verify: (_container, _added, host) =>
-			expect(runIn(host, ["nft", "list", "map", "bridge", "cni_groups", "classes"])).toMatch(
-				/net: grouped, .*: jump class_/,
+			expect(runIn(host, ["nft", "list", "table", "bridge", "cni_groups"])).toMatch(
+				/net: grouped, [\s\S]*: jump class_/,
 			),
 	},
 	"bridge-bandwidth.conflist": {
@@ -156,8 +156,8 @@ const examples: Readonly<Record<string, Example>> = {
 		gateway: "10.46.0.1",
 		checkError: 'configuration version "" does not support the CHECK command',
 		verify: (_container, _added, host) =>
-			expect(runIn(host, ["nft", "list", "map", "bridge", "cni_groups", "classes"])).toMatch(
-				/net: mesos-grouped, .*: jump class_/,
+			expect(runIn(host, ["nft", "list", "table", "bridge", "cni_groups"])).toMatch(
+				/net: mesos-grouped, [\s\S]*: jump class_/,
 			),
 	},
 	"mesos-port-mapper.json": {

@@ -61,6 +61,12 @@ const mutations: readonly Mutation[] = [
 			/network "contract": class of port "cst-p\d+" \(element of "classes" in table "bridge cni_groups"\) missing;/,
 	},
 	{
+		what: "its class was taken away, for what is routed",
+		change: ({ host }) => host("nft flush map inet cni_groups classes"),
+		named:
+			/network "contract": class of \S+ at "cst-chained" \(element of "classes" in table "inet cni_groups"\) missing;/,
+	},
+	{
 		what: "its group was emptied",
 		change({ host, world }) {
 			const sets = runIn(world.host, ["nft", "list", "sets", "inet"]).match(/group4_[0-9a-f]+/g) ?? [];

@@ -221,6 +221,20 @@ describe("when answers and requests are lost", () => {
 		expect((await a.open().list()).map(({ owner }) => owner.containerId)).toEqual(["x"]);
 		expect(await faults(pool)).toEqual([]);
 	});
+
+	test("of many DELs that are kept, each later call does some", async () => {
+		using pool = createPool(etcd, "10.1.0.0/16");
+		const a = pool.agent("a");
+		for (const container of numbered(40)) await a.add(container);
+		a.through(() => lost);
+		for (const container of numbered(40)) await a.del(container);
+		a.through((post) => post);
+		await a.add("x");
+		expect(await a.open().list()).toHaveLength(40 - 32 + 1);
+		await a.add("y");
+		expect((await a.open().list()).map(({ owner }) => owner.containerId).sort()).toEqual(["x", "y"]);
+		expect(await faults(pool)).toEqual([]);
+	});
 });
 
 describe("many at once", () => {

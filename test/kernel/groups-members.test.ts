@@ -163,6 +163,22 @@ describe("a second ADD with other groups", () => {
 	});
 });
 
+describe("a hardware address that another has", () => {
+	it("is refused on whatever bridge, and the error names that one", () => {
+		const network = groupsNetwork(world);
+		const other = groupsNetwork(world, { name: "n2", bridge: "br1", subnets: ["10.1.3.0/24", "fd01:3::/64"] });
+		const a = network.attach({ groups: ["a"] });
+		for (const { attach } of [network, other]) {
+			const b = attach({ groups: ["b"], unregistered: true });
+			runIn(b.container, ["ip", "link", "set", "eth0", "address", a.mac]);
+			expect(b.run("ADD").error?.msg).toMatch(
+				/^Cannot let groups decide about address fe80::\S+: the attachment "net: n1, if: eth0, id: n1-c1" has it$/,
+			);
+		}
+		expect(a.run("CHECK").exitCode).toBe(0);
+	});
+});
+
 describe("an address that another has", () => {
 	/** Two networks that give the same address, or an IPAM plugin that has lost its state. */
 	function attachTwice() {

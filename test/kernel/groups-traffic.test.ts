@@ -145,6 +145,15 @@ describe("between bridges", () => {
 		expect(await reach(members)).toEqual([...both("a1", "a2"), ...both("none1", "none2")].sort());
 	});
 
+	it("what comes in fragments is judged like the rest", () => {
+		const [one, two] = [groupsNetwork(world), groupsNetwork(world, second)];
+		const [a, b, c] = [one.attach({ groups: ["a"] }), two.attach({ groups: ["a"] }), two.attach({ groups: ["c"] })];
+		const large = (address: string) =>
+			attemptIn(a.container, ["ping", "-n", "-q", "-c", "1", "-w", "2", "-s", "4000", address]).exitCode;
+		expect([b.ip4, b.ip6].map(large)).toEqual([0, 0]);
+		expect([c.ip4, c.ip6].map(large)).toEqual([1, 1]);
+	});
+
 	it("the outside is reached, and reaches whom it may", async () => {
 		const network = groupsNetwork(world);
 		const open = network.attach({ groups: ["a"] });

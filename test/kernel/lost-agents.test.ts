@@ -338,6 +338,18 @@ describe("an agent that is gone for good", () => {
 	});
 });
 
+test("an agent that has just been back, and is gone then, is gone: it was we who took off its mark", async () => {
+	using pool = createPool(etcd, "10.1.0.0/16");
+	await fill(pool, "a", 3);
+	const source = mouth();
+	const watcher = watch(pool, { sources: [source], now: () => start });
+	for (const state of ["lost", "present", "gone"] as const) {
+		source.says("a", state);
+		await watcher.look();
+	}
+	expect(await heldBy(pool, "a")).toEqual(nothing);
+});
+
 test("the word that an agent is gone does not outlive what it does afterwards, whoever has acted on it", async () => {
 	using pool = createPool(etcd, "10.1.0.0/16");
 	const a = await fill(pool, "a", 3);

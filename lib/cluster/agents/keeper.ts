@@ -41,8 +41,9 @@ export function createKeeper(options: KeeperOptions): Keeper {
 	/** Those of them that have taken the mark off by an ADD: they are no more than lost now. */
 	const contradicted = new Set<string>();
 	const refused = new Set<string>();
-	/** The revisions of all agents' keys in the round before. */
-	let before: ReadonlyMap<string, string | undefined> | undefined;
+	/** The revisions of all agents' keys in the round before, or where we have taken off a mark, since. */
+	let before: Map<string, string | undefined> | undefined;
+	const unmarked = new Map<string, string | undefined>();
 	let massLoss: MassLoss | undefined;
 
 	const look = async (seen: SeenAgent): Promise<void> => {
@@ -91,6 +92,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
 		const { agent, state } = seen;
 		const done = await writeState(gateway, { keys, seen, state: { lostSince: undefined }, unlessAlive: false });
 		if (done === undefined) return;
+		unmarked.set(agent, done.kv?.modRevision);
 		const what =
 			state.releasedAt === undefined
 				? "it keeps what it holds"
@@ -171,7 +173,8 @@ export function createKeeper(options: KeeperOptions): Keeper {
 					failures.push(thrown);
 				}
 			}
-			before = new Map([...marks].map(([agent, { kv }]) => [agent, kv?.modRevision]));
+			before = new Map([...[...marks].map(([agent, { kv }]) => [agent, kv?.modRevision] as const), ...unmarked]);
+			unmarked.clear();
 			if (failures.length > 0) throw failures[0];
 		},
 	};

@@ -117,7 +117,7 @@ function fromContainerRules(): readonly RuleLayout[] {
 
 function forwardRules(): readonly RuleLayout[] {
 	return [
-		rule("iifname vmap @classes", decidedBy(loadInputInterface, bridgeSet("classes"))),
+		rule("iifname vmap @classes", decidedBy(inPort, bridgeSet("classes"))),
 		rule("iifname @ports goto from_container", isIn(inPort, bridgeSet("ports")), goTo("from_container")),
 		rule("oifname @ports goto to_container", isIn(outPort, bridgeSet("ports")), goTo("to_container")),
 	];

@@ -1,4 +1,4 @@
-import { attachmentTag } from "../../cni/attachment-tag.ts";
+import { attachmentPrefix, attachmentTag } from "../../cni/attachment-tag.ts";
 import { addressToBytes, formatAddress, type IpAddress } from "../../ip/address.ts";
 import { parseMac } from "../../netlink/mac.ts";
 import { concatenate } from "../../netlink/nftables/data-type.ts";
@@ -7,7 +7,7 @@ import type { Verdict } from "../../netlink/nftables/verdict.ts";
 import type { GroupMember } from "../group-member.ts";
 import type { PlacedElement } from "../owned-elements.ts";
 import { type MemberClass, memberClass } from "./member-class.ts";
-import { bridgeSet, classChains, families, groupSets, inetSet } from "./tables.ts";
+import { bridgeSet, classChains, families, groupSets, inetSet, inetTable } from "./tables.ts";
 
 /** An element of a member, and what it is called in messages. */
 export interface MemberElement extends PlacedElement {
@@ -16,12 +16,13 @@ export interface MemberElement extends PlacedElement {
 
 /** Everything that there is of a member, with its tag. */
 export function elementsOf(member: GroupMember): readonly MemberElement[] {
-	const comment = attachmentTag(member.attachment);
+	const [comment, owner] = [attachmentTag(member.attachment), attachmentPrefix(member.attachment)];
 	const kind = memberClass(member);
 	const atPort = isBridged(member) ? bridgedElements(member, kind) : unbridgedElements(member);
 	return [...identityOf(member), ...atPort, ...routedElements(member, kind)].map((element) => ({
 		...element,
-		comment,
+		// Those with a value jump, and the kernel walks over all of them: the shorter they are, the faster.
+		comment: element.value === undefined ? comment : owner,
 	}));
 }
 
@@ -76,7 +77,7 @@ function bridgedElements(member: GroupMember, { groups, key: classKey }: MemberC
 	return [
 		...sourcesOf(member).map((address) => ({
 			set: bridgeSet(`sources${address.family}`),
-			key: concatenate([key, parseMac(mac) ?? new Uint8Array(6), addressToBytes(address)]),
+			key: concatenate([key, macBytes(mac), addressToBytes(address)]),
 			name: `source ${mac} ${formatAddress(address)} of port "${port}"`,
 		})),
 		...groups.map((group) => ({
@@ -109,26 +110,40 @@ function unbridgedElements(member: GroupMember): readonly MemberElement[] {
 
 function routedElements(member: GroupMember, { groups, key: classKey }: MemberClass): readonly MemberElement[] {
 	const { hostPorts, outside } = member;
-	return member.addresses.flatMap((address) => {
+	const ofAddresses = member.addresses.flatMap((address) => {
 		const { family } = address;
 		const key = addressToBytes(address);
 		const whose = formatAddress(address);
 		return [
 			...groups.map((group) => ({ set: groupSets(group.key)[family], key, name: `${group.name} of ${whose}` })),
-			...(classKey === undefined
-				? []
-				: [
-						{
-							set: inetSet(`classes${family}`),
-							key,
-							value: jumpTo(classChains(classKey).inet.chain),
-							name: `class of ${whose}`,
-						},
-					]),
 			...(hostPorts ? [{ set: inetSet(`published${family}`), key, name: `openness of host ports of ${whose}` }] : []),
 			...(outside ? [{ set: inetSet(`reachable${family}`), key, name: `reachability of ${whose}` }] : []),
 		];
 	});
+	return classKey === undefined ? ofAddresses : [...routedClass(member, classKey), ...ofAddresses];
+}
+
+/**
+ * What the member is where its packets come to be routed. By hardware address, which both families have in common;
+ * nobody else on a bridge has it, for the link-local address that belongs to it can be registered once.
+ */
+function routedClass(member: GroupMember, classKey: string): readonly MemberElement[] {
+	const { port, mac, bridges } = member;
+	return (isBridged(member) ? bridges : [port]).map((name) => ({
+		set: inetSet("classes"),
+		key: concatenate([interfaceName(name), macBytes(mac)]),
+		value: jumpTo(classChains(classKey).inet.chain),
+		name: `class of ${mac} at "${name}"`,
+	}));
+}
+
+/** Whether it says of what class what is routed from a member is. */
+export function isRoutedClass({ set }: PlacedElement): boolean {
+	return set.family === inetTable.family && set.set === inetSet("classes").set;
+}
+
+function macBytes(mac: string): Uint8Array {
+	return parseMac(mac) ?? new Uint8Array(6);
 }
 
 function jumpTo(chain: string): Verdict {

@@ -1,6 +1,12 @@
 import type { Family } from "../../ip/address.ts";
 import type { Expression } from "../../netlink/nftables/expression.ts";
-import { loadInputInterface, matchKnownConnection, matchNotForHost } from "../../netlink/nftables/frame.ts";
+import {
+	loadInputInterface,
+	loadSourceMac,
+	matchEthernet,
+	matchKnownConnection,
+	matchNotForHost,
+} from "../../netlink/nftables/frame.ts";
 import { loadAddress, matchAddress, matchDestinationNat, matchFamily } from "../../netlink/nftables/match.ts";
 import type { ChainLayout, RuleLayout, TableLayout } from "../nftables-layout.ts";
 import {
@@ -29,7 +35,7 @@ import { classChains, families, groupSets, inetSet, inetSets, inetTable } from "
  *         set bridges { type ifname }                                # where proven packets come from
  *         set sources4 { type ifname . ipv4_addr }                   # each of the following for IPv6 too
  *         set addresses4, published4, reachable4 { type ipv4_addr }
- *         map classes4 { type ipv4_addr : verdict }
+ *         map classes { type ifname . ether_addr : verdict }         # "br0" . 02:… : jump class_<key>; for both
  *         set group4_<key> { type ipv4_addr }
  *         chain class_<key> { ip daddr @group4_<key> accept … }
  *         chain prerouting {
@@ -43,16 +49,17 @@ import { classChains, families, groupSets, inetSet, inetSets, inetTable } from "
  *             type filter hook forward priority 0
  *             meta pkttype != host accept                            # bridged, and here through br_netfilter
  *             ip6 daddr fe80::/10 accept                             # the same
- *             ip saddr vmap @classes4
- *             ct state established,related ct status dnat accept     # its first packet was judged
  *             ip saddr @addresses4 goto from_container
  *             ip daddr @addresses4 goto to_container
  *         }
- *         chain from_container {                                     # no common group
+ *         chain from_container {
+ *             iifname . ether saddr vmap @classes
+ *             ct state established,related ct status dnat accept     # its first packet was judged
  *             ct status dnat ip daddr @published4 accept
  *             ip daddr @addresses4 drop
  *         }
  *         chain to_container {                                       # from outside
+ *             ct state established,related ct status dnat accept
  *             ct status dnat ip daddr @published4 accept
  *             ct status dnat drop
  *             ct state established,related accept
@@ -60,6 +67,10 @@ import { classChains, families, groupSets, inetSet, inetSets, inetTable } from "
  *             drop
  *         }
  *     }
+ *
+ * A class is looked up by hardware address where the address of IP is registered: nobody else can have sent from that
+ * one, nor its owner from another hardware address. So one element does for both families, and the kernel, which walks
+ * over those that jump, has half as many to walk over.
  *
  * Between containers nothing hangs on established connections: groups are the same in both directions, and what an
  * address was allowed ends with the elements of the container that had it.
@@ -83,15 +94,21 @@ export function inetClass(classKey: string, groupKeys: readonly string[]): Chain
 
 function chains(): readonly ChainLayout[] {
 	return [
-		chainOf("from_container", { uses: 6, rules: fromContainerRules }),
-		chainOf("to_container", { uses: 9, rules: toContainerRules }),
+		chainOf("from_container", { uses: 8, rules: fromContainerRules }),
+		chainOf("to_container", { uses: 10, rules: toContainerRules }),
 		chainOf("prerouting", { hook: firstHook, uses: 6, rules: preroutingRules }),
-		chainOf("forward", { hook: forwardHook, uses: 9, rules: forwardRules }),
+		chainOf("forward", { hook: forwardHook, uses: 6, rules: forwardRules }),
 	];
 }
 
 function fromContainerRules(): readonly RuleLayout[] {
 	return [
+		rule(
+			"iifname . ether saddr vmap @classes",
+			matchEthernet,
+			decidedBy([loadInputInterface, loadSourceMac], inetSet("classes")),
+		),
+		knownPortRule,
 		...families.map(publishedRule),
 		...families.map((family) => addressRule("daddr", { family, set: "addresses", what: "drop", verdict: drop })),
 	];
@@ -99,6 +116,7 @@ function fromContainerRules(): readonly RuleLayout[] {
 
 function toContainerRules(): readonly RuleLayout[] {
 	return [
+		knownPortRule,
 		...families.map(publishedRule),
 		rule("ct status dnat drop", matchDestinationNat, drop),
 		rule("ct state established,related accept", matchKnownConnection, accept),
@@ -136,18 +154,18 @@ function forwardRules(): readonly RuleLayout[] {
 			matchAddress("daddr", { operator: "==", prefix: linkLocal }),
 			accept,
 		),
-		...families.map((family) =>
-			rule(
-				`${ip(family)} saddr vmap @classes${family}`,
-				matchFamily(family),
-				decidedBy(loadAddress(family, "saddr"), inetSet(`classes${family}`)),
-			),
-		),
-		rule("ct state established,related ct status dnat accept", matchKnownConnection, matchDestinationNat, accept),
 		...addressed("saddr", "from_container"),
 		...addressed("daddr", "to_container"),
 	];
 }
+
+/** Through a port of the host; its first packet was judged. */
+const knownPortRule = rule(
+	"ct state established,related ct status dnat accept",
+	matchKnownConnection,
+	matchDestinationNat,
+	accept,
+);
 
 const linkLocal = { address: { family: 6, value: 0xfe80n << 112n }, length: 10 } as const;
 

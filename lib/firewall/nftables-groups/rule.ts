@@ -33,8 +33,8 @@ export function isIn(fields: readonly LoadedField[], { set }: SetName): readonly
 }
 
 /** `FIELD vmap @SET` */
-export function decidedBy(field: LoadedField, { set }: SetName): readonly Expression[] {
-	return [...field.load(0), { kind: "lookup", set, result: "verdict" }];
+export function decidedBy(fields: readonly LoadedField[], { set }: SetName): readonly Expression[] {
+	return [...concatenated(fields), { kind: "lookup", set, result: "verdict" }];
 }
 
 /** `ip saddr @SET`, `ip6 daddr @SET`, in the inet table. */

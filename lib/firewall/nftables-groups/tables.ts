@@ -18,7 +18,8 @@ export type BridgeSet = "ports" | "classes" | "reachable" | `sources${Family}` |
 export type InetSet =
 	| "ports"
 	| "bridges"
-	| `${"sources" | "addresses" | "classes" | "published" | "reachable"}${Family}`;
+	| "classes"
+	| `${"sources" | "addresses" | "published" | "reachable"}${Family}`;
 
 export function bridgeSet(set: BridgeSet): SetName {
 	return { ...bridgeTable, set };
@@ -28,14 +29,26 @@ export function inetSet(set: InetSet): SetName {
 	return { ...inetTable, set };
 }
 
+/**
+ * So many members can a host have. Sets that each packet is looked up in are made for so many at once, for lookups in
+ * those that may grow take longer.
+ */
+const mostMembers = 16_384;
+/** Beside its addresses, a member may send from none, and from the link-local one. */
+const sourcesOfMember = { 4: 2, 6: 4 } as const;
+
 /** The sets of the bridge table that are always there. */
 export function bridgeSets(): readonly NewSet[] {
 	return [
 		{ ...bridgeSet("ports"), key: ["ifname"] },
-		{ ...bridgeSet("classes"), key: ["ifname"], value: "verdict" },
+		{ ...bridgeSet("classes"), key: ["ifname"], value: "verdict", size: mostMembers },
 		{ ...bridgeSet("reachable"), key: ["ifname"] },
 		...families.flatMap((family): readonly NewSet[] => [
-			{ ...bridgeSet(`sources${family}`), key: ["ifname", "ether_addr", addressTypes[family]] },
+			{
+				...bridgeSet(`sources${family}`),
+				key: ["ifname", "ether_addr", addressTypes[family]],
+				size: mostMembers * sourcesOfMember[family],
+			},
 			{ ...bridgeSet(`addresses${family}`), key: [addressTypes[family]] },
 		]),
 	];
@@ -46,12 +59,12 @@ export function inetSets(): readonly NewSet[] {
 	return [
 		{ ...inetSet("ports"), key: ["ifname"] },
 		{ ...inetSet("bridges"), key: ["ifname"] },
+		{ ...inetSet("classes"), key: ["ifname", "ether_addr"], value: "verdict", size: mostMembers },
 		...families.flatMap((family): readonly NewSet[] => {
 			const key = [addressTypes[family]];
 			return [
 				{ ...inetSet(`sources${family}`), key: ["ifname", ...key] },
 				{ ...inetSet(`addresses${family}`), key },
-				{ ...inetSet(`classes${family}`), key, value: "verdict" },
 				{ ...inetSet(`published${family}`), key },
 				{ ...inetSet(`reachable${family}`), key },
 			];

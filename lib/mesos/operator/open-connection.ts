@@ -2,6 +2,7 @@ import { AttemptError } from "../../http/attempt-error.ts";
 import type { Connect } from "../../http/connect.ts";
 import type { InternetEndpoint } from "../../http/endpoint.ts";
 import { Errno, errnoOf } from "../../linux/errno.ts";
+import type { Pending, Stream } from "../../linux/stream.ts";
 import { createMasterConnection, type MasterConnection } from "./master-connection.ts";
 
 /**
@@ -18,33 +19,46 @@ export interface ConnectionOptions {
 	readonly connect: Connect;
 	/** The field Authorization of a request; undefined for somebody who needs none. @throws FileError */
 	readonly authorization: () => string | undefined;
-	/** For all attempts together that deadlines have cut off. */
+	/** For making a connection, over all waits together. */
 	readonly connectTimeoutMs: number;
 	readonly clock: () => number;
 }
 
-export function conversing({ connect, authorization, connectTimeoutMs, clock }: ConnectionOptions): Converse {
-	/** The connection that is being made, and since when. */
-	let attempt: { readonly url: string; readonly end: number } | undefined;
+export function conversing({
+	connect,
+	authorization,
+	connectTimeoutMs,
+	clock,
+}: ConnectionOptions): Converse & Disposable {
+	let attempt: { readonly url: string; readonly end: number; readonly pending: Pending<Stream> } | undefined;
+	const abandon = () => {
+		attempt?.pending[Symbol.dispose]();
+		attempt = undefined;
+	};
+
+	const begin = (endpoint: InternetEndpoint) => {
+		abandon();
+		const end = clock() + connectTimeoutMs;
+		return { url: endpoint.url, end, pending: connect(endpoint, end) };
+	};
 
 	const open = (endpoint: InternetEndpoint, deadline: number): MasterConnection => {
-		if (attempt?.url !== endpoint.url) attempt = { url: endpoint.url, end: clock() + connectTimeoutMs };
-		const { end } = attempt;
-		let isOver = true;
+		const field = authorization();
+		attempt = attempt?.url === endpoint.url ? attempt : begin(endpoint);
+		const { pending, end } = attempt;
 		try {
-			const field = authorization();
-			const stream = connect(endpoint, Math.min(deadline, end));
+			const stream = pending.finish(Math.min(deadline, end));
+			attempt = undefined;
 			return createMasterConnection(endpoint, { stream, authorization: field, clock });
 		} catch (thrown) {
-			if (errnoOf(thrown) !== Errno.ETIMEDOUT) throw thrown;
-			isOver = clock() >= end;
-			throw isOver ? new AttemptError("no connection in time", { sent: false }) : thrown;
-		} finally {
-			if (isOver) attempt = undefined;
+			const isTimeout = errnoOf(thrown) === Errno.ETIMEDOUT;
+			if (isTimeout && clock() < end) throw thrown;
+			abandon();
+			throw isTimeout ? new AttemptError("no connection in time", { sent: false }) : thrown;
 		}
 	};
 
-	return (endpoint, { deadline, about }) => {
+	const converse: Converse = (endpoint, { deadline, about }) => {
 		const connection = open(endpoint, deadline);
 		try {
 			return about(connection);
@@ -53,4 +67,5 @@ export function conversing({ connect, authorization, connectTimeoutMs, clock }: 
 			throw thrown;
 		}
 	};
+	return Object.assign(converse, { [Symbol.dispose]: abandon });
 }

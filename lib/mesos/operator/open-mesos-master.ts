@@ -43,8 +43,8 @@ export interface MesosMasterOptions extends Partial<TlsFiles> {
 
 /**
  * Watches the agents of a Mesos cluster by the operator API of its master; an agent's name is the name of its host as the
- * agent gives it (`--hostname`). It waits in system calls, and by TLS in the executable of the plugins only. A call of
- * `watch` has to have the time in which a connection can be made: a second is more than enough.
+ * agent gives it (`--hostname`). It waits in system calls, and by TLS in the executable of the plugins only. Where masters
+ * are given by names, a call of `watch` has to have the time in which name servers answer: a second is more than enough.
  *
  * @throws Error for options that cannot be meant, FileError for files that cannot be used
  */
@@ -65,13 +65,8 @@ export function openMesosMaster(options: MesosMasterOptions): AgentSource {
 	if (masters.some(({ secure }) => secure)) readIdentity(files);
 	return watchMaster({
 		masters,
-		connect: connectBy((plain, { host, deadline }) =>
-			secureStream(plain, {
-				name: serverName ?? host,
-				identity: readIdentity(files),
-				peer: "the master",
-				deadline,
-			}),
+		connect: connectBy((plain, host) =>
+			secureStream(plain, { name: serverName ?? host, identity: readIdentity(files), peer: "the master" }),
 		),
 		authorization,
 		pollIntervalMs: options.pollIntervalMs ?? 60_000,

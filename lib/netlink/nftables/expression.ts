@@ -41,6 +41,7 @@ export const metaKeys = {
 	protocol: 1,
 	iifname: 6,
 	oifname: 7,
+	iiftype: 8,
 	nfproto: 15,
 	l4proto: 16,
 	pkttype: 19,

@@ -27,6 +27,12 @@ export const loadOutputInterface = metaField("oifname");
 /** `ether saddr` */
 export const loadSourceMac = payloadField("link", { offset: 6, length: 6 });
 
+/** `meta iiftype ether`: in a table for IP, what has to stand before the first look at a hardware address. */
+export const matchEthernet: readonly Expression[] = [
+	{ kind: "meta", key: "iiftype" },
+	{ kind: "compare", operator: "==", bytes: new Uint8Array([1, 0]) },
+];
+
 /** `arp htype 1 arp ptype ip arp hlen 6 arp plen 4`: that of Ethernet and IPv4, whose fields lie as below. */
 export const matchEthernetArp: readonly Expression[] = [
 	{ kind: "payload", base: "network", offset: 0, length: 6 },

@@ -21,8 +21,10 @@ const NFTA_SET_KEY_TYPE = 4;
 const NFTA_SET_KEY_LEN = 5;
 const NFTA_SET_DATA_TYPE = 6;
 const NFTA_SET_DATA_LEN = 7;
+const NFTA_SET_DESC = 9;
 const NFTA_SET_ID = 10;
 const NFTA_SET_USERDATA = 13;
+const NFTA_SET_DESC_SIZE = 1;
 
 const NFT_SET_MAP = 8;
 const NFT_DATA_VERDICT = 0xffffff00;
@@ -31,6 +33,8 @@ const NFT_DATA_VERDICT = 0xffffff00;
 export interface NewSet extends SetName {
 	readonly key: DataTypes;
 	readonly value?: DataTypes | "verdict";
+	/** How many elements it may have: the kernel then makes a table for them at once, through which it goes faster. */
+	readonly size?: number;
 }
 
 /**
@@ -38,7 +42,7 @@ export interface NewSet extends SetName {
  * so that neither adding nor looking up depends on how many elements there are. One that exists keeps its elements;
  * of other types it is refused (EEXIST).
  */
-export function addSet({ family, table, set, key, value }: NewSet): Message {
+export function addSet({ family, table, set, key, value, size }: NewSet): Message {
 	return nftMessage(NFT_MSG_NEWSET, {
 		family,
 		flags: NLM_F_CREATE,
@@ -51,6 +55,7 @@ export function addSet({ family, table, set, key, value }: NewSet): Message {
 			...(value === undefined ? [] : valueAttributes(value)),
 			// Names the set within the transaction; the kernel insists, and finds it by its name all the same.
 			attribute.u32be(NFTA_SET_ID, 1),
+			...(size === undefined ? [] : [attribute.nested(NFTA_SET_DESC, [attribute.u32be(NFTA_SET_DESC_SIZE, size)])]),
 			attribute.bytes(NFTA_SET_USERDATA, userData(key, value)),
 		],
 	});

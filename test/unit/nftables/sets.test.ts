@@ -47,6 +47,12 @@ describe("sets, elements and lookups are those that nft sends", () => {
 			key: ["ipv4_addr", "inet_proto", "inet_service"],
 			value: "verdict",
 		}),
+		"add map inet cni_suite some4 { type ipv4_addr : verdict; size 1000; }": addSet({
+			...named("some4"),
+			key: ["ipv4_addr"],
+			value: "verdict",
+			size: 1000,
+		}),
 		"add set inet cni_suite from4_24 { type ipv4_addr . ipv4_addr; }": addSet({
 			...named("from4_24"),
 			key: ["ipv4_addr", "ipv4_addr"],

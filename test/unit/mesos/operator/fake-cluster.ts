@@ -7,8 +7,8 @@ import * as messages from "../../../support/mesos-messages.ts";
 
 /** A master that a test plays. */
 export interface FakeMaster {
-	/** `away` refuses connections, `deaf` takes no notice of them, `mute` never answers. */
-	state: "leads" | "away" | "deaf" | "mute";
+	/** `away` refuses connections, `deaf` takes no notice of them, `slow` takes its time, `mute` never answers. */
+	state: "leads" | "away" | "deaf" | "slow" | "mute";
 	/** Answers a call by itself: bytes of HTTP, undefined to answer as usual. */
 	answer: (call: string) => string | undefined;
 	id: string;
@@ -71,10 +71,18 @@ export function fakeCluster(urls: readonly string[], options: Partial<WatchOptio
 	};
 	const source = watchMaster({
 		masters: urls.flatMap((url) => parseInternetEndpoint(url, 5050) ?? []),
-		connect(endpoint, deadline) {
+		connect(endpoint) {
 			const found = masters.get(authorityOf(endpoint));
 			if (found === undefined || found.state === "away") throw new SystemError("connect", Errno.ECONNREFUSED);
-			return found.state === "deaf" ? timedOut(deadline) : found.accept();
+			const answersAt = now + (found.state === "slow" ? 400 : 0);
+			return {
+				finish(deadline) {
+					if (found.state === "deaf" || deadline < answersAt) return timedOut(deadline);
+					pass(answersAt);
+					return found.accept();
+				},
+				[Symbol.dispose]() {},
+			};
 		},
 		authorization: () => undefined,
 		pollIntervalMs: 60_000,

@@ -96,7 +96,7 @@ describe("a master's agents", () => {
 
 describe("time", () => {
 	test("a call waits as long as it may, and no longer, whatever the masters do", async () => {
-		for (const state of ["leads", "away", "deaf", "mute"] as const) {
+		for (const state of ["leads", "away", "deaf", "slow", "mute"] as const) {
 			const { watch, master, now } = fakeCluster(["http://m1", "http://m2"]);
 			for (const name of ["m1:5050", "m2:5050"]) master(name).state = state;
 			for (const timeoutMs of [0, 0, 1, 700, 0, 10_000, 100_000]) {
@@ -110,10 +110,11 @@ describe("time", () => {
 	test("short calls are as good as long ones", async () => {
 		const { watch, master, log } = fakeCluster(["http://m1", "http://m2"]);
 		master("m1:5050").state = "deaf";
+		master("m2:5050").state = "slow";
 		master("m2:5050").lists = { agents: [a] };
 		let calls = 0;
 		for (; calls < 1000; calls++) if ((await watch(100)).length > 0) break;
-		expect(calls).toBe(50);
+		expect(calls).toBe(54);
 		expect(log).toEqual([
 			'Cannot watch agents at "http://m1": no connection in time',
 			'Watching agents at "http://m2"',
@@ -346,6 +347,36 @@ test("what a master says for the log commands no terminal", async () => {
 	master("m1:5050").answer = () => `HTTP/1.1 200 OK\r\nTransfer-Encoding: \u001b[31m\r\n\r\n`;
 	await watch(1);
 	expect(log[0]).toContain('the transfer encoding "?[31m"');
+});
+
+describe("a source is current", () => {
+	test("while a master that has told all its agents is heard", async () => {
+		const { source, m1, watchFor } = await withMaster();
+		expect(source.isCurrent).toBe(true);
+		m1.hangUp();
+		await watchFor(500);
+		expect(source.isCurrent).toBe(false);
+		await watchFor(1000);
+		expect(source.isCurrent).toBe(true);
+		source[Symbol.dispose]();
+		expect(source.isCurrent).toBe(false);
+	});
+
+	test("not before the agents have been told, where the master's state is too long", async () => {
+		const { source, watchFor, master, log } = fakeCluster(["http://m1"]);
+		const tooLong = 5 * 1024 * 1024;
+		master("m1:5050").answer = (call) =>
+			call === "SUBSCRIBE"
+				? `HTTP/1.1 200 OK\r\n\r\n${tooLong}\n${" ".repeat(tooLong)}`
+				: call === "GET_AGENTS"
+					? whole({}, "500 Oh")
+					: undefined;
+		await watchFor(10);
+		expect([source.isCurrent, log[0]]).toEqual([false, 'Watching agents at "http://m1"']);
+		master("m1:5050").answer = () => undefined;
+		await watchFor(2000);
+		expect(source.isCurrent).toBe(true);
+	});
 });
 
 test("a source that is closed holds nothing", async () => {
