@@ -52,12 +52,17 @@ interface Watcher {
 interface WatcherOptions {
 	readonly sources: readonly AgentSource[];
 	readonly now: () => number;
+	/** By default the same clock. */
+	readonly elapsed?: () => number;
 	readonly grace?: Partial<Grace>;
 	readonly post?: Post;
 	readonly cooldownMs?: number;
 }
 
-function watch(pool: Pool, { sources, now, grace, post = etcd.post, cooldownMs = 0 }: WatcherOptions): Watcher {
+function watch(
+	pool: Pool,
+	{ sources, now, elapsed = now, grace, post = etcd.post, cooldownMs = 0 }: WatcherOptions,
+): Watcher {
 	const outlook = createOutlook(sources);
 	const log: string[] = [];
 	const keeper = createKeeper({
@@ -68,6 +73,7 @@ function watch(pool: Pool, { sources, now, grace, post = etcd.post, cooldownMs =
 		mostLost: 0.5,
 		cooldownMsOf: () => cooldownMs,
 		now,
+		elapsed,
 		log: (text) => log.push(text),
 	});
 	const hear = async () => {
@@ -295,6 +301,32 @@ describe("an agent that is lost", () => {
 			expect(await faults(pool)).toEqual([]);
 		},
 	);
+
+	test("waits for its time also where clocks differ or jump, for as long as the same service watches", async () => {
+		using pool = createPool(etcd, "10.1.0.0/16");
+		await fill(pool, "a", 1);
+		let time = start;
+		let ahead = -60 * minute;
+		const elapsed = () => time;
+		// Behind by an hour, and right.
+		const [late, right] = [() => time + ahead, () => time].map((now) => {
+			const source = mouth();
+			return { source, ...watch(pool, { sources: [source], now, elapsed }) };
+		});
+		await right?.look();
+		late?.source.says("a", "lost");
+		await late?.look();
+		right?.source.says("a", "lost");
+		await right?.look();
+		expect(await heldBy(pool, "a")).toMatchObject({ owners: 1 });
+		ahead = 60 * minute;
+		time += 10 * minute - 1;
+		for (const each of [late, right]) await each?.look();
+		expect(await heldBy(pool, "a")).toMatchObject({ owners: 1 });
+		time += 1;
+		await right?.look();
+		expect(await heldBy(pool, "a")).toEqual(nothing);
+	});
 
 	test("waits for as long as each network says", async () => {
 		using pool = createPool(etcd, "10.1.0.0/16");

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { releaseTime } from "../../../lib/cluster/agents/grace.ts";
+import { graceIn } from "../../../lib/cluster/agents/grace.ts";
 import { type AgentState, formatAgent, parseAgent } from "../../../lib/ipam/etcd-store/agent.ts";
 
 const nobody: AgentState = { lostSince: undefined };
@@ -31,13 +31,13 @@ test("what is damaged in a mark is not there", () => {
 	expect(parseAgent('{"lost":1,"networks":5}')).toMatchObject({ releaseAtIn: {} });
 });
 
-test("the mark says when to release; where it does not, who releases does; who is gone does not wait", () => {
+test("the mark says how long to wait; where it does not, who releases does; who is gone does not wait", () => {
 	const grace = { defaultMs: 100, ofNetworkMs: new Map([["slow", 1000]]) };
-	const time = (state: AgentState, network: string) => releaseTime(state, { network, grace });
+	const wait = (state: AgentState, network: string) => graceIn(state, { network, grace });
 	const marked = { lostSince: 5, releaseAt: 50, releaseAtIn: { slow: 500 } };
-	expect([time(marked, "net"), time(marked, "slow")]).toEqual([50, 500]);
-	expect([time({ lostSince: 5 }, "net"), time({ lostSince: 5 }, "slow")]).toEqual([105, 1005]);
-	expect(time(marked, "constructor")).toBe(50);
-	expect(time({ ...marked, gone: true }, "slow")).toBe(Number.NEGATIVE_INFINITY);
-	expect(time(nobody, "net")).toBe(Number.POSITIVE_INFINITY);
+	expect([wait(marked, "net"), wait(marked, "slow")]).toEqual([45, 495]);
+	expect([wait({ lostSince: 5 }, "net"), wait({ lostSince: 5 }, "slow")]).toEqual([100, 1000]);
+	expect(wait(marked, "constructor")).toBe(45);
+	expect(wait({ ...marked, gone: true }, "slow")).toBe(0);
+	expect(wait(nobody, "net")).toBe(Number.POSITIVE_INFINITY);
 });
