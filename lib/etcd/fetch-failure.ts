@@ -4,6 +4,8 @@ import { AttemptError } from "../http/attempt-error.ts";
 const failures: Readonly<Record<string, { readonly cause: string; readonly refusal?: string }>> = {
 	ConnectionRefused: { cause: "connection refused" },
 	ECONNREFUSED: { cause: "connection refused" },
+	EHOSTUNREACH: { cause: "no route to host" },
+	ENETUNREACH: { cause: "network is unreachable" },
 	ECONNRESET: { cause: "the connection was closed" },
 	TimeoutError: { cause: "no answer in time" },
 	EPROTO: {

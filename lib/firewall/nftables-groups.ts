@@ -13,7 +13,7 @@ import type { GroupMember } from "./group-member.ts";
 import { recordedMembers } from "./group-record.ts";
 import { abandonedBy, allAbandoned } from "./nftables-groups/abandoned.ts";
 import { bridgeLayout } from "./nftables-groups/bridge-rules.ts";
-import { bridgeElements, elementsOf, identityOf, isRoutedClass } from "./nftables-groups/elements.ts";
+import { bridgeElements, elementsOf, identityOf } from "./nftables-groups/elements.ts";
 import { adoptFormer, isFormer } from "./nftables-groups/former-layout.ts";
 import { inetLayout } from "./nftables-groups/inet-rules.ts";
 import { layoutsFor } from "./nftables-groups/layouts.ts";
@@ -156,13 +156,9 @@ function remove(socket: NetlinkSocket, { attachment, known }: Removal): void {
 		if (ports.some((port) => isOwnedBy(port, attachment))) removeTagged(socket, (owner) => owner === tag);
 		return;
 	}
-	const find = () => foundAt(socket, elementsOf(known)).filter((element) => isOwnedBy(element, attachment));
-	let own = find();
+	if (isFormer(socket)) adoptFormer(socket, recordedMembers());
+	const own = foundAt(socket, elementsOf(known)).filter((element) => isOwnedBy(element, attachment));
 	if (own.length === 0) return;
-	if (!own.some(isRoutedClass) && isFormer(socket)) {
-		adoptFormer(socket, recordedMembers());
-		own = find();
-	}
 	try {
 		commit(socket, [...deletionsOf(own), ...abandonedBy(socket, { member: known, own })]);
 	} catch (thrown) {

@@ -1,6 +1,6 @@
 import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
 import { Errno, errnoOf } from "../linux/errno.ts";
-import { BatchError, readGeneration } from "../netlink/nftables/batch.ts";
+import { BatchError, readGeneration, setIsFull } from "../netlink/nftables/batch.ts";
 import { NetlinkError } from "../netlink/wire/error.ts";
 import { NETLINK_NETFILTER, type NetlinkSocket, openNetlinkSocket } from "../netlink/wire/socket.ts";
 
@@ -60,6 +60,9 @@ function explain(thrown: unknown): unknown {
 function helpFor(thrown: unknown): string {
 	const errno = thrown instanceof NetlinkError ? thrown.errno : errnoOf(thrown);
 	if (errno === Errno.EPERM) return "Run the plugin as root, with CAP_NET_ADMIN in the namespace of the host";
+	if (errno === setIsFull) {
+		return "16,384 interfaces of a host can be in groups. What is left over of others goes with: cnictl doctor --fix";
+	}
 	if (isUnavailable(thrown)) {
 		return 'Load the kernel modules (modprobe -a nf_tables nft_chain_nat nft_masq nft_nat nft_fib_inet); or choose iptables: "ipMasqBackend" of bridge, "backend" of portmap';
 	}

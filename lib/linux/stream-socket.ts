@@ -20,7 +20,7 @@ export interface StreamAddress {
 	readonly address: Uint8Array;
 }
 
-/** Connects. @throws SystemError */
+/** Begins to connect. @throws SystemError; so does `finish` */
 export function startConnecting({ domain, address }: StreamAddress): Pending<StreamSocket> {
 	const fd = socket(domain, { type: SOCK_STREAM | SOCK_NONBLOCK, protocol: 0 });
 	try {

@@ -43,6 +43,7 @@ export async function agentsFigures({ quick }: Bench): Promise<Figure[]> {
 		mostLost: 1,
 		cooldownMsOf: () => 60_000,
 		now: () => now,
+		elapsed: () => now,
 		log: () => {},
 	});
 	const look = async () => {

@@ -20,7 +20,7 @@ export async function clusterScaleFigures(bench: Bench): Promise<Figure[]> {
 	const here = { name: "", path: "/proc/self/ns/net" };
 	const container = createNamespace(`cst-${process.pid}-scale`);
 	try {
-		await using etcd = await startEtcd(here);
+		await using etcd = await startEtcd(here, { durable: true });
 		const few = bench.quick ? 2000 : 10_000;
 		const many = 6 * few;
 		await fill(etcd, { from: 0, to: few });
@@ -93,7 +93,9 @@ async function churn(bench: Bench, { etcd, container, ipam = {}, by = "" }: Chur
 			endpoints: [etcd.url],
 			agent: agentName(1_000_000),
 			dataDir: join(bench.directory, `churn${by.replaceAll(" ", "-")}`),
-			ranges: [[{ subnet: "10.0.0.0/8" }]],
+			ranges: [[{ subnet: "10.128.0.0/9" }]],
+			// Else all addresses of a block would rest before the end, which is not so where containers live for long.
+			blocks: { ipv4: 22 },
 			...ipam,
 		},
 		args: { "org.apache.mesos": { network_info: { labels: { labels: tags.labels }, groups: tags.groups } } },

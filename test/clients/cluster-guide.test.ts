@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync } from "node:fs";
+import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { type EtcdCluster, startEtcdCluster } from "../support/etcd-cluster.ts";
@@ -102,15 +102,51 @@ test("its settings of etcd are those of the members here", () => {
 	);
 });
 
-itUnless(missingProgram("etcdctl", path))("its steps lead to addresses on two agents, and make room in etcd", () => {
-	const admin = makeMachine("admin", "10.0.0.100/24");
-	const variables = blockOf(page, "users")
-		.split("\n")
-		.filter((line) => line.startsWith("export "));
-	admin.sh(blockOf(page, "users"));
-	const [one, two] = [makeAgent("agent-1", "10.0.0.101/24"), makeAgent("agent-2", "10.0.0.102/24")];
-	follow(one, "first");
-	follow(two, "second");
-	admin.sh([...variables, blockOf(page, "space")].join("\n"));
-	one.sh("cnictl ipam check");
-});
+itUnless(missingProgram("etcdctl", path))(
+	"its steps lead to addresses on two agents, make room in etcd, and move an agent over from host-local",
+	() => {
+		const admin = makeMachine("admin", "10.0.0.100/24");
+		const variables = blockOf(page, "users")
+			.split("\n")
+			.filter((line) => line.startsWith("export "));
+		admin.sh(blockOf(page, "users"));
+		const [one, two] = [makeAgent("agent-1", "10.0.0.101/24"), makeAgent("agent-2", "10.0.0.102/24")];
+		follow(one, "first");
+		follow(two, "second");
+		admin.sh([...variables, blockOf(page, "space")].join("\n"));
+		one.sh("cnictl ipam check");
+		moveOver(makeAgent("agent-3", "10.0.0.103/24"));
+	},
+);
+
+/** From host-local, while containers run and others come. */
+function moveOver({ world: { container, directory }, sh }: Machine): void {
+	const [before, meanwhile, after] = [container(), container(), container()];
+	const ranges = [[{ subnet: "10.81.0.0/16", rangeStart: "10.81.77.10", rangeEnd: "10.81.77.99" }]];
+	const bridge = { type: "bridge", bridge: "cluster1", isGateway: true, ipam: { type: "host-local", ranges } };
+	const hostLocal = { cniVersion: "1.1.0", name: "cluster-tls", plugins: [bridge] };
+	const networks = join(directory, "etc-cni");
+	renameSync(join(networks, "net.d"), join(networks, "cluster.d"));
+	mkdirSync(join(networks, "net.d"));
+	writeFileSync(join(networks, "net.d/10-cluster.conflist"), JSON.stringify(hostLocal));
+	const migrate = (...options: string[]) => {
+		const command = [
+			"NETCONFPATH=/etc/cni/cluster.d cnictl ipam migrate cluster-tls --from /var/lib/cni/networks",
+			...options,
+		];
+		return sh(command.join(" ")).match(/^(move|moved|present) +\S+/gm);
+	};
+	sh(`cnictl add cluster-tls ${before.path}`);
+	expect(migrate("--dry-run")).toEqual(["move     10.81.77.10"]);
+	expect(migrate()).toEqual(["moved    10.81.77.10"]);
+	sh(`cnictl add cluster-tls ${meanwhile.path}`);
+	expect(migrate()).toEqual(["present  10.81.77.10", "moved    10.81.77.11"]);
+
+	rmSync(join(networks, "net.d"), { recursive: true });
+	renameSync(join(networks, "cluster.d"), join(networks, "net.d"));
+	for (const { path } of [before, meanwhile]) sh(`cnictl check cluster-tls ${path}`);
+	expect(sh(`cnictl add cluster-tls ${after.path}`)).toMatch(/"10\.81\.0\.\d+\/16"/);
+	expect(sh("cnictl ipam check")).toBe("Nothing is wrong\n");
+	for (const { path } of [before, meanwhile, after]) sh(`cnictl del cluster-tls ${path}`);
+	expect(sh("cnictl ipam show --json")).toMatch(/"held": 1,/);
+}

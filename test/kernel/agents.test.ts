@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { transact } from "../../lib/etcd/kv.ts";
 import { createEtcdStore } from "../../lib/ipam/etcd-store/etcd-store.ts";
 import { parseRangeSet } from "../../lib/ipam/range-set.ts";
-import { type Background, startProgram, waitUntil } from "../support/dhcp.ts";
+import { type Background, startProgram, waitUntil as waitUntilWithin } from "../support/dhcp.ts";
 import { type Etcd, keysNow, startEtcd } from "../support/etcd.ts";
 import { ownState, runWithOwnState } from "../support/example.ts";
 import { attemptIn, enter, type Namespace, type Outcome } from "../support/namespace.ts";
@@ -30,7 +30,12 @@ afterEach(async () => {
 	world.dispose();
 });
 
+/** That no other run of this test has: whoever looks for what is left over looks into all namespaces of the machine. */
+const [net4, net6] = [`10.216.${process.pid % 256}`, `fd16:0:0:${process.pid.toString(16)}:`];
 const cnictl = join(distribution, "cnictl");
+
+/** A machine that runs other tests as well takes its time to start a program. */
+const waitUntil = (what: string, isTrue: () => boolean) => waitUntilWithin(what, isTrue, 60_000);
 
 /** Both agents play on one host, with bridges of their own; the pool is one block of both families. */
 function configOf(agent: string) {
@@ -44,7 +49,7 @@ function configOf(agent: string) {
 			agent,
 			endpoints: [etcd.url],
 			dataDir: join(world.directory, agent, "data"),
-			ranges: [[{ subnet: "10.216.7.0/29" }], [{ subnet: "fd16::/125" }]],
+			ranges: [[{ subnet: `${net4}.0/29` }], [{ subnet: `${net6}:/125` }]],
 			blocks: { ipv4: 29, ipv6: 125 },
 			cooldown: 0,
 			timeout: 2,
@@ -118,10 +123,10 @@ function idOf({ path }: Namespace): string {
 test("an agent that is lost and back in time keeps its addresses; too late, another has them", () => {
 	const [one, two, other] = [world.container(), world.container(), world.container()];
 	expect([one, two].map((container) => addressesOf(attach("add", "a1", container)))).toEqual([
-		["10.216.7.2", "fd16::2"],
-		["10.216.7.3", "fd16::3"],
+		[`${net4}.2`, `${net6}:2`],
+		[`${net4}.3`, `${net6}:3`],
 	]);
-	let report = serve("report1", "a1", "report", "--ttl", "5s");
+	let report = serve("report1", "a1", "report", "--ttl", "8s");
 	const watch = serve("watch", "a2", "watch", "--grace", "20s", "--interval", "1s");
 	const second = serve("watch2", "a2", "watch", "--grace", "20s", "--interval", "1s");
 	waitUntil("the sign of life", () => report.log().includes("is reported alive"));
@@ -138,32 +143,28 @@ test("an agent that is lost and back in time keeps its addresses; too late, anot
 	const lost = () => bothLogs().match(/agent "a1" is lost/g)?.length ?? 0;
 
 	report.stop("SIGKILL");
-	waitUntil("the agent to be marked", () => lost() === 1, 20_000);
+	waitUntil("the agent to be marked", () => lost() > 0);
 	expect(states()).toEqual(["a1 lost 4 2"]);
 	expect(control("a2", "agents").stdout).toMatch(/^a1 +lost +\ds +2 +4 +2 +in [12]?\ds$/m);
-	report = serve("report2", "a1", "report", "--ttl", "5s");
-	waitUntil(
-		"the mark to go",
-		() => bothLogs().includes('agent "a1" is back: it reports itself alive; it keeps'),
-		20_000,
-	);
+	report = serve("report2", "a1", "report", "--ttl", "8s");
+	waitUntil("the mark to go", () => bothLogs().includes('agent "a1" is back: it reports itself alive; it keeps'));
 	expect(states()).toEqual(["a1 alive 4 2"]);
 	expect(held()).toEqual([one, two].map((container) => `a1 ${idOf(container)}`).sort());
 	expect(clean("a1")).toEqual(cleanOutcome);
 
 	report.stop("SIGKILL");
-	waitUntil("the agent to be released", () => bothLogs().includes("nothing is left of what it held"), 60_000);
-	expect(lost()).toBe(2);
+	waitUntil("the agent to be released", () => bothLogs().includes("nothing is left of what it held"));
+	expect(lost()).toBeGreaterThan(1);
 	expect(states()).toEqual(["a1 gone 0 0"]);
 	expect(held()).toEqual([]);
-	expect(bothLogs().match(/ released 10\.216\.7\.2 fd16::2 of container /g)).toHaveLength(1);
+	expect(bothLogs().split(` released ${net4}.2 ${net6}:2 of container `)).toHaveLength(2);
 	expect(clean("a2")).toEqual(cleanOutcome);
-	expect(addressesOf(attach("add", "a2", other))).toEqual(["10.216.7.2", "fd16::2"]);
+	expect(addressesOf(attach("add", "a2", other))).toEqual([`${net4}.2`, `${net6}:2`]);
 	expect(clean("a2")).toEqual(cleanOutcome);
 
 	// It is back, and its containers are told that their addresses are not theirs any more.
-	report = serve("report3", "a1", "report", "--ttl", "5s");
-	waitUntil("the agent to be seen", () => bothLogs().includes("too late: what it held was released"), 20_000);
+	report = serve("report3", "a1", "report", "--ttl", "8s");
+	waitUntil("the agent to be seen", () => bothLogs().includes("too late: what it held was released"));
 	expect(attach("check", "a1", one)).toMatchObject({
 		exitCode: 1,
 		stderr: expect.stringContaining("Nothing is reserved for it"),
@@ -181,19 +182,19 @@ test("an agent that is lost and back in time keeps its addresses; too late, anot
 	expect(watch.log()).toMatch(
 		/ ended; it has released \d address(es)? of \d attachments? and \d blocks?, and settled [01] lost agents?\n$/,
 	);
-	expect(report.log()).toMatch(/ ended; the last sign of life lasts for up to 5 s\./);
-}, 180_000);
+	expect(report.log()).toMatch(/ ended; the last sign of life lasts for up to 8 s\./);
+}, 300_000);
 
 test("what DEL could not tell etcd, the reporting service does when etcd is back", async () => {
 	const container = world.container();
 	expect(attach("add", "a1", container)).toMatchObject({ exitCode: 0 });
-	const report = serve("report", "a1", "report", "--ttl", "5s");
+	const report = serve("report", "a1", "report", "--ttl", "8s");
 	waitUntil("the sign of life", () => report.log().includes("is reported alive"));
 	await etcd.stop();
 	expect(attach("del", "a1", container)).toMatchObject({ exitCode: 0 });
-	waitUntil("it to be said", () => report.log().includes('Cannot report agent "a1" alive: Cannot reach etcd'), 20_000);
+	waitUntil("it to be said", () => report.log().includes('Cannot report agent "a1" alive: Cannot reach etcd'));
 	await etcd.start();
-	waitUntil("it to be made good", () => report.log().includes("released for 1 attachment"), 20_000);
+	waitUntil("it to be made good", () => report.log().includes("released for 1 attachment"));
 	expect(held()).toEqual([]);
 	expect(readdirSync(join(world.directory, "a1/data/net/journal"))).toEqual([]);
 	expect(states("a1")).toEqual(["a1 alive 0 2"]);
@@ -202,12 +203,22 @@ test("what DEL could not tell etcd, the reporting service does when etcd is back
 		"agent a1 below /cni-suite is not watched any more\n",
 	);
 	expect(states("a1")).toEqual(["a1 unknown 0 2"]);
-}, 90_000);
+
+	expect(attach("add", "a1", container)).toMatchObject({ exitCode: 0 });
+	const silent = serve("silent", "a1", "report", "--no-sign", "--ttl", "5s");
+	await etcd.stop();
+	expect(attach("del", "a1", container)).toMatchObject({ exitCode: 0 });
+	await etcd.start();
+	waitUntil("it to be made good", () => silent.log().includes("released for 1 attachment"));
+	silent.stop();
+	expect(silent.log()).toMatch(/Z no sign of life is given; journals are made good\n(.*\n)*\S+Z ended\n/);
+	expect(states("a1")).toEqual(["a1 unknown 0 2"]);
+}, 180_000);
 
 test("what an agent held in its former life is released when it begins anew, but not what lives", async () => {
 	const container = world.container();
 	expect(attach("add", "a1", container)).toMatchObject({ exitCode: 0 });
-	const set = parseRangeSet([{ subnet: "10.216.7.0/29" }]);
+	const set = parseRangeSet([{ subnet: `${net4}.0/29` }]);
 	// Another machine of this name, of which nothing but this is left.
 	const former = createEtcdStore({
 		gateway: etcd.gateway(),
@@ -237,15 +248,15 @@ test("what an agent held in its former life is released when it begins anew, but
 	await transact(etcd.gateway(), { success: [{ put, value: JSON.stringify({ ...JSON.parse(value), time: 1000 }) }] });
 	expect(held()).toHaveLength(3);
 	const report = serveWithOwnState("report", "a1", "report");
-	waitUntil("the former life to be released", () => report.log().match(/ released 10\.216/g)?.length === 2, 20_000);
+	waitUntil("the former life to be released", () => report.log().match(/ released 10\.216/g)?.length === 2);
 	expect(report.log()).toMatch(
-		/ released 10\.216\.7\.\d of container "cst\d+before1" \(interface "eth0"\) on network "net": it was made before the last boot/,
+		/ released 10\.216\.\d+\.\d of container "cst\d+before1" \(interface "eth0"\) on network "net": it was made before the last boot/,
 	);
 	expect(held()).toEqual([`a1 ${idOf(container)}`]);
 	report.stop();
 	expect(attach("del", "a1", container)).toMatchObject({ exitCode: 0 });
 	expect(clean("a1")).toEqual(cleanOutcome);
-}, 60_000);
+}, 180_000);
 
 test("an operator's word: lost, gone, and what it is refused for", () => {
 	const containers = [world.container(), world.container()] as const;
@@ -270,8 +281,8 @@ test("an operator's word: lost, gone, and what it is refused for", () => {
 	expect(exitCode).toBe(0);
 	expect(stdout.split("\n").map((line) => line.replace(idOf(containers[0]), "ONE"))).toEqual(
 		expect.arrayContaining([
-			'released 10.216.7.2 fd16::2 of container "ONE" (interface "eth0") of agent "a1" on network "net"',
-			'released block fd16::/125 of agent "a1" on network "net"',
+			`released ${net4}.2 ${net6}:2 of container "ONE" (interface "eth0") of agent "a1" on network "net"`,
+			`released block ${net6}:/125 of agent "a1" on network "net"`,
 			'agent "a1": released 4 addresses of 2 attachments and 2 blocks on network "net"',
 		]),
 	);
@@ -306,12 +317,12 @@ test("an etcd that wants to know who asks is told, by a user who may do nothing 
 	};
 	for (const agent of ["a1", "a2"]) login(agent, { user: "cni", passwordFile });
 	attach("add", "a1", world.container());
-	const report = serve("report", "a1", "report", "--ttl", "5s");
+	const report = serve("report", "a1", "report", "--ttl", "8s");
 	const watch = serve("watch", "a2", "watch", "--grace", "1s", "--interval", "1s");
 	waitUntil("the sign of life", () => report.log().includes("is reported alive"));
 	waitUntil("it to be kept", () => states().join() === "a1 alive 2 2");
 	report.stop("SIGKILL");
-	waitUntil("the agent to be released", () => watch.log().includes("nothing is left of what it held"), 30_000);
+	waitUntil("the agent to be released", () => watch.log().includes("nothing is left of what it held"));
 	watch.stop();
 	writeFileSync(passwordFile, "wrong-secret\n");
 	for (const agent of ["a1", "a2"]) rmSync(join(world.directory, agent, "data/net/token"), { force: true });
@@ -320,7 +331,7 @@ test("an etcd that wants to know who asks is told, by a user who may do nothing 
 		stderr: expect.stringContaining("authentication failed"),
 	});
 	expect(report.log() + watch.log() + control("a2", "agents").stderr).not.toContain("secret");
-}, 90_000);
+}, 180_000);
 
 test("without a network of a cluster, services say so", () => {
 	const env = { PATH: systemPath, NETCONFPATH: join(world.directory, "nowhere") };

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { groupsBase } from "../support/groups-base.ts";
@@ -42,6 +43,24 @@ describe("groups", () => {
 		expect(friend.run("GC", gc).exitCode).toBe(0);
 		expect(leftovers(world, { except: [...kept, ...groupsBase] })).toEqual([]);
 	}, 60_000);
+
+	it("say how many there can be, and change nothing, when there are as many", () => {
+		const network = groupsNetwork(world);
+		const one = network.attach({ groups: ["a"] });
+		const late = network.attach({ groups: ["a"], unregistered: true });
+		const fill = Array.from({ length: 16_384 }, (_, index) => `"other${index}" : accept`).join(", ");
+		const file = join(world.directory, "fill.nft");
+		writeFileSync(file, `add element bridge cni_groups classes { ${fill.slice(0, fill.lastIndexOf(","))} }\n`);
+		runIn(world.host, ["nft", "-f", file]);
+		const before = runIn(world.host, ["nft", "list", "set", "bridge", "cni_groups", "ports"]);
+		expect(late.run("ADD").error).toMatchObject({
+			code: 999,
+			msg: expect.stringContaining("a set of it has as many elements as it can hold"),
+			details: expect.stringMatching(/^16,384 interfaces of a host can be in groups\./),
+		});
+		expect(runIn(world.host, ["nft", "list", "set", "bridge", "cni_groups", "ports"])).toBe(before);
+		for (const member of [one, late]) member.detach();
+	});
 
 	it("lose no packet of members while others come and go", async () => {
 		const network = groupsNetwork(world);

@@ -52,12 +52,17 @@ interface Watcher {
 interface WatcherOptions {
 	readonly sources: readonly AgentSource[];
 	readonly now: () => number;
+	/** By default the same clock. */
+	readonly elapsed?: () => number;
 	readonly grace?: Partial<Grace>;
 	readonly post?: Post;
 	readonly cooldownMs?: number;
 }
 
-function watch(pool: Pool, { sources, now, grace, post = etcd.post, cooldownMs = 0 }: WatcherOptions): Watcher {
+function watch(
+	pool: Pool,
+	{ sources, now, elapsed = now, grace, post = etcd.post, cooldownMs = 0 }: WatcherOptions,
+): Watcher {
 	const outlook = createOutlook(sources);
 	const log: string[] = [];
 	const keeper = createKeeper({
@@ -68,6 +73,7 @@ function watch(pool: Pool, { sources, now, grace, post = etcd.post, cooldownMs =
 		mostLost: 0.5,
 		cooldownMsOf: () => cooldownMs,
 		now,
+		elapsed,
 		log: (text) => log.push(text),
 	});
 	const hear = async () => {
@@ -296,6 +302,32 @@ describe("an agent that is lost", () => {
 		},
 	);
 
+	test("waits for its time also where clocks differ or jump, for as long as the same service watches", async () => {
+		using pool = createPool(etcd, "10.1.0.0/16");
+		await fill(pool, "a", 1);
+		let time = start;
+		let ahead = -60 * minute;
+		const elapsed = () => time;
+		// Behind by an hour, and right.
+		const [late, right] = [() => time + ahead, () => time].map((now) => {
+			const source = mouth();
+			return { source, ...watch(pool, { sources: [source], now, elapsed }) };
+		});
+		await right?.look();
+		late?.source.says("a", "lost");
+		await late?.look();
+		right?.source.says("a", "lost");
+		await right?.look();
+		expect(await heldBy(pool, "a")).toMatchObject({ owners: 1 });
+		ahead = 60 * minute;
+		time += 10 * minute - 1;
+		for (const each of [late, right]) await each?.look();
+		expect(await heldBy(pool, "a")).toMatchObject({ owners: 1 });
+		time += 1;
+		await right?.look();
+		expect(await heldBy(pool, "a")).toEqual(nothing);
+	});
+
 	test("waits for as long as each network says", async () => {
 		using pool = createPool(etcd, "10.1.0.0/16");
 		await fill(pool, "a", 2);
@@ -505,10 +537,12 @@ describe("signs of life", () => {
 
 	test("the sign ends with its lease, and the lease with who keeps it", async () => {
 		using pool = createPool(etcd, "10.1.0.0/16");
-		await reporterOf(pool, "a").report();
+		const reporter = reporterOf(pool, "a");
+		await reporter.report();
 		const { leases = [] } = await pool.gateway().call("lease/leases", {});
 		for (const { ID } of leases as { ID: string }[]) await pool.gateway().call("lease/revoke", { ID });
 		expect([...(await keysBelow(pool.gateway(), pool.prefix)).keys()]).toEqual(["reports/a"]);
+		expect(await reporter.report()).toEqual({ began: true, other: undefined });
 	});
 
 	test("one that comes between the last look and the release stops it", async () => {

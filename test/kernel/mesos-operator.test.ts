@@ -31,7 +31,7 @@ beforeEach(() => {
 afterEach(() => world.dispose());
 
 interface Watcher extends Background {
-	/** What it has said since that was asked for, once `count` lines of it match; without their reasons unless they are logs. */
+	/** All that it has said since the last call, once each of these is among it: the beginning of a line, or a pattern. */
 	heard(...wanted: readonly (string | RegExp)[]): Promise<string[]>;
 	lines(): readonly string[];
 }

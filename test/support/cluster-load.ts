@@ -46,41 +46,53 @@ const containers = 2;
 /** For what takes some seconds on a machine that does nothing else. */
 const patienceMs = 120_000;
 
+/** A namespace, and the container that lives in it. */
+interface Seat {
+	readonly agent: AgentMachine;
+	readonly netns: Namespace;
+	readonly count: Count;
+	living: LivingContainer | undefined;
+}
+
+/** Of one agent. */
+interface Count {
+	calls: number;
+	attached: number;
+	away: number;
+}
+
 export function startClusterLoad(agents: Agents, { random, wanted }: ClusterLoadOptions): ClusterLoad {
 	const problems: string[] = [];
-	const living = new Map<Namespace, LivingContainer>();
+	/** By address. */
 	const holders = new Map<string, string>();
-	const counts = new Map(agents.map((agent) => [agent, { attached: 0, away: 0, calls: 0 }]));
+	const counts = new Map(agents.map((agent) => [agent, { calls: 0, attached: 0, away: 0 } as Count]));
 	const wrappers: Record<Disturbed, (readonly string[])[]> = { ADD: [], DEL: [] };
 	let disturbing = 0;
 	let killed = 0;
 	let stopped = false;
 	let lastError = "";
 
-	async function run(agent: AgentMachine, command: Disturbed, options: Options): Promise<PluginOutcome> {
-		const wrapper = options.undisturbed ? undefined : wrappers[command][0];
-		if (wrapper === undefined) return runPluginAsync(agent.call(command, options));
-		wrappers[command].shift();
+	const run = async ({ agent, netns }: Seat, command: Disturbed, options: CallOptions): Promise<PluginOutcome> => {
+		const { undisturbed = false, ...others } = options;
+		const wrapper = undisturbed ? undefined : wrappers[command].shift();
+		const call = agent.call(command, { netns, ...others });
+		if (wrapper === undefined) return runPluginAsync(call);
 		disturbing++;
-		const outcome = await runPluginAsync({ ...agent.call(command, options), wrapper });
+		const outcome = await runPluginAsync({ ...call, wrapper });
 		disturbing--;
 		if (wasKilled(outcome)) killed++;
 		return outcome;
-	}
+	};
 
-	async function attach(agent: AgentMachine, netns: Namespace): Promise<void> {
-		const count = counts.get(agent) ?? { attached: 0, away: 0, calls: 0 };
+	const attach = async (seat: Seat): Promise<void> => {
+		const { agent, netns, count } = seat;
 		const containerId = `${agent.name}-${count.calls++}`;
 		const address = random() < 0.2 ? wanted[Math.floor(random() * wanted.length)] : undefined;
 		const args = address === undefined ? {} : { args: `IgnoreUnknown=1;IP=${address}` };
-		const outcome = await run(agent, "ADD", { netns, containerId, ...args });
+		const outcome = await run(seat, "ADD", { containerId, ...args });
 		if (outcome.exitCode !== 0) {
-			if (!wasKilled(outcome)) {
-				lastError = outcome.stdout;
-				if (lastError.includes("Cannot reach etcd")) count.away++;
-				if (outcome.error?.code !== 11) problems.push(`ADD of ${containerId}: ${outcome.stdout}${outcome.stderr}`);
-			}
-			return detach(agent, { netns, containerId });
+			if (!wasKilled(outcome)) refused(seat, { containerId, outcome });
+			return detach(seat, containerId);
 		}
 		count.attached++;
 		const result = outcome.json as { readonly ips: readonly { readonly address: string }[] };
@@ -90,45 +102,56 @@ export function startClusterLoad(agents: Agents, { random, wanted }: ClusterLoad
 			if (holder !== undefined) problems.push(`${each} was given to ${containerId} while ${holder} had it`);
 			holders.set(each, containerId);
 		}
-		living.set(netns, { agent, netns, containerId, addresses, result });
-	}
+		seat.living = { agent, netns, containerId, addresses, result };
+	};
 
-	async function detach(agent: AgentMachine, { netns, containerId }: Options): Promise<void> {
+	const refused = ({ count }: Seat, { containerId, outcome }: { containerId: string; outcome: PluginOutcome }) => {
+		lastError = outcome.stdout;
+		if (lastError.includes("Cannot reach etcd")) count.away++;
+		if (outcome.error?.code !== 11) problems.push(`ADD of ${containerId}: ${outcome.stdout}${outcome.stderr}`);
+	};
+
+	const detach = async (seat: Seat, containerId: string): Promise<void> => {
 		// Whoever is given one of them from now on may have got it after this DEL.
-		for (const address of living.get(netns)?.addresses ?? []) holders.delete(address);
-		living.delete(netns);
-		let outcome = await run(agent, "DEL", { netns, containerId });
-		if (wasKilled(outcome)) outcome = await run(agent, "DEL", { netns, containerId, undisturbed: true });
+		for (const address of seat.living?.addresses ?? []) holders.delete(address);
+		seat.living = undefined;
+		let outcome = await run(seat, "DEL", { containerId });
+		if (wasKilled(outcome)) outcome = await run(seat, "DEL", { containerId, undisturbed: true });
 		if (outcome.exitCode !== 0) problems.push(`DEL of ${containerId}: ${outcome.stdout}${outcome.stderr}`);
-	}
+	};
 
-	async function work(agent: AgentMachine): Promise<void> {
-		const own = Array.from({ length: containers }, agent.world.container);
+	const work = async (own: readonly Seat[]): Promise<void> => {
 		while (!stopped) {
-			for (const netns of own) {
-				const container = living.get(netns);
-				if (container === undefined) await attach(agent, netns);
+			for (const seat of own) {
+				if (seat.living === undefined) await attach(seat);
 				// Not every time, so that some live for long.
-				else if (random() < 0.7) await detach(agent, container);
+				else if (random() < 0.7) await detach(seat, seat.living.containerId);
 			}
 		}
-	}
+	};
 
-	async function until(what: string, isSo: () => boolean): Promise<void> {
+	const until = async (what: string, isSo: () => boolean): Promise<void> => {
 		const end = performance.now() + patienceMs;
 		while (!isSo()) {
 			if (performance.now() > end) throw new Error(`Cannot see ${what}: ${[lastError, ...problems].join("\n")}`);
 			await new Promise((resolve) => setTimeout(resolve, 20));
 		}
-	}
+	};
 
-	const ends = Promise.all(agents.flatMap((agent) => Array.from({ length: workers }, () => work(agent))));
+	const groups = [...counts].flatMap(([agent, count]) =>
+		Array.from({ length: workers }, () =>
+			Array.from({ length: containers }, (): Seat => {
+				return { agent, count, netns: agent.world.container(), living: undefined };
+			}),
+		),
+	);
+	const ends = Promise.all(groups.map(work));
 	return {
 		problems,
-		async more(count, { attached = [], away = [] }) {
-			const before = new Map([...counts].map(([agent, now]) => [agent, { ...now }]));
+		async more(number, { attached = [], away = [] }) {
+			const before = new Map([...counts].map(([agent, count]) => [agent, { ...count }]));
 			const has = (kind: "attached" | "away") => (agent: AgentMachine) =>
-				(counts.get(agent)?.[kind] ?? 0) >= (before.get(agent)?.[kind] ?? 0) + count;
+				(counts.get(agent)?.[kind] ?? 0) >= (before.get(agent)?.[kind] ?? 0) + number;
 			await until("what should come of ADDs", () => attached.every(has("attached")) && away.every(has("away")));
 		},
 		attached: () => [...counts.values()].reduce((sum, { attached }) => sum + attached, 0),
@@ -142,15 +165,15 @@ export function startClusterLoad(agents: Agents, { random, wanted }: ClusterLoad
 		async stop() {
 			stopped = true;
 			await ends;
-			return [...living.values()];
+			return groups.flat().flatMap(({ living }) => living ?? []);
 		},
 	};
 }
 
-interface Options {
-	readonly netns: Namespace;
+interface CallOptions {
 	readonly containerId: string;
 	readonly args?: string;
+	/** Never through a tracer. */
 	readonly undisturbed?: boolean;
 }
 

@@ -1,5 +1,4 @@
-import type { AgentOverview } from "../../cluster/agents/overview.ts";
-import { lifeOf } from "../../cluster/agents/overview.ts";
+import { type AgentOverview, lifeOf } from "../../cluster/agents/overview.ts";
 import { given } from "../../cni/given.ts";
 import { formatAge } from "../format-age.ts";
 import { formatTable } from "../format-table.ts";
@@ -7,7 +6,7 @@ import type { Cluster } from "../ipam/clusters.ts";
 import { plainText } from "../plain-text.ts";
 
 export interface ListedAgent extends AgentOverview {
-	readonly cluster: Cluster;
+	readonly cluster: Pick<Cluster, "prefix" | "endpoints">;
 }
 
 export function agentsText(agents: readonly ListedAgent[], now: number): string {

@@ -7,6 +7,11 @@ import { openProgress } from "../ipam/progress.ts";
 import { chooseNetworks } from "../ipam/read-plans.ts";
 import type { ListedAgent } from "./agents-text.ts";
 
+/** An agent, and the way to its cluster. */
+export interface FoundAgent extends ListedAgent {
+	readonly cluster: Cluster;
+}
+
 /** The clusters that the networks of this host belong to. */
 export function findClusters(): { readonly clusters: readonly Cluster[]; readonly blind: readonly string[] } {
 	const query = { configDirectory: configDirectoryOf(process.env), dataDirs: [], networks: [] };
@@ -16,12 +21,12 @@ export function findClusters(): { readonly clusters: readonly Cluster[]; readonl
 
 /** Every agent of every cluster of this host, and what could not be looked at. */
 export async function readAgents(): Promise<{
-	readonly agents: readonly ListedAgent[];
+	readonly agents: readonly FoundAgent[];
 	readonly blind: readonly string[];
 }> {
 	const { clusters, blind: before } = findClusters();
 	const blind = [...before];
-	const agents: ListedAgent[] = [];
+	const agents: FoundAgent[] = [];
 	using progress = openProgress();
 	for (const cluster of clusters) {
 		try {

@@ -10,10 +10,12 @@ import { type Member, memberKey } from "./members.ts";
 import { type Complaints, complaints } from "./service-log.ts";
 
 export interface ReportOptions {
-	/** What this host is a member of, asked anew each time: networks come and go. */
+	/** What this host is a member of, asked now and then: networks come and go. */
 	readonly members: () => readonly Member[];
 	/** Called once for each network, when etcd has heard of us; not waited for. */
 	readonly begin: (network: ClusterNetwork) => Promise<void>;
+	/** Whether to give signs of life at all. */
+	readonly signs: boolean;
 	readonly ttlSeconds: number;
 	readonly host: string;
 	readonly boot: string;
@@ -26,31 +28,60 @@ export interface ReportOptions {
 /** Reports this host alive, and makes good what its plugins could not tell etcd, until the signal's end. */
 export async function reportAgents(options: ReportOptions): Promise<void> {
 	const { members, ttlSeconds, log, signal } = options;
+	const pauseMs = (ttlSeconds * 1000) / 3;
 	const clock = createAlarmClock(signal);
 	const known = new Map<string, Membership>();
+	const services: Promise<void>[] = [];
 	const trouble = complaints(log, "read the networks of this host");
 	while (!signal.aborted) {
-		let present: readonly Member[] = [];
 		try {
-			present = members();
+			for (const membership of learn(known, members(), options)) {
+				services.push(serve(membership, { ...options, pauseMs }));
+			}
 			trouble.succeeded();
 		} catch (thrown) {
 			trouble.failed(thrown);
 		}
-		// Beside each other: one etcd that is away must not cost the others their signs of life.
-		const left = await Promise.all(
-			present.map(async (member) => {
-				const key = memberKey(member);
-				const membership = known.get(key) ?? openMembership(member, options);
-				known.set(key, membership);
-				return await attend(member, { ...options, membership });
-			}),
-		);
-		if (left.every((each) => each === 0)) await clock.wait((ttlSeconds * 1000) / 3);
+		await clock.wait(signsBetweenLooks * pauseMs);
+	}
+	await Promise.all(services);
+}
+
+/** The result cache, which has configurations too, may be large. */
+const signsBetweenLooks = 6;
+
+/**
+ * Takes note of what this host is a member of; what is new of it. Whom it has been is reported until the service ends, also
+ * without a configuration: a file that is being replaced, or was removed by mistake, must not cost containers their addresses.
+ */
+function learn(
+	known: Map<string, Membership>,
+	present: readonly Member[],
+	options: ReportOptions,
+): readonly Membership[] {
+	return present.flatMap((member) => {
+		const key = memberKey(member);
+		const before = known.get(key);
+		if (before !== undefined) {
+			before.member = member;
+			return [];
+		}
+		const membership = openMembership(member, options);
+		known.set(key, membership);
+		return [membership];
+	});
+}
+
+/** Each by itself: an etcd that is away must not cost the others their signs of life. */
+async function serve(membership: Membership, options: ReportOptions & { readonly pauseMs: number }): Promise<void> {
+	const clock = createAlarmClock(options.signal);
+	while (!options.signal.aborted) {
+		if ((await attend(membership, options)) === 0) await clock.wait(options.pauseMs);
 	}
 }
 
 interface Membership {
+	member: Member;
 	readonly reporter: Reporter;
 	readonly trouble: Complaints;
 	readonly journalTrouble: Complaints;
@@ -61,9 +92,11 @@ interface Membership {
 	rival: string;
 }
 
-function openMembership({ agent, cluster }: Member, options: ReportOptions): Membership {
+function openMembership(member: Member, options: ReportOptions): Membership {
+	const { agent, cluster } = member;
 	const { prefix, via } = cluster;
 	return {
+		member,
 		reporter: createReporter({ ...options, gateway: clusterGateway(via), prefix, agent }),
 		trouble: complaints(options.log, `report agent ${quoteText(agent)} alive`),
 		journalTrouble: complaints(options.log, `make good the journals of agent ${quoteText(agent)}`),
@@ -74,10 +107,9 @@ function openMembership({ agent, cluster }: Member, options: ReportOptions): Mem
 }
 
 /** One sign of life, and some of what was left undone; how many entries of journals wait. */
-async function attend(member: Member, options: ReportOptions & { readonly membership: Membership }): Promise<number> {
-	const { membership, log } = options;
+async function attend(membership: Membership, options: ReportOptions): Promise<number> {
 	try {
-		await giveSign(member, options);
+		if (options.signs) await giveSign(membership, options);
 		membership.trouble.succeeded();
 	} catch (thrown) {
 		membership.trouble.failed(thrown);
@@ -85,9 +117,9 @@ async function attend(member: Member, options: ReportOptions & { readonly member
 	}
 	try {
 		let left = 0;
-		for (const network of member.networks) {
-			left += await makeGood(network, log);
-			begin(network, options);
+		for (const network of membership.member.networks) {
+			left += await makeGood(network, options.log);
+			begin(network, { ...options, membership });
 		}
 		membership.journalTrouble.succeeded();
 		return left;
@@ -108,10 +140,8 @@ function begin(network: ClusterNetwork, options: ReportOptions & { readonly memb
 	});
 }
 
-async function giveSign(
-	{ agent, cluster }: Member,
-	{ membership, log, ttlSeconds }: ReportOptions & { readonly membership: Membership },
-): Promise<void> {
+async function giveSign(membership: Membership, { log, ttlSeconds }: ReportOptions): Promise<void> {
+	const { agent, cluster } = membership.member;
 	const whose = `agent ${quoteText(agent)}`;
 	const { began, other } = await membership.reporter.report();
 	if (began) log(`${whose} is reported alive below ${quoteText(cluster.prefix)}, for ${ttlSeconds} s each time`);

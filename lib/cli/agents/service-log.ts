@@ -1,4 +1,4 @@
-import { errorText } from "../../cni/error.ts";
+import { ErrorCode, errorText, toCniError } from "../../cni/error.ts";
 import { writeStderr } from "../../linux/stdio.ts";
 import { plainLine } from "../plain-text.ts";
 
@@ -7,7 +7,7 @@ export function serviceLog(now: () => number): (text: string) => void {
 	return (text) => writeStderr(`${new Date(now()).toISOString()} ${plainLine(text)}\n`);
 }
 
-/** What goes wrong again and again, said when it begins, when it changes, and when it is over. */
+/** What goes wrong again and again, said when it begins, when it becomes something else, and when it is over. */
 export interface Complaints {
 	failed(thrown: unknown): void;
 	succeeded(): void;
@@ -17,9 +17,10 @@ export function complaints(log: (text: string) => void, what: string): Complaint
 	let last: string | undefined;
 	return {
 		failed(thrown) {
-			const text = errorText(thrown);
-			if (text !== last) log(`Cannot ${what}: ${text}. It is tried again`);
-			last = text;
+			// Who is away is away, whatever each attempt finds in the way.
+			const kind = toCniError(thrown).code === ErrorCode.tryAgainLater ? "away" : errorText(thrown);
+			if (kind !== last) log(`Cannot ${what}: ${errorText(thrown)}. It is tried again`);
+			last = kind;
 		},
 		succeeded() {
 			if (last !== undefined) log(`Can ${what} again`);

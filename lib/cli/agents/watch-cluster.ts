@@ -23,6 +23,8 @@ export interface WatchOptions {
 	readonly mostLost: number;
 	readonly intervalMs: number;
 	readonly now: () => number;
+	/** Milliseconds that do not jump. */
+	readonly elapsed: () => number;
 	readonly log: (text: string) => void;
 	/** Its end is that of the service. */
 	readonly signal: AbortSignal;

@@ -7,11 +7,14 @@ export interface Grace {
 	readonly ofNetworkMs: ReadonlyMap<string, number>;
 }
 
-/** When what a lost agent holds of a network is to be released: what the mark says, so that all services agree. */
-export function releaseTime(state: AgentState, { network, grace }: { network: string; grace: Grace }): number {
-	const { lostSince = Number.POSITIVE_INFINITY, releaseAt, releaseAtIn = {}, gone } = state;
-	if (gone === true) return Number.NEGATIVE_INFINITY;
-	return releaseAtIn[network] ?? releaseAt ?? lostSince + (grace.ofNetworkMs.get(network) ?? grace.defaultMs);
+/** How long after it was lost what an agent holds of a network is to be released: what the mark says, so that all agree. */
+export function graceIn(state: AgentState, { network, grace }: { network: string; grace: Grace }): number {
+	const { lostSince, releaseAt, releaseAtIn = {}, gone } = state;
+	if (lostSince === undefined) return Number.POSITIVE_INFINITY;
+	if (gone === true) return 0;
+	const own = Object.hasOwn(releaseAtIn, network) ? releaseAtIn[network] : undefined;
+	const time = own ?? releaseAt;
+	return time === undefined ? (grace.ofNetworkMs.get(network) ?? grace.defaultMs) : time - lostSince;
 }
 
 /** The times that a mark of this moment says. */

@@ -3,14 +3,15 @@ import { EtcdError } from "../../etcd/error.ts";
 import type { Gateway } from "../../etcd/gateway.ts";
 import type { AgentState } from "../../ipam/etcd-store/agent.ts";
 import { networksOf } from "../../ipam/etcd-store/networks-of.ts";
-import { type Grace, releaseTime, releaseTimes } from "./grace.ts";
+import { type Grace, graceIn, releaseTimes } from "./grace.ts";
 import { agentKeys, isAgentName } from "./keys.ts";
+import { type Clocks, lostTimes } from "./lost-times.ts";
 import { readMarks, type SeenAgent, unseen, writeState } from "./mark.ts";
 import { type MassLoss, massLossIn } from "./mass-loss.ts";
 import type { Outlook, Verdict } from "./outlook.ts";
 import { type Counts, releaseDue } from "./release-due.ts";
 
-export interface KeeperOptions {
+export interface KeeperOptions extends Clocks {
 	readonly gateway: Gateway;
 	readonly prefix: string;
 	readonly outlook: Outlook;
@@ -19,8 +20,6 @@ export interface KeeperOptions {
 	readonly mostLost: number;
 	/** How long addresses of a network rest once they are released. */
 	readonly cooldownMsOf: (network: string) => number;
-	/** Milliseconds since the epoch. */
-	readonly now: () => number;
 	readonly log: (text: string) => void;
 }
 
@@ -44,6 +43,9 @@ export function createKeeper(options: KeeperOptions): Keeper {
 	/** The revisions of all agents' keys in the round before, or where we have taken off a mark, since. */
 	let before: Map<string, string | undefined> | undefined;
 	const unmarked = new Map<string, string | undefined>();
+	/** All agents as they were in the round before. */
+	let earlier: ReadonlyMap<string, SeenAgent> | undefined;
+	const times = lostTimes(options);
 	let massLoss: MassLoss | undefined;
 
 	const look = async (seen: SeenAgent): Promise<void> => {
@@ -103,16 +105,15 @@ export function createKeeper(options: KeeperOptions): Keeper {
 	/** Releases what is due of a marked agent. */
 	const settle = async (seen: SeenAgent): Promise<void> => {
 		const { agent, state } = seen;
-		const time = now();
-		const earliest = Math.min(
-			...[state.releaseAt, ...Object.values(state.releaseAtIn ?? {})].flatMap((each) => each ?? []),
-		);
-		if (state.gone !== true && Number.isFinite(earliest) && earliest > time) return;
+		const lostFor = times.of(seen, earlier !== undefined && earlier.get(agent)?.state.lostSince !== state.lostSince);
+		const isDueIn = (network: string) => graceIn(state, { network, grace: options.grace }) <= lostFor;
+		const others = Object.keys(state.releaseAtIn ?? {});
+		if (!["", ...others, ...options.grace.ofNetworkMs.keys()].some(isDueIn)) return;
 		if (state.gone !== true && massLoss !== undefined) return;
 		// Who has not heard of all agents does not know whether this one is back.
 		if (!outlook.isCurrent()) return;
 		const networks = await networksOf(gateway, prefix);
-		const due = networks.filter((network) => releaseTime(state, { network, grace: options.grace }) <= time);
+		const due = networks.filter(isDueIn);
 		const isStillLost = () => outlook.isCurrent() && outlook.of(agent)?.state !== "present";
 		const result = await releaseDue(gateway, {
 			...options,
@@ -123,15 +124,12 @@ export function createKeeper(options: KeeperOptions): Keeper {
 			unlessAlive: true,
 			counts,
 		});
-		if (result === "done" && due.length === networks.length && isAllDue(state, time)) await finish(seen, time);
+		// A network that comes into being later has nothing of an agent that is lost.
+		if (result === "done" && due.length === networks.length && isDueIn("")) await finish(seen);
 	};
 
-	/** A network that comes into being later has nothing of an agent that is lost. */
-	const isAllDue = (state: AgentState, time: number) =>
-		releaseTime(state, { network: "", grace: options.grace }) <= time;
-
-	const finish = async (seen: SeenAgent, time: number): Promise<void> => {
-		const state = { ...seen.state, releasedAt: time };
+	const finish = async (seen: SeenAgent): Promise<void> => {
+		const state = { ...seen.state, releasedAt: now() };
 		const also = [{ remove: { key: keys.seen(seen.agent) } }];
 		if ((await writeState(gateway, { keys, seen, state, unlessAlive: true, also })) === undefined) return;
 		counts.agents++;
@@ -158,6 +156,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
 		counts,
 		async round() {
 			const marks = await readMarks(gateway, keys);
+			times.retain(marks);
 			noteMassLoss(massLossIn(marks, options));
 			const failures: unknown[] = [];
 			for (const agent of new Set([...marks.keys(), ...outlook.agents()])) {
@@ -173,6 +172,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
 					failures.push(thrown);
 				}
 			}
+			earlier = marks;
 			before = new Map([...[...marks].map(([agent, { kv }]) => [agent, kv?.modRevision] as const), ...unmarked]);
 			unmarked.clear();
 			if (failures.length > 0) throw failures[0];

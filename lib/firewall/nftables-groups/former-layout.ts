@@ -1,3 +1,4 @@
+import type { Family } from "../../ip/address.ts";
 import { commit } from "../../netlink/nftables/batch.ts";
 import { findChains } from "../../netlink/nftables/chain.ts";
 import { addSet, deleteSet, hasSet } from "../../netlink/nftables/set.ts";
@@ -16,11 +17,12 @@ import { classChains, families, inetSets, inetTable } from "./tables.ts";
  * filled while no rule looks into it, then rules and maps change in one transaction.
  */
 
-const formerMaps = families.map((family) => ({ ...inetTable, set: `classes${family}` }));
+const formerMap = (family: Family) => ({ ...inetTable, set: `classes${family}` });
 
 /** Whether the table still has the form of before. */
 export function isFormer(socket: NetlinkSocket): boolean {
-	return formerMaps.some((map) => hasSet(socket, map));
+	// They go together, so that one of them says it.
+	return hasSet(socket, formerMap(4));
 }
 
 /** Brings the table into the present form; again after a crash is no harm. `members`: all that are on record. */
@@ -37,10 +39,7 @@ export function adoptFormer(socket: NetlinkSocket, members: readonly GroupMember
 			.map(addSet),
 	);
 	for (const message of additionsOf(classes)) commit(socket, [message]);
-	commit(socket, [
-		...makeLayouts(socket, [inetLayout()]),
-		...formerMaps.filter((map) => hasSet(socket, map)).map(deleteSet),
-	]);
+	commit(socket, [...makeLayouts(socket, [inetLayout()]), ...families.map(formerMap).map(deleteSet)]);
 }
 
 /** The classes whose chain is there: somebody may have flushed the rules. */

@@ -1,5 +1,5 @@
 import type { Sighting } from "../../cluster/agent-source.ts";
-import type { AgentLists, KnownAgent, MasterEvent, TaskSign } from "./master-event.ts";
+import { type AgentLists, type KnownAgent, type MasterEvent, mostAgents, type TaskSign } from "./master-event.ts";
 
 /**
  * What is known of a master's agents, and what follows from what it says of them: a machine of states that asks neither a
@@ -71,6 +71,9 @@ interface Host {
 /** Of those that are away, so many are remembered, for what may yet be said of them. */
 const mostAway = 20_000;
 
+/** A host has one, and one that it had before. */
+const mostOfOneName = 8;
+
 export function createAgentLedger({ reregisterTimeoutMs, known }: LedgerOptions): AgentLedger {
 	const entries = new Map<string, Entry>();
 	const hosts = new Map<string, Host>();
@@ -94,14 +97,15 @@ export function createAgentLedger({ reregisterTimeoutMs, known }: LedgerOptions)
 		// Whoever was here before has been replaced, and what becomes of it says nothing of the host.
 		if (where === "registered") for (const other of host.entries) if (other.place === "away") forget(other);
 		host.entries.add(entry);
+		const [oldest] = host.entries;
+		if (oldest !== undefined && host.entries.size > mostOfOneName) forget(oldest);
 		return entry;
 	};
 
 	/** The host stays, and what was told of it, for the entry that follows. */
-	const forget = ({ agent }: Entry) => {
-		const entry = entries.get(agent.id);
-		entries.delete(agent.id);
-		if (entry !== undefined) hosts.get(agent.name)?.entries.delete(entry);
+	const forget = (entry: Entry) => {
+		entries.delete(entry.agent.id);
+		hosts.get(entry.agent.name)?.entries.delete(entry);
 	};
 
 	const tell = (name: string): readonly Sighting[] => {
@@ -151,7 +155,7 @@ export function createAgentLedger({ reregisterTimeoutMs, known }: LedgerOptions)
 		const entry = entries.get(id);
 		if (entry === undefined) return nothing;
 		position++;
-		if (entry.sign?.state !== "gone") entry.sign = { ...sign, at: position };
+		if (entry.sign?.state !== "gone" || sign.state === "gone") entry.sign = { ...sign, at: position };
 		return { sightings: [], ask: entry.fate?.state !== entry.sign?.state };
 	};
 
@@ -170,6 +174,8 @@ export function createAgentLedger({ reregisterTimeoutMs, known }: LedgerOptions)
 				}
 				case "added": {
 					const old = entries.get(event.agent.id);
+					// A list has the last word about so many.
+					if (old === undefined && entries.size >= 2 * mostAgents) return { sightings: [], ask: true };
 					const entry = place(event.agent, "registered");
 					entry.heardAt = ++position;
 					entry.sign = undefined;

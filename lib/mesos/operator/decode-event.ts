@@ -1,7 +1,7 @@
 import { quoteText } from "../../cni/quote-text.ts";
 import { isAgentName } from "./agent-name.ts";
 import { createItemCutter } from "./item-cutter.ts";
-import type { AgentLists, KnownAgent, MasterEvent, TaskSign } from "./master-event.ts";
+import { type AgentLists, type KnownAgent, type MasterEvent, mostAgents, type TaskSign } from "./master-event.ts";
 
 /** Who is told of agents that cannot be ours. */
 export type Report = (problem: string) => void;
@@ -35,6 +35,7 @@ export function decodeEvent(text: string | undefined, report: Report): MasterEve
 export function decodingAgents(report: Report): { push(bytes: Uint8Array): void; end(): AgentLists } {
 	const agents: unknown[] = [];
 	const take = (text: string) => {
+		if (agents.length === mostAgents) throw new Error("the master's list of agents has no end");
 		const agent = parseObject(text);
 		agents.push({ ...identityIn(agent), agent_info: identityIn(at(agent, "agent_info")) });
 	};

@@ -4,6 +4,9 @@ export interface KnownAgent {
 	readonly name: string;
 }
 
+/** More than any master has; what goes beyond is no cluster, but somebody who wants our memory. */
+export const mostAgents = 100_000;
+
 /** What a master knows at a moment. */
 export interface AgentLists {
 	readonly registered: readonly KnownAgent[];

@@ -19,7 +19,7 @@ export interface ConnectionOptions {
 	readonly connect: Connect;
 	/** The field Authorization of a request; undefined for somebody who needs none. @throws FileError */
 	readonly authorization: () => string | undefined;
-	/** For all attempts together that deadlines have cut off. */
+	/** For making a connection, over all waits together. */
 	readonly connectTimeoutMs: number;
 	readonly clock: () => number;
 }

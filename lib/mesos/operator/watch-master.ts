@@ -180,7 +180,7 @@ export function watchMaster(options: WatchOptions): AgentSource {
 		const { endpoint } = connection;
 		let answer: AgentsAnswer | undefined;
 		try {
-			answer = open.read(deadline) ?? open.read(deadline);
+			answer = open.read(deadline);
 		} catch (thrown) {
 			if (!isTimeout(thrown)) return giveUp(endpoint, thrown);
 			const isOver = clock() - open.connection.heardAt() >= answerPatienceMs;

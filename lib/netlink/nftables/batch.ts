@@ -19,6 +19,9 @@ const NFTA_GEN_ID = 1;
 /** ERESTART: the ruleset is of another generation than the one that the batch was made for. */
 export const ERESTART = 85;
 
+/** ENFILE: a set that was made for so many elements has them. */
+export const setIsFull = 23;
+
 /** A batch that the kernel refused; nothing of it is done. */
 export class BatchError extends NetlinkError {
 	/** The place of the refused message in the batch; -1 when the batch as a whole was refused. */
@@ -28,6 +31,7 @@ export class BatchError extends NetlinkError {
 		super(errno, kernelText);
 		this.index = index;
 		if (errno === ERESTART) this.message = "the ruleset was changed by somebody else in the meantime";
+		if (errno === setIsFull) this.message = "a set of it has as many elements as it can hold";
 	}
 }
 

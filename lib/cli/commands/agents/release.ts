@@ -2,10 +2,10 @@ import { Command } from "commander";
 import type { Grace } from "../../../cluster/agents/grace.ts";
 import { CniError, ErrorCode } from "../../../cni/error.ts";
 import { writeStdout } from "../../../linux/stdio.ts";
-import { agentToJson, type ListedAgent, leftText } from "../../agents/agents-text.ts";
+import { agentToJson, leftText } from "../../agents/agents-text.ts";
 import { defaultCooldownMs } from "../../agents/default-cooldown.ts";
 import { graceOption } from "../../agents/options.ts";
-import { readAgents } from "../../agents/read-agents.ts";
+import { type FoundAgent, readAgents } from "../../agents/read-agents.ts";
 import { markByHand, releaseByHand } from "../../agents/release-by-hand.ts";
 import { clusterGateway } from "../../ipam/cluster-gateway.ts";
 import { reportBlind } from "../../ipam/common-options.ts";
@@ -54,8 +54,8 @@ async function release(name: string, options: Options): Promise<void> {
 
 function chooseAgent(
 	name: string,
-	{ agents, blind }: { readonly agents: readonly ListedAgent[]; readonly blind: readonly string[] },
-): ListedAgent {
+	{ agents, blind }: { readonly agents: readonly FoundAgent[]; readonly blind: readonly string[] },
+): FoundAgent {
 	const [agent, other] = agents.filter((each) => each.agent === name);
 	if (agent !== undefined && other === undefined) return agent;
 	const cause =
@@ -70,12 +70,12 @@ function chooseAgent(
 	});
 }
 
-function objectionTo({ agent, alive, cluster }: ListedAgent): string | undefined {
+function objectionTo({ agent, alive, cluster }: FoundAgent): string | undefined {
 	if (alive !== undefined) return `it reports itself alive${alive.host === "" ? "" : `, from host "${alive.host}"`}`;
 	return cluster.networks.some(({ place }) => place.agent === agent) ? "it is this host" : undefined;
 }
 
-async function mark({ agent, cluster, ...seen }: ListedAgent, { grace, json }: Options): Promise<void> {
+async function mark({ agent, cluster, ...seen }: FoundAgent, { grace, json }: Options): Promise<void> {
 	const now = Date.now;
 	const { prefix, via } = cluster;
 	const { state, isNew } = await markByHand(clusterGateway(via), { prefix, agent, force: false, now, grace });
@@ -95,7 +95,7 @@ async function mark({ agent, cluster, ...seen }: ListedAgent, { grace, json }: O
 	}
 }
 
-async function releaseNow({ agent, cluster }: ListedAgent, { force = false, json = false }: Options): Promise<void> {
+async function releaseNow({ agent, cluster }: FoundAgent, { force = false, json = false }: Options): Promise<void> {
 	const { prefix, via, networks } = cluster;
 	const done = await releaseByHand(clusterGateway(via), {
 		prefix,

@@ -19,6 +19,7 @@ import type { ClusterNetwork } from "../../ipam/networks.ts";
 import { plainText } from "../../plain-text.ts";
 
 interface Options {
+	readonly sign: boolean;
 	readonly ttl: number;
 	readonly withdraw?: boolean;
 }
@@ -35,6 +36,7 @@ export function agentsReportCommand(plugins: PluginRegistry): Command {
 				.argParser(ttl)
 				.default(30, "30s"),
 		)
+		.option("--no-sign", "give no sign of life: where a Mesos master tells of this agent")
 		.option("--withdraw", "end the watch over this host, once the service has been stopped for good")
 		.addHelpText("after", "\nExample:\n  cnictl agents report")
 		.action(async (options: Options) => {
@@ -43,10 +45,15 @@ export function agentsReportCommand(plugins: PluginRegistry): Command {
 		});
 }
 
-async function report({ ttl: ttlSeconds, plugins }: Options & { readonly plugins: PluginRegistry }): Promise<void> {
+async function report({
+	sign: signs,
+	ttl: ttlSeconds,
+	plugins,
+}: Options & { readonly plugins: PluginRegistry }): Promise<void> {
 	const now = Date.now;
 	const log = serviceLog(now);
 	requireClusters("report this host alive", log);
+	if (!signs) log("no sign of life is given; journals are made good");
 	const begin = async (network: ClusterNetwork) => {
 		const query = { configDirectory: configDirectoryOf(process.env), dataDirs: [], networks: [] };
 		await releaseFormerLife(network, { look: () => lookAround(query, { minAge: minAgeSeconds, plugins }), log });
@@ -55,6 +62,7 @@ async function report({ ttl: ttlSeconds, plugins }: Options & { readonly plugins
 		await reportAgents({
 			members: currentMembers,
 			begin,
+			signs,
 			ttlSeconds,
 			host: hostname(),
 			boot: bootId(),
@@ -62,11 +70,15 @@ async function report({ ttl: ttlSeconds, plugins }: Options & { readonly plugins
 			log,
 			signal,
 		});
-		log(
-			`ended; the last sign of life lasts for up to ${ttlSeconds} s. An agent that stays silent loses its addresses after the grace ` +
-				"period, also while its containers run: `cnictl agents report --withdraw` ends the watch over it",
-		);
+		log(signs ? farewell(ttlSeconds) : "ended");
 	});
+}
+
+function farewell(ttlSeconds: number): string {
+	return (
+		`ended; the last sign of life lasts for up to ${ttlSeconds} s. An agent that stays silent loses its addresses after the grace ` +
+		"period, also while its containers run: `cnictl agents report --withdraw` ends the watch over it"
+	);
 }
 
 /** As `cnictl doctor` has it by default. */

@@ -62,6 +62,7 @@ async function watch(options: Options): Promise<void> {
 			mostLost,
 			intervalMs: interval,
 			now,
+			elapsed: () => performance.now(),
 			log,
 			signal,
 		});

@@ -189,6 +189,12 @@ describe("agents that live are not lost", () => {
 		expect(removed(a)).toEqual(["ask"]);
 		expect(lists([a, b], [], askedAt)).toEqual([]);
 		expect(lists([b])).toEqual(["gone a"]);
+		const { ledger: other, ...again } = withTwo();
+		again.removed(a);
+		const second = other.position();
+		again.removed(a);
+		again.lists([a, b], [], second);
+		expect(again.lists([b])).toEqual(["gone a"]);
 	});
 
 	test("by a new master that waits for half of them", () => {
@@ -275,6 +281,22 @@ describe("agents that were known before we came", () => {
 		expect(lists([a])).toEqual(["present a"]);
 		expect(lists([])).toEqual(["lost a"]);
 	});
+});
+
+test("of agents without an end only so many are taken, until a list says which there are", () => {
+	const { master, lists, added } = openLedger();
+	master("m1");
+	for (let count = 0; count < 200_000; count++) added({ id: `S${count}`, name: `h${count}` });
+	expect(added(b)).toEqual(["ask"]);
+	expect(lists([a])).toHaveLength(200_001);
+	expect(added(b)).toEqual(["present b"]);
+});
+
+test("of agents without an end under one name the last are taken", () => {
+	const { master, added } = openLedger();
+	master("m1");
+	const sightings = Array.from({ length: 50_000 }, (_, count) => added({ id: `S${count}`, name: "a" }));
+	expect(sightings.flat()).toEqual(["present a"]);
 });
 
 test("of many that are away only so many are remembered", () => {

@@ -349,6 +349,36 @@ test("what a master says for the log commands no terminal", async () => {
 	expect(log[0]).toContain('the transfer encoding "?[31m"');
 });
 
+describe("a source is current", () => {
+	test("while a master that has told all its agents is heard", async () => {
+		const { source, m1, watchFor } = await withMaster();
+		expect(source.isCurrent).toBe(true);
+		m1.hangUp();
+		await watchFor(500);
+		expect(source.isCurrent).toBe(false);
+		await watchFor(1000);
+		expect(source.isCurrent).toBe(true);
+		source[Symbol.dispose]();
+		expect(source.isCurrent).toBe(false);
+	});
+
+	test("not before the agents have been told, where the master's state is too long", async () => {
+		const { source, watchFor, master, log } = fakeCluster(["http://m1"]);
+		const tooLong = 5 * 1024 * 1024;
+		master("m1:5050").answer = (call) =>
+			call === "SUBSCRIBE"
+				? `HTTP/1.1 200 OK\r\n\r\n${tooLong}\n${" ".repeat(tooLong)}`
+				: call === "GET_AGENTS"
+					? whole({}, "500 Oh")
+					: undefined;
+		await watchFor(10);
+		expect([source.isCurrent, log[0]]).toEqual([false, 'Watching agents at "http://m1"']);
+		master("m1:5050").answer = () => undefined;
+		await watchFor(2000);
+		expect(source.isCurrent).toBe(true);
+	});
+});
+
 test("a source that is closed holds nothing", async () => {
 	const { source, m1 } = await withMaster();
 	source[Symbol.dispose]();
