@@ -6,7 +6,7 @@ import { type AgentMachine, makeAgentMachine, network } from "../support/agent-m
 import { inconsistencies, keysBelow } from "../support/cluster-keys.ts";
 import { type ClusterLoad, type LivingContainer, startClusterLoad } from "../support/cluster-load.ts";
 import { type EtcdCluster, startEtcdCluster } from "../support/etcd-cluster.ts";
-import { createLan, type Lan, type Plug } from "../support/lan.ts";
+import { createLan, type Lan } from "../support/lan.ts";
 import { attemptIn } from "../support/namespace.ts";
 import { distribution, systemPath } from "../support/paths.ts";
 import { mustRunPlugin, runPlugin } from "../support/run-plugin.ts";
@@ -49,8 +49,8 @@ afterEach(async () => {
 	for (const agent of agents) agent[Symbol.dispose]();
 });
 
-const minutes = 240_000;
-const others = (...not: readonly { plug: Plug }[]) =>
+const timeoutMs = 240_000;
+const others = (...not: readonly object[]) =>
 	[...etcd.members, ...agents].filter((each) => !not.includes(each)).map(({ plug }) => plug);
 
 async function begin(): Promise<void> {
@@ -69,7 +69,7 @@ test(
 		await load.more(3, { attached: agents });
 		await settle();
 	},
-	minutes,
+	timeoutMs,
 );
 
 test(
@@ -86,7 +86,7 @@ test(
 		await load.more(3, { attached: agents });
 		await settle();
 	},
-	minutes,
+	timeoutMs,
 );
 
 test(
@@ -104,20 +104,14 @@ test(
 		await load.more(3, { attached: agents });
 		await settle();
 	},
-	minutes,
+	timeoutMs,
 );
 
 test(
 	"two of three members are cut off: nobody gets an address until they are back, and nobody loses one",
 	async () => {
 		await begin();
-		const [one, ...lost] = etcd.members;
-		if (one === undefined) throw new Error("There is no member");
-		lan.cut(
-			lost.map(({ plug }) => plug),
-			others(...lost),
-		);
-		lan.cut(...(lost.map(({ plug }) => [plug]) as [Plug[], Plug[]]));
+		for (const member of etcd.members.slice(1)) lan.cut([member.plug], others(member));
 		// More than there are calls at a time: those from before are over.
 		await load.more(4, { away: agents });
 		const before = load.attached();
@@ -127,7 +121,20 @@ test(
 		await load.more(3, { attached: agents });
 		await settle();
 	},
-	minutes,
+	timeoutMs,
+);
+
+test(
+	"all of etcd is killed and started again: every agent makes good what it could not do",
+	async () => {
+		await begin();
+		await Promise.all(etcd.members.map((member) => member.stop()));
+		await load.more(1, { away: agents });
+		await Promise.all(etcd.members.map((member) => member.start()));
+		await load.more(3, { attached: agents });
+		await settle();
+	},
+	timeoutMs,
 );
 
 test(
@@ -143,7 +150,7 @@ test(
 		await load.more(2, { attached: agents });
 		await settle();
 	},
-	minutes,
+	timeoutMs,
 );
 
 /** Those of a call on an agent that has a container already. */
