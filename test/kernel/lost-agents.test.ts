@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { markByHand, releaseByHand } from "../../lib/cli/agents/release-by-hand.ts";
 import type { AgentSource, Sighting } from "../../lib/cluster/agent-source.ts";
 import type { Grace } from "../../lib/cluster/agents/grace.ts";
 import { createKeeper, type Keeper } from "../../lib/cluster/agents/keeper.ts";
@@ -645,6 +646,82 @@ describe("signs of life", () => {
 		await expect(watcher.look()).rejects.toThrow("too many operations");
 		expect(await heldBy(pool, "a")).toMatchObject({ owners: 1 });
 		expect(await heldBy(pool, "b")).toEqual(nothing);
+	});
+});
+
+describe("an operator's word", () => {
+	const byHand = (pool: Pool, { force = false, log = [] as string[] } = {}) => ({
+		prefix: pool.prefix,
+		agent: "a",
+		force,
+		now: () => start,
+		cooldownMsOf: () => 0,
+		log: (text: string) => log.push(text),
+	});
+	const grace = { defaultMs: minute, ofNetworkMs: new Map() };
+
+	test("that an agent is gone releases everything in one call, also when calls before were killed at any request", async () => {
+		for (let killedAt = 0; ; killedAt++) {
+			using pool = createPool(etcd, "10.1.0.0/24", "fd01::/64");
+			await fill(pool, "a", 30);
+			let requests = 0;
+			const dying: Post = async (endpoint, request) => {
+				if (requests++ < killedAt) return await etcd.post(endpoint, request);
+				throw new AttemptError("killed", { sent: true });
+			};
+			const log: string[] = [];
+			const first = await releaseByHand(gatewayBy(dying), byHand(pool, { log })).catch(() => undefined);
+			expect(await faults(pool)).toEqual([]);
+			await releaseByHand(gatewayBy(etcd.post), byHand(pool, { log }));
+			expect(await heldBy(pool, "a")).toEqual(nothing);
+			expect(await faults(pool)).toEqual([]);
+			const lines = log.filter((line) => line.startsWith("released 10"));
+			expect(lines).toHaveLength(30);
+			expect(new Set(lines).size).toBe(30);
+			expect(JSON.parse((await markOf(pool, "a")) ?? "")).toMatchObject({ gone: true, released: start });
+			if (first !== undefined) break;
+			expect(killedAt).toBeLessThan(20);
+		}
+	});
+
+	test("is not taken while the agent reports itself alive, unless it is forced, and ends with what the agent does", async () => {
+		using pool = createPool(etcd, "10.1.0.0/16");
+		const a = await fill(pool, "a", 100);
+		const put = `${pool.prefix}/alive/a`;
+		await transact(pool.gateway(), { success: [{ put, value: "" }] });
+		const refused = /^Cannot release agent "a": it has shown in this moment that it is alive$/;
+		await expect(markByHand(pool.gateway(), { ...byHand(pool), grace })).rejects.toThrow(refused);
+		await expect(releaseByHand(pool.gateway(), byHand(pool))).rejects.toThrow(refused);
+		expect(await heldBy(pool, "a")).toMatchObject({ owners: 100 });
+		expect(await markOf(pool, "a")).toBeUndefined();
+		let transactions = 0;
+		const meddling: Post = async (endpoint, request) => {
+			if (/request_delete_range/.test(request.body) && ++transactions === 2) await a.add("proof");
+			return await etcd.post(endpoint, request);
+		};
+		await expect(releaseByHand(gatewayBy(meddling), byHand(pool, { force: true }))).rejects.toThrow(refused);
+		const { owners } = await heldBy(pool, "a");
+		expect(owners).toBeGreaterThan(1);
+		expect(owners).toBeLessThan(100);
+		expect(await releaseByHand(pool.gateway(), byHand(pool, { force: true }))).toMatchObject({ attachments: owners });
+		expect(await faults(pool)).toEqual([]);
+	});
+
+	test("that it is lost begins its grace once, and its return ends it", async () => {
+		using pool = createPool(etcd, "10.1.0.0/16");
+		const a = await fill(pool, "a", 1);
+		const mark = () => markByHand(pool.gateway(), { ...byHand(pool), grace });
+		expect(await mark()).toMatchObject({ isNew: true, state: { lostSince: start, releaseAt: start + minute } });
+		expect(await mark()).toMatchObject({ isNew: false, state: { lostSince: start } });
+		let time = start + minute - 1;
+		const watcher = watch(pool, { sources: [signsOf(pool)], now: () => time });
+		await watcher.look();
+		expect(await heldBy(pool, "a")).toMatchObject({ owners: 1 });
+		time += 1;
+		await watcher.look();
+		expect(await heldBy(pool, "a")).toEqual(nothing);
+		await a.add("again");
+		expect(await markOf(pool, "a")).toBe("");
 	});
 });
 

@@ -40,11 +40,9 @@ export function createKeeper(options: KeeperOptions): Keeper {
 	/** Those of them that have taken the mark off by an ADD: they are no more than lost now. */
 	const contradicted = new Set<string>();
 	const refused = new Set<string>();
-	/** The revisions of all agents' keys in the round before, or where we have taken off a mark, since. */
-	let before: Map<string, string | undefined> | undefined;
-	const unmarked = new Map<string, string | undefined>();
-	/** All agents as they were in the round before. */
-	let earlier: ReadonlyMap<string, SeenAgent> | undefined;
+	/** All agents as they were in the round before, or where we have taken off a mark, since. */
+	let before: ReadonlyMap<string, SeenAgent> | undefined;
+	const unmarked = new Map<string, SeenAgent>();
 	const times = lostTimes(options);
 	let massLoss: MassLoss | undefined;
 
@@ -79,6 +77,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
 		const marked = await writeState(gateway, { keys, seen, state: next, unlessAlive: true });
 		if (marked === undefined) return undefined;
 		if (isGone) obeyed.add(agent);
+		if (next.releasedAt !== undefined) return marked;
 		const when = isGone ? "at once" : `at ${textOfTime(next.releaseAt ?? time)}, unless it is back by then`;
 		log(
 			`agent ${quoteText(agent)} is ${isGone ? "gone" : "lost"}: ${verdict.reason}. What it holds is released ${when}`,
@@ -88,13 +87,13 @@ export function createKeeper(options: KeeperOptions): Keeper {
 
 	/** Whether an agent without a mark has taken one off: ours, or one that another keeper has set and we have not seen. */
 	const hasActed = ({ agent, kv }: SeenAgent): boolean =>
-		obeyed.has(agent) || (before !== undefined && before.get(agent) !== kv?.modRevision);
+		obeyed.has(agent) || (before !== undefined && before.get(agent)?.kv?.modRevision !== kv?.modRevision);
 
 	const unmark = async (seen: SeenAgent, { reason }: Verdict): Promise<void> => {
 		const { agent, state } = seen;
 		const done = await writeState(gateway, { keys, seen, state: { lostSince: undefined }, unlessAlive: false });
 		if (done === undefined) return;
-		unmarked.set(agent, done.kv?.modRevision);
+		unmarked.set(agent, done);
 		const what =
 			state.releasedAt === undefined
 				? "it keeps what it holds"
@@ -105,7 +104,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
 	/** Releases what is due of a marked agent. */
 	const settle = async (seen: SeenAgent): Promise<void> => {
 		const { agent, state } = seen;
-		const lostFor = times.of(seen, earlier !== undefined && earlier.get(agent)?.state.lostSince !== state.lostSince);
+		const lostFor = times.of(seen, before !== undefined && before.get(agent)?.state.lostSince !== state.lostSince);
 		const isDueIn = (network: string) => graceIn(state, { network, grace: options.grace }) <= lostFor;
 		const others = Object.keys(state.releaseAtIn ?? {});
 		if (!["", ...others, ...options.grace.ofNetworkMs.keys()].some(isDueIn)) return;
@@ -172,8 +171,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
 					failures.push(thrown);
 				}
 			}
-			earlier = marks;
-			before = new Map([...[...marks].map(([agent, { kv }]) => [agent, kv?.modRevision] as const), ...unmarked]);
+			before = new Map([...marks, ...unmarked]);
 			unmarked.clear();
 			if (failures.length > 0) throw failures[0];
 		},
