@@ -109,6 +109,29 @@ describe("blocks", () => {
 		expect(await faults(pool)).toEqual([]);
 	});
 
+	test("that become empty beside full ones stay for the next container, one at a time", async () => {
+		using pool = createPool(etcd, "10.1.0.0/16");
+		let time = 1_000_000;
+		const a = pool.agent("a", { cooldownMs: 60_000, now: () => time });
+		// 10.1.0.1 is the gateway, 10.1.0.0 the network.
+		for (const container of numbered(62)) await a.add(container);
+		expect(await blocksIn(pool)).toHaveLength(1);
+		let requests = 0;
+		for (let round = 0; round < 200; round++) {
+			const before = a.requests();
+			expect(await a.add("passing")).toMatch(/^10\.1\.\d+\.\d+$/);
+			await a.del("passing");
+			requests += a.requests() - before;
+			expect((await blocksIn(pool)).length).toBeLessThanOrEqual(2);
+			time += 500;
+		}
+		// Three for each, and some when 64 addresses have been used up.
+		expect(requests).toBeLessThanOrEqual(3 * 200 + 40);
+		for (const container of numbered(62)) await a.del(container);
+		expect(await blocksIn(pool)).toHaveLength(1);
+		expect(await faults(pool)).toEqual([]);
+	});
+
 	test("of others are borrowed from when none is left, unless that is forbidden", async () => {
 		using pool = createPool(etcd, "10.1.0.0/25");
 		const [a, b, c] = [pool.agent("a"), pool.agent("b"), pool.agent("c", { borrow: false })];

@@ -32,7 +32,9 @@ export function given(
 	cursors[setIndex] = formatAddress(address);
 	if (block === undefined) return { ...hint, cursors };
 	const left = block.free & ~bitOf(block, address);
-	return { ...hint, cursors, blocks: { ...hint.blocks, [blockName(block)]: left.toString(16) } };
+	const name = blockName(block);
+	const spare = hint.spare.filter((other) => other !== name);
+	return { ...hint, cursors, blocks: { ...hint.blocks, [name]: left.toString(16) }, spare };
 }
 
 /** A block has become ours. */
@@ -42,7 +44,30 @@ export function owned(hint: Hint, { free, ...block }: FreeBlock): Hint {
 
 export function disowned(hint: Hint, name: string): Hint {
 	const { [name]: _, ...blocks } = hint.blocks;
-	return { ...hint, blocks, stale: hint.stale.filter((other) => other !== name) };
+	const others = (names: readonly string[]) => names.filter((other) => other !== name);
+	return { ...hint, blocks, stale: others(hint.stale), spare: others(hint.spare) };
+}
+
+/**
+ * A block has become empty. One empty block of each family stays, or one would come and go with each container beside full
+ * ones: that of which more can be tried. With the block that is to be given back, and is taken for gone: this, another or none.
+ */
+export function emptied(hint: Hint, name: string): readonly [Hint, string | undefined] {
+	if (hint.blocks[name] === undefined) return [hint, undefined];
+	const before = hint.spare.find((other) => other !== name && other.startsWith(name.slice(0, 2)));
+	if (before === undefined) return hint.spare.includes(name) ? [hint, undefined] : [spared(hint, name), undefined];
+	return countFree(hint, before) > countFree(hint, name)
+		? [disowned(hint, name), name]
+		: [spared(disowned(hint, before), name), before];
+}
+
+function spared(hint: Hint, name: string): Hint {
+	return { ...hint, spare: [...hint.spare, name] };
+}
+
+function countFree(hint: Hint, name: string): number {
+	const free = freeBlocks(hint).find((block) => blockName(block) === name)?.free ?? 0n;
+	return free.toString(2).replaceAll("0", "").length;
 }
 
 /** How things were a moment ago. */
@@ -64,7 +89,8 @@ export function owning(hint: Hint, names: readonly string[]): Hint {
 	const unknown = names.filter((name) => hint.blocks[name] === undefined);
 	if (unknown.length === 0 && Object.keys(hint.blocks).length === names.length) return hint;
 	const blocks = Object.fromEntries(names.map((name) => [name, hint.blocks[name] ?? "0"]));
-	return { ...hint, blocks, stale: [...hint.stale.filter((name) => names.includes(name)), ...unknown] };
+	const stillOurs = (before: readonly string[]) => before.filter((name) => names.includes(name));
+	return { ...hint, blocks, stale: [...stillOurs(hint.stale), ...unknown], spare: stillOurs(hint.spare) };
 }
 
 /** In these of our blocks others may have become free. */

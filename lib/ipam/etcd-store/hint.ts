@@ -5,7 +5,7 @@ import { decodeUtf8 } from "../../linux/utf8.ts";
 /**
  * What this agent believes, kept on its disk so that an ADD need not ask before it takes:
  *
- *     <directory>/hint     `{"fence":"7","blocks":{"4-0a010000-26":"fffffffffffffffc"},"stale":[],"cursors":["10.1.0.1"]}`;
+ *     <directory>/hint     `{"fence":"7","blocks":{"4-0a010000-26":"fffffffffffffffc"},"stale":[],"spare":[],"cursors":["10.1.0.1"]}`;
  *                          flock(2) is held on it for the moment in which it is read and written. That gives processes that
  *                          start together different addresses to try; it guards nothing else
  *
@@ -19,6 +19,8 @@ export interface Hint {
 	readonly blocks: Readonly<Record<string, unknown>>;
 	/** Names of those in which others may have become free: worth a look when there is nothing left to try. */
 	readonly stale: readonly string[];
+	/** Names of those that have become empty, and of which nothing was given since: one of each family at most. */
+	readonly spare: readonly string[];
 	/** The address given last, for each range set. */
 	readonly cursors: readonly (string | null)[];
 }
@@ -66,16 +68,21 @@ export function lockIn<T>(directory: string, { lock, name }: { lock: (path: stri
 
 function parseHint(text: string): Hint {
 	try {
-		const { fence, blocks, stale, cursors } = JSON.parse(text) as Record<string, unknown>;
+		const { fence, blocks, stale, spare, cursors } = JSON.parse(text) as Record<string, unknown>;
 		return {
 			fence: typeof fence === "string" ? fence : noFence,
 			blocks: typeof blocks === "object" && blocks !== null ? (blocks as Hint["blocks"]) : {},
-			stale: Array.isArray(stale) ? stale.filter((name) => typeof name === "string") : [],
+			stale: namesIn(stale),
+			spare: namesIn(spare),
 			cursors: Array.isArray(cursors) ? cursors.map((cursor) => (typeof cursor === "string" ? cursor : null)) : [],
 		};
 	} catch {
-		return { fence: noFence, blocks: {}, stale: [], cursors: [] };
+		return { fence: noFence, blocks: {}, stale: [], spare: [], cursors: [] };
 	}
+}
+
+function namesIn(value: unknown): readonly string[] {
+	return Array.isArray(value) ? value.filter((name) => typeof name === "string") : [];
 }
 
 /** The revision of a key that does not exist. */

@@ -1,8 +1,8 @@
 import type { Attachment } from "../../cni/plugin.ts";
 import { absent, type KeyValue, type Operation, read, transact } from "../../etcd/kv.ts";
 import { type IpAddress, sameAddress } from "../../ip/address.ts";
-import { disowned, doubted, owning } from "./beliefs.ts";
-import { type Block, blockName, blockOf, sameBlock, spanOf } from "./block.ts";
+import { doubted, emptied, owning } from "./beliefs.ts";
+import { type Block, blockName, blockOf, parseBlock, sameBlock, spanOf } from "./block.ts";
 import { formatOwner, parseOwner } from "./record.ts";
 import type { Store } from "./store.ts";
 
@@ -98,17 +98,14 @@ function removal({ layout, options, now }: Store, { key, held, chosen, rests }: 
 	];
 }
 
-/** Gives up blocks that have no address any more; of each family the agent keeps one. */
-export async function giveBack(store: Store, emptied: readonly Block[]): Promise<void> {
+/** Gives up blocks that have no address any more; of each family the agent keeps an empty one. */
+export async function giveBack(store: Store, empty: readonly Block[]): Promise<void> {
 	const { gateway, layout, options, hint } = store;
-	for (const block of emptied) {
-		const name = blockName(block);
-		// Taken out first: of two processes that each give back one of the last two, only one finds two.
-		const isSpare = hint.update((before) => {
-			const family = Object.keys(before.blocks).filter((other) => other.startsWith(name.slice(0, 2)));
-			return family.includes(name) && family.length > 1 ? [disowned(before, name), true] : [before, false];
-		});
-		if (!isSpare) continue;
+	for (const each of empty) {
+		// Taken out of the hint first: of two processes that each give back one of the last two, only one finds two.
+		const name = hint.update((before) => emptied(before, blockName(each)));
+		const block = name === undefined ? undefined : parseBlock(name);
+		if (name === undefined || block === undefined) continue;
 		const { succeeded } = await transact(gateway, {
 			compare: [
 				{ key: layout.block(block), value: options.agent },

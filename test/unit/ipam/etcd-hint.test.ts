@@ -17,7 +17,7 @@ const ip = (text: string) => {
 	if (found === undefined) throw new Error(text);
 	return found;
 };
-const nothing: Hint = { fence: "0", blocks: {}, stale: [], cursors: [] };
+const nothing: Hint = { fence: "0", blocks: {}, stale: [], spare: [], cursors: [] };
 
 describe("the first free address of some blocks", () => {
 	test("is that of looking at one after the other, from the one after the cursor on", () => {
