@@ -63,7 +63,7 @@ export async function transact(gateway: Gateway, transaction: Transaction): Prom
 	const answer = await gateway.call("kv/txn", {
 		compare: compare.map(encodeCompare),
 		success: success.map(encodeOperation),
-		failure: failure.map(encodeOperation),
+		...(failure.length === 0 ? {} : { failure: failure.map(encodeOperation) }),
 	});
 	const succeeded = answer.succeeded === true;
 	const responses = listOf(answer.responses);
@@ -100,10 +100,11 @@ export async function* readPages(
 	}
 }
 
+/** What the gateway is not told is zero: a result EQUAL, and a target VERSION of 0, which is that of a key that does not exist. */
 function encodeCompare(compare: Compare): object {
-	const key = toBase64(compare.key);
-	if ("value" in compare) return { key, target: "VALUE", result: "EQUAL", value: toBase64(compare.value) };
-	return { ...encodeRange(compare), target: "MOD", result: "EQUAL", mod_revision: compare.mod };
+	if ("value" in compare) return { key: toBase64(compare.key), target: "VALUE", value: toBase64(compare.value) };
+	const range = encodeRange(compare);
+	return compare.mod === absent ? range : { ...range, target: "MOD", mod_revision: compare.mod };
 }
 
 function encodeOperation(operation: Operation): object {

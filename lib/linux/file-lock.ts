@@ -1,5 +1,5 @@
 import { Errno, errnoOf } from "./errno.ts";
-import { close, flock, LOCK_EX, LOCK_NB, O_CREAT, O_RDONLY, open } from "./libc.ts";
+import { close, flock, LOCK_EX, LOCK_NB, O_CREAT, O_RDONLY, O_RDWR, open } from "./libc.ts";
 
 /** An exclusive flock(2) on a file, held until disposed. The kernel drops it when the process ends, however it ends. */
 export interface FileLock extends Disposable {
@@ -29,13 +29,24 @@ export function lockOpenFile(fd: number): void {
 	flock(fd, LOCK_EX);
 }
 
+/**
+ * Opens a file for reading and writing and waits for the lock on it; creates it (mode 0600) where it is missing: for a file
+ * that guards itself. @throws SystemError
+ */
+export function openLocked(path: string): Disposable & { readonly fd: number } {
+	return hold(open(path, { flags: O_RDWR | O_CREAT, mode: 0o600 }), LOCK_EX);
+}
+
 function lock(path: string, operation: number): FileLock {
-	const fd = open(path, { flags: O_RDONLY | O_CREAT, mode: 0o750 });
+	return { path, ...hold(open(path, { flags: O_RDONLY | O_CREAT, mode: 0o750 }), operation) };
+}
+
+function hold(fd: number, operation: number): Disposable & { readonly fd: number } {
 	try {
 		flock(fd, operation);
 	} catch (thrown) {
 		close(fd);
 		throw thrown;
 	}
-	return { path, [Symbol.dispose]: () => close(fd) };
+	return { fd, [Symbol.dispose]: () => close(fd) };
 }

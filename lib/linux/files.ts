@@ -14,6 +14,7 @@ import {
 	O_RDWR,
 	O_WRONLY,
 	open,
+	pwrite,
 	read,
 	readLink,
 	stat,
@@ -84,6 +85,18 @@ export function writeFile(path: string, data: Uint8Array | string): void {
 		writeAll(fd, bytes);
 		ftruncate(fd, bytes.byteLength);
 	});
+}
+
+/** The same for an open file that had `before` bytes: it is cut off where it has become shorter. */
+export function replaceContent(fd: number, { data, before }: { data: string; before: number }): void {
+	const bytes = encodeUtf8(data);
+	let offset = 0;
+	writeAll(fd, bytes, (_, rest) => {
+		const count = pwrite(fd, { data: rest, offset });
+		offset += count;
+		return count;
+	});
+	if (bytes.byteLength < before) ftruncate(fd, bytes.byteLength);
 }
 
 /** Waits until a file or a directory is on the disk as it is now. `sync PATH` */

@@ -4,7 +4,7 @@ import { absent, transact } from "../../lib/etcd/kv.ts";
 import { openPost } from "../../lib/etcd/open-post.ts";
 import { createEtcdStore } from "../../lib/ipam/etcd-store/etcd-store.ts";
 import { parseRangeSet } from "../../lib/ipam/range-set.ts";
-import { lockFile, tryLockFile } from "../../lib/linux/file-lock.ts";
+import { openLocked, tryLockFile } from "../../lib/linux/file-lock.ts";
 import { exit } from "../../lib/linux/libc.ts";
 import { readStdin, writeStdout } from "../../lib/linux/stdio.ts";
 
@@ -67,7 +67,7 @@ async function claim({ kind, url, network, directory, worker, each }: ClaimOrder
 			cooldownMs: 60_000,
 			tokenLabel: "token",
 			directory,
-			lock: lockFile,
+			lock: openLocked,
 			tryLock: tryLockFile,
 			postponed: () => {},
 		});

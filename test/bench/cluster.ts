@@ -17,12 +17,13 @@ export async function clusterFigures(bench: Bench): Promise<Figure[]> {
 	const here = { name: "", path: "/proc/self/ns/net" };
 	await using etcd = await startEtcd(here, { durable: true });
 	const container = createNamespace(`cst-${process.pid}-cluster`);
+	const setting = { etcd, container, here };
 	try {
 		return [
-			...attachment(bench, { etcd, container }),
-			await requests(bench, { etcd, container }),
+			...attachment(bench, setting),
+			await requests(bench, setting),
 			await claims(bench, etcd),
-			...(await growth(bench, { etcd, container })),
+			...(await growth(bench, setting)),
 		];
 	} finally {
 		deleteNamespace(container);
@@ -30,6 +31,8 @@ export async function clusterFigures(bench: Bench): Promise<Figure[]> {
 }
 
 interface Setting {
+	/** Where this process and every etcd is. */
+	readonly here: Namespace;
 	readonly etcd: Etcd;
 	readonly container: Namespace;
 }
@@ -132,33 +135,35 @@ async function claims(bench: Bench, etcd: Etcd): Promise<Figure> {
 
 const counts = [100, 10_000, 100_000] as const;
 
-/** cluster alone, in networks that a script has filled. */
-async function growth(bench: Bench, setting: Setting): Promise<Figure[]> {
-	const medians: number[] = [];
-	const figures: Figure[] = [];
-	for (const taken of counts) {
+/** cluster alone, with three of etcd that a script has filled: each call for one is followed by the same for the others. */
+async function growth(bench: Bench, { container, here }: Setting): Promise<Figure[]> {
+	await using members = new AsyncDisposableStack();
+	const sides: { readonly taken: number; readonly call: Omit<Call, "command">; readonly cost: number[] }[] = [];
+	for (const [index, taken] of counts.entries()) {
 		const network = `filled-${taken}`;
-		await fill(setting.etcd, { network, taken });
-		const call = { ...clusterCall(bench, setting, network), type: "cluster" };
-		const cost: number[] = [];
-		for (let run = -2; run < (bench.quick ? 10 : 60); run++) {
+		const etcd = members.use(await startEtcd(here, { url: `http://127.0.0.1:${23790 + index}`, durable: true }));
+		await fill(etcd, { network, taken });
+		const call = { ...clusterCall(bench, { etcd, container, here }, network), type: "cluster" };
+		sides.push({ taken, call, cost: [] });
+	}
+	for (let run = -2; run < (bench.quick ? 10 : 60); run++) {
+		for (const { call, cost } of sides) {
 			const { wallMs } = timed({ ...call, command: "ADD" });
 			timed({ ...call, command: "DEL" });
 			if (run >= 0) cost.push(wallMs);
 		}
-		medians.push(median(cost));
-		figures.push({
+	}
+	const medians = sides.map(({ cost }) => median(cost));
+	const flatness = Math.max(...medians) / Math.min(...medians);
+	return [
+		...sides.map(({ taken }, index) => ({
 			what: `cluster with ${taken.toLocaleString("en")} taken: ADD`,
-			ours: `${median(cost).toFixed(2)} ms`,
+			ours: `${medians[index]?.toFixed(2)} ms`,
 			stock: "",
 			ratio: "",
 			bar: "",
-			verdict: "",
-		});
-	}
-	const flatness = Math.max(...medians) / Math.min(...medians);
-	return [
-		...figures,
+			verdict: "" as const,
+		})),
 		{
 			what: "cluster ADD: slowest of 100 to 100,000 taken over the fastest",
 			ours: `${flatness.toFixed(2)} ×`,

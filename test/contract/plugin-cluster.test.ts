@@ -37,8 +37,8 @@ pluginContract({
 	type: "cluster",
 	config: (world) => ({ ipam: ipam(world, { routes: [{ dst: "0.0.0.0/0" }], cooldown: 0 }) }),
 	hasAddress: true,
-	// The hint, and the lock around it: a few bytes for each network, which may stay.
-	kept: [/^[+-] file \S*contract\/(hint|lock) /, /^\+ directory /],
+	// The hint, and the lock for who looks: a few bytes for each network, which may stay.
+	kept: [/^[+-] file \S*contract\/(hint|claim\.lock) /, /^\+ directory /],
 	mutations: [
 		{
 			what: "a reservation is gone",

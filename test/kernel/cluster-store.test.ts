@@ -65,6 +65,40 @@ describe("blocks", () => {
 		expect(again.requests() - before).toBeLessThanOrEqual(3);
 	});
 
+	test("a hint that is wrong costs two calls more, and is right again", async () => {
+		using pool = createPool(etcd, "10.1.0.0/16");
+		const [a, b] = [pool.agent("a"), pool.agent("b")];
+		const requests = async (container: string) => {
+			const before = a.requests();
+			const address = await a.add(container);
+			return `${address}: ${a.requests() - before}`;
+		};
+		await a.add("x");
+		for (const address of ["10.1.0.3", "10.1.0.4"]) await b.add(address, { ips: [address] });
+		expect(await requests("y")).toBe("10.1.0.5: 3");
+		expect(await requests("z")).toBe("10.1.0.6: 1");
+		await transact(pool.gateway(), { success: [{ put: `${pool.prefix}/agent/a`, value: "" }] });
+		expect(await requests("fenced")).toMatch(/: 3$/);
+		expect(await requests("last")).toMatch(/: 1$/);
+		expect(await faults(pool)).toEqual([]);
+	});
+
+	test("that are mostly taken cost a look now and then, and not for each ADD", async () => {
+		using pool = createPool(etcd, "10.1.0.0/26");
+		const a = pool.agent("a");
+		for (const container of numbered(50)) await a.add(container);
+		let requests = 0;
+		for (let round = 0; round < 60; round++) {
+			const before = a.requests();
+			expect(await a.add("passing")).toMatch(/^10\.1\.0\.\d+$/);
+			requests += a.requests() - before;
+			await a.del("passing");
+		}
+		// Of 61 addresses 11 are free.
+		expect(requests).toBeLessThanOrEqual(60 + 60 / 11);
+		expect(await faults(pool)).toEqual([]);
+	});
+
 	test("that are empty go back, all but one", async () => {
 		using pool = createPool(etcd, "10.1.0.0/16");
 		const a = pool.agent("a");

@@ -1,5 +1,5 @@
 import type { EtcdStoreOptions } from "../../ipam/etcd-store/options.ts";
-import { lockFile, tryLockFile } from "../../linux/file-lock.ts";
+import { openLocked, tryLockFile } from "../../linux/file-lock.ts";
 import { clusterGateway } from "./cluster-gateway.ts";
 import type { ClusterNetwork } from "./networks.ts";
 
@@ -11,7 +11,7 @@ export function storeOptions(network: ClusterNetwork): EtcdStoreOptions {
 		network: name,
 		gateway: clusterGateway(network),
 		directory: `${place.dataDir}/${name}`,
-		lock: lockFile,
+		lock: openLocked,
 		tryLock: tryLockFile,
 		postponed: () => {},
 	};

@@ -2,8 +2,9 @@ import { transact } from "../../etcd/kv.ts";
 import type { RangeSet } from "../range-set.ts";
 import { type Block, blockOf, blockSize } from "./block.ts";
 import { type BlockSearch, randomBelow } from "./find-block.ts";
+import { firstFree } from "./free-block.ts";
 import { occupancyOf, readBlocks } from "./occupancy.ts";
-import { firstFree, type Plan } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 
 /** Blocks in one look. */
 const lookSize = 16n;
@@ -28,10 +29,10 @@ export async function findToBorrow(
 				blocks.push({ network: { family: network.family, value }, length });
 			}
 			const { reads } = await transact(gateway, { success: readBlocks(layout, blocks) });
-			const { isFree, restOf } = occupancyOf(reads, now);
+			const { freeIn, restOf } = occupancyOf(reads, now);
 			for (const block of blocks) {
-				const free = firstFree([range], { blocks: [block], isFree });
-				if (free !== undefined) return { how: "borrow", address: free.address, rest: restOf(free.address) };
+				const first = firstFree([range], { blocks: [{ ...block, free: freeIn(block) }] });
+				if (first !== undefined) return { how: "borrow", address: first.address, rest: restOf(first.address) };
 			}
 		}
 	}

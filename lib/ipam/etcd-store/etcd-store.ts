@@ -5,6 +5,7 @@ import type { IpAddress } from "../../ip/address.ts";
 import type { IpamStore, Reservation } from "../store.ts";
 import { noTags } from "../tags.ts";
 import { addressOfKey } from "./address-name.ts";
+import { doubted, owning } from "./beliefs.ts";
 import { blockName, parseBlock, spanOf } from "./block.ts";
 import { countHeld } from "./count.ts";
 import { openJournal } from "./journal.ts";
@@ -41,12 +42,17 @@ export function createEtcdStore(options: EtcdStoreOptions): IpamStore {
 
 	return {
 		async reserve(owner, wishes, tags = noTags) {
-			await journal.settle(owner);
-			await journal.replay();
+			if (journal.count() > 0) {
+				await journal.settle(owner);
+				await journal.replay();
+			}
 			try {
 				return await reserve(store, { owner, wishes, tags });
 			} catch (thrown) {
-				if (thrown instanceof EtcdError && thrown.unsure) journal.add(owner);
+				if (!(thrown instanceof EtcdError)) throw thrown;
+				if (thrown.unsure) journal.add(owner);
+				// What it was about to take is free as before.
+				store.hint.note((hint) => doubted(hint, Object.keys(hint.blocks)));
 				throw thrown;
 			}
 		},
@@ -120,7 +126,7 @@ async function tidy(store: Store): Promise<void> {
 	const { gateway, layout, options, hint } = store;
 	const { found } = await read(gateway, layout.blocksOf(options.agent), { only: "keys" });
 	const blocks = found.flatMap(({ key }) => parseBlock(key) ?? []);
-	hint.learn({ blocks: blocks.map(blockName) });
+	hint.note((before) => owning(before, blocks.map(blockName)));
 	for (const block of blocks) {
 		const { reads } = await transact(gateway, { success: [{ read: layout.addresses(spanOf(block)), only: "count" }] });
 		if (reads[0]?.count === 0) await giveBack(store, [block]);

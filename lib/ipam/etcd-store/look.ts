@@ -1,8 +1,10 @@
 import type { Attachment } from "../../cni/plugin.ts";
-import { absent, type KeyValue, type Operation, type ReadAnswer } from "../../etcd/kv.ts";
+import type { Gateway } from "../../etcd/gateway.ts";
+import { absent, type KeyValue, type Operation, type ReadAnswer, transact } from "../../etcd/kv.ts";
 import type { IpAddress } from "../../ip/address.ts";
 import { type AgentState, parseAgent } from "./agent.ts";
 import { type Block, parseBlock } from "./block.ts";
+import type { Hint } from "./hint.ts";
 import type { Layout } from "./layout.ts";
 import { type Occupancy, occupancyOf, readBlocks } from "./occupancy.ts";
 
@@ -32,8 +34,26 @@ export interface Seen extends Occupancy {
 	readonly requested: readonly KeyValue[];
 }
 
-/** What a transaction reads for {@link seenIn}. */
-export function lookFor({ layout, agent, owner, blocks, requested }: View): readonly Operation[] {
+/** Asks how things are. @throws EtcdError */
+export async function look(gateway: Gateway, view: View): Promise<Seen> {
+	const { reads } = await transact(gateway, { success: lookFor(view) });
+	return seenIn(view, reads);
+}
+
+/** How things are if the hint is right: nothing else is known. */
+export function believed({ fence, blocks }: Hint): Seen {
+	return {
+		...occupancyOf([], 0),
+		looked: [],
+		owner: undefined,
+		agent: { lostSince: undefined },
+		fence,
+		blocks: Object.keys(blocks).flatMap((name) => parseBlock(name) ?? []),
+		requested: [],
+	};
+}
+
+function lookFor({ layout, agent, owner, blocks, requested }: View): readonly Operation[] {
 	return [
 		{ read: { key: layout.owner(agent, owner) } },
 		{ read: { key: layout.agent(agent) } },
@@ -43,8 +63,7 @@ export function lookFor({ layout, agent, owner, blocks, requested }: View): read
 	];
 }
 
-/** The answers to {@link lookFor}. */
-export function seenIn({ blocks: looked, requested, now }: View, reads: readonly ReadAnswer[]): Seen {
+function seenIn({ blocks: looked, requested, now }: View, reads: readonly ReadAnswer[]): Seen {
 	const [owner, agent, own, ...others] = reads;
 	return {
 		...occupancyOf(others.slice(requested.length), now),

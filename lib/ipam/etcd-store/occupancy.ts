@@ -1,12 +1,16 @@
 import { absent, type KeyValue, type Operation, type ReadAnswer } from "../../etcd/kv.ts";
-import type { IpAddress } from "../../ip/address.ts";
-import { addressName, addressOfKey } from "./address-name.ts";
+import { type IpAddress, sameAddress } from "../../ip/address.ts";
+import { addressOfKey } from "./address-name.ts";
 import { type Block, spanOf } from "./block.ts";
+import { allOf, bitOf } from "./free-block.ts";
 import type { Layout } from "./layout.ts";
 
 /** Which addresses of some blocks can be given. */
 export interface Occupancy {
-	isFree(address: IpAddress): boolean;
+	/** The free addresses of a block, as in free-block.ts: all that are neither held nor rest, as far as they were looked at. */
+	freeIn(block: Block): bigint;
+	/** Whether some rest, and so will be free without anybody saying so. */
+	restsIn(block: Block): boolean;
 	/** The revision of the key by which the address rests or has rested. */
 	restOf(address: IpAddress): string;
 	/** Keys of addresses that have rested for long enough, and are of no use any more. */
@@ -23,22 +27,20 @@ export function readBlocks(layout: Layout, blocks: readonly Block[]): readonly O
 
 /** The answers to {@link readBlocks}; `now` is in milliseconds since the epoch. */
 export function occupancyOf(reads: readonly ReadAnswer[], now: number): Occupancy {
-	const taken = new Set<string>();
-	const rests = new Map<string, KeyValue>();
-	for (const [index, { found }] of reads.entries()) {
-		for (const kv of found) {
-			const address = addressOfKey(kv.key);
-			if (address === undefined) continue;
-			if (index % 2 === 0) taken.add(addressName(address));
-			else rests.set(addressName(address), kv);
-		}
-	}
+	const keys = (parity: number) =>
+		reads.filter((_, index) => index % 2 === parity).flatMap(({ found }) => found.flatMap(placed));
+	const taken = keys(0);
+	const resting = keys(1);
+	const asleep = resting.filter(({ kv }) => Number(kv.value) > now);
 	return {
-		isFree(address) {
-			const name = addressName(address);
-			return !taken.has(name) && !(Number(rests.get(name)?.value ?? 0) > now);
-		},
-		rested: [...rests.values()].filter(({ value }) => Number(value) <= now),
-		restOf: (address) => rests.get(addressName(address))?.modRevision ?? absent,
+		freeIn: (block) => [...taken, ...asleep].reduce((free, { address }) => free & ~bitOf(block, address), allOf(block)),
+		restsIn: (block) => asleep.some(({ address }) => bitOf(block, address) !== 0n),
+		restOf: (address) => resting.find((rest) => sameAddress(rest.address, address))?.kv.modRevision ?? absent,
+		rested: resting.filter(({ kv }) => Number(kv.value) <= now).map(({ kv }) => kv),
 	};
+}
+
+function placed(kv: KeyValue): readonly { readonly address: IpAddress; readonly kv: KeyValue }[] {
+	const address = addressOfKey(kv.key);
+	return address === undefined ? [] : [{ address, kv }];
 }

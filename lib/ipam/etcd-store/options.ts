@@ -21,9 +21,9 @@ export interface EtcdStoreOptions {
 	readonly tokenLabel: string;
 	/** For what this agent keeps of the network on its disk. */
 	readonly directory: string;
-	/** Takes flock(2) on a file, which it creates; throws with errno ENOENT when there is no such directory. */
+	/** Opens a file, which it creates, under flock(2); throws with errno ENOENT when there is no such directory. */
 	readonly lock: Lock;
-	/** The same without waiting; undefined when somebody else holds it. */
+	/** Takes flock(2) on a file without waiting; undefined when somebody else holds it. */
 	readonly tryLock: (path: string) => Disposable | undefined;
 	/** Says that a release could not be done, and will be. */
 	readonly postponed: (owner: Attachment, cause: EtcdError) => void;

@@ -1,6 +1,6 @@
 import type { Attachment } from "../../cni/plugin.ts";
 import { formatAddress, type IpAddress, parseAddress } from "../../ip/address.ts";
-import { formatTagged, parseTagged, type Tags } from "../tags.ts";
+import { parseTagged, type Tags } from "../tags.ts";
 
 /** The value of an address's key: who holds it. */
 export interface AddressRecord extends Tags, Attachment {
@@ -14,8 +14,8 @@ export interface AddressRecord extends Tags, Attachment {
  * "labels":[…],"groups":[…]}`. The address is there for people, who read no hexadecimal digits.
  */
 export function formatRecord(address: IpAddress, record: AddressRecord): string {
-	const { agent, time } = record;
-	return JSON.stringify({ address: formatAddress(address), agent, time, ...JSON.parse(formatTagged(record)) });
+	const { agent, time, containerId, ifName, labels, groups } = record;
+	return JSON.stringify({ address: formatAddress(address), agent, time, containerId, ifName, labels, groups });
 }
 
 /** Undefined for a value that is none of ours. */

@@ -1,6 +1,7 @@
 import type { Attachment } from "../../cni/plugin.ts";
 import { absent, type KeyValue, type Operation, read, transact } from "../../etcd/kv.ts";
 import { type IpAddress, sameAddress } from "../../ip/address.ts";
+import { disowned, doubted, owning } from "./beliefs.ts";
 import { type Block, blockName, blockOf, sameBlock, spanOf } from "./block.ts";
 import { formatOwner, parseOwner } from "./record.ts";
 import type { Store } from "./store.ts";
@@ -38,7 +39,7 @@ export async function release(
 			failure: [{ read: { key } }],
 		});
 		if (succeeded) {
-			noteRoom(store, blocks);
+			store.hint.note((hint) => doubted(hint, blocks.map(blockName)));
 			const emptied = blocks.filter((_, index) => reads[index]?.count === 0);
 			await giveBack(store, emptied);
 			return chosen;
@@ -102,13 +103,10 @@ export async function giveBack(store: Store, emptied: readonly Block[]): Promise
 	const { gateway, layout, options, hint } = store;
 	for (const block of emptied) {
 		const name = blockName(block);
-		const family = name.slice(0, 2);
 		// Taken out first: of two processes that each give back one of the last two, only one finds two.
 		const isSpare = hint.update((before) => {
-			const rest = before.blocks.filter((other) => other !== name);
-			if (rest.length === before.blocks.length || !rest.some((other) => other.startsWith(family)))
-				return [before, false];
-			return [{ ...before, blocks: rest }, true];
+			const family = Object.keys(before.blocks).filter((other) => other.startsWith(name.slice(0, 2)));
+			return family.includes(name) && family.length > 1 ? [disowned(before, name), true] : [before, false];
 		});
 		if (!isSpare) continue;
 		const { succeeded } = await transact(gateway, {
@@ -118,14 +116,8 @@ export async function giveBack(store: Store, emptied: readonly Block[]): Promise
 			],
 			success: [{ remove: { key: layout.block(block) } }, { remove: { key: layout.blockOf(options.agent, block) } }],
 		});
-		if (!succeeded) hint.update((before) => [{ ...before, blocks: [...before.blocks, name] }, undefined]);
+		if (!succeeded) hint.note((before) => owning(before, [...Object.keys(before.blocks), name]));
 	}
-}
-
-function noteRoom({ hint }: Store, blocks: readonly Block[]): void {
-	const { full } = hint.read();
-	const names = blocks.map(blockName);
-	if (full.some((name) => names.includes(name))) hint.learn({ full: full.filter((name) => !names.includes(name)) });
 }
 
 function uniqueBlocks(addresses: readonly IpAddress[], lengths: Store["options"]["blockLengths"]): readonly Block[] {

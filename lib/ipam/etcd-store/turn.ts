@@ -9,13 +9,13 @@ import type { Store } from "./store.ts";
  *                                from claiming ten blocks; nothing else depends on it
  */
 export interface Turn extends Disposable {
-	/** Waits for the turn, or until it is not needed any more. Who has waited for too long goes on without. */
+	/** Waits for the turn, and ends it when it is not needed any more. Who has waited for too long goes on without. */
 	take(isNeedless: () => boolean): void;
 	end(): void;
 }
 
 /** Pauses grow: hundreds that wait would else leave no time to the one that works. */
-const pollMs = { first: 2, most: 64 };
+const pauseMs = { first: 1, most: 64 };
 
 export function openTurn({ options, gateway }: Store): Turn {
 	let held: Disposable | undefined;
@@ -29,11 +29,12 @@ export function openTurn({ options, gateway }: Store): Turn {
 	};
 	return {
 		take(isNeedless) {
-			for (let pauseMs = pollMs.first; !tryTake() && !isNeedless(); pauseMs = Math.min(2 * pauseMs, pollMs.most)) {
+			for (let pause = pauseMs.first; !tryTake(); pause = Math.min(2 * pause, pauseMs.most)) {
 				if (performance.now() > gateway.deadline) return;
 				// Not all at the same moments.
-				sleep(pauseMs * (0.5 + Math.random()));
+				sleep(pause * (0.5 + Math.random()));
 			}
+			if (isNeedless()) end();
 		},
 		end,
 		[Symbol.dispose]: end,

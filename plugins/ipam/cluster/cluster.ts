@@ -9,7 +9,7 @@ import { openPost } from "../../../lib/etcd/open-post.ts";
 import type { Post } from "../../../lib/etcd/post.ts";
 import { createEtcdStore } from "../../../lib/ipam/etcd-store/etcd-store.ts";
 import type { Eventually, IpamStore } from "../../../lib/ipam/store.ts";
-import { lockFile, tryLockFile } from "../../../lib/linux/file-lock.ts";
+import { openLocked, tryLockFile } from "../../../lib/linux/file-lock.ts";
 import { explained } from "../../../lib/range-ipam/data-dir.ts";
 import { rangeIpam } from "../../../lib/range-ipam/range-ipam.ts";
 
@@ -49,7 +49,7 @@ async function withStore<T>(
 			network,
 			gateway: openGateway({ config, post, directory }),
 			directory,
-			lock: lockFile,
+			lock: openLocked,
 			tryLock: tryLockFile,
 			postponed: ({ containerId, ifName }, { message }) =>
 				log.warn(
