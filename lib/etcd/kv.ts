@@ -10,6 +10,8 @@ export interface KeyValue {
 	readonly createRevision: string;
 	/** That of its last change. */
 	readonly modRevision: string;
+	/** With whose end it goes; undefined for none. */
+	readonly lease?: string;
 }
 
 /** The mod revision of a key that does not exist. */
@@ -130,8 +132,9 @@ function encodeRange({ key, end }: KeyRange): object {
 /** An answer to a range request. Of what is zero, empty or false, the gateway says nothing. */
 export function decodeRange({ kvs, count }: Readonly<Record<string, unknown>>): ReadAnswer {
 	const found = listOf(kvs).map((kv) => {
-		const { key, value, create_revision, mod_revision } = objectOf(kv);
+		const { key, value, create_revision, mod_revision, lease } = objectOf(kv);
 		return {
+			...(lease === undefined ? {} : { lease: String(lease) }),
 			key: fromBase64(String(key)),
 			value: typeof value === "string" ? fromBase64(value) : "",
 			createRevision: String(create_revision),

@@ -18,6 +18,12 @@ export async function keepLease(gateway: Gateway, id: string): Promise<boolean> 
 	return Number(ttl ?? 0) > 0;
 }
 
+/** Whether a lease has not ended. `etcdctl lease timetolive` @throws EtcdError */
+export async function isLeaseAlive(gateway: Gateway, id: string): Promise<boolean> {
+	const { TTL } = await gateway.call("lease/timetolive", { ID: id });
+	return Number(TTL ?? 0) > 0;
+}
+
 /** Ends a lease, and removes its keys. `etcdctl lease revoke` @throws EtcdError */
 export async function revokeLease(gateway: Gateway, id: string): Promise<void> {
 	await gateway.call("lease/revoke", { ID: id });

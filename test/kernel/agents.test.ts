@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { transact } from "../../lib/etcd/kv.ts";
+import { grantLease, revokeLease } from "../../lib/etcd/lease.ts";
 import { createEtcdStore } from "../../lib/ipam/etcd-store/etcd-store.ts";
 import { parseRangeSet } from "../../lib/ipam/range-set.ts";
 import { type Background, startProgram, waitUntil as waitUntilWithin } from "../support/dhcp.ts";
@@ -247,7 +248,14 @@ test("what an agent held in its former life is released when it begins anew, but
 	const put = `/cni-suite/network/net/${key}`;
 	await transact(etcd.gateway(), { success: [{ put, value: JSON.stringify({ ...JSON.parse(value), time: 1000 }) }] });
 	expect(held()).toHaveLength(3);
-	const report = serveWithOwnState("report", "a1", "report");
+	// The other machine is still there, and then is not.
+	const other = await grantLease(etcd.gateway(), 600);
+	const rival = JSON.stringify({ since: 1, host: "other", boot: "another" });
+	await transact(etcd.gateway(), { success: [{ put: "/cni-suite/alive/a1", value: rival, lease: other }] });
+	const report = serveWithOwnState("report", "a1", "report", "--ttl", "5s");
+	waitUntil("the other to be told of", () => report.log().includes('by host "other" (boot "another") too'));
+	expect(held()).toHaveLength(3);
+	await revokeLease(etcd.gateway(), other);
 	waitUntil("the former life to be released", () => report.log().match(/ released 10\.216/g)?.length === 2);
 	expect(report.log()).toMatch(
 		/ released 10\.216\.\d+\.\d of container "cst\d+before1" \(interface "eth0"\) on network "net": it was made before the last boot/,

@@ -52,7 +52,7 @@ export function agentToJson(each: ListedAgent): Record<string, unknown> {
 	};
 }
 
-export function total({ holdings }: AgentOverview, what: "attachments" | "addresses" | "blocks"): number {
+function total({ holdings }: AgentOverview, what: "attachments" | "addresses" | "blocks"): number {
 	return holdings.reduce((sum, each) => sum + each[what], 0);
 }
 

@@ -117,9 +117,12 @@ async function attend(membership: Membership, options: ReportOptions): Promise<n
 	}
 	try {
 		let left = 0;
-		for (const network of membership.member.networks) {
+		const { member, begun, reporter } = membership;
+		// Somebody else of this name may live: what is from before our boot may be his.
+		const mayBegin = member.networks.some(({ name }) => !begun.has(name)) && !(await reporter.isContested());
+		for (const network of member.networks) {
 			left += await makeGood(network, options.log);
-			begin(network, { ...options, membership });
+			if (mayBegin) begin(network, { ...options, membership });
 		}
 		membership.journalTrouble.succeeded();
 		return left;
@@ -149,7 +152,8 @@ async function giveSign(membership: Membership, { log, ttlSeconds }: ReportOptio
 	if (rival === "" || rival === membership.rival) return;
 	membership.rival = rival;
 	log(
-		`${whose} is reported alive by ${rival} too: every agent needs a name of its own, unless this one takes its place`,
+		`${whose} is reported alive by ${rival} too: every agent needs a name of its own. If this one takes its place, what is from before ` +
+			"this host's boot is released when the other has ended",
 	);
 }
 

@@ -1,6 +1,6 @@
 import type { Gateway } from "../../etcd/gateway.ts";
 import { absent, read, transact } from "../../etcd/kv.ts";
-import { grantLease, keepLease, revokeLease } from "../../etcd/lease.ts";
+import { grantLease, isLeaseAlive, keepLease, revokeLease } from "../../etcd/lease.ts";
 import { parseAgent } from "../../ipam/etcd-store/agent.ts";
 import { agentKeys, formatReport, parseReport, type Report } from "./keys.ts";
 
@@ -13,6 +13,11 @@ export interface Reporter {
 	 * @throws EtcdError
 	 */
 	report(): Promise<{ readonly began: boolean; readonly other: Report | undefined }>;
+	/**
+	 * Whether who gave a sign under this name when we began, and was another machine or this one before a boot, keeps his lease
+	 * yet: then he lives. @throws EtcdError
+	 */
+	isContested(): Promise<boolean>;
 }
 
 export interface ReporterOptions {
@@ -31,6 +36,8 @@ export function createReporter({ gateway, prefix, agent, ttlSeconds, host, boot,
 	const keys = agentKeys(prefix);
 	let lease: string | undefined;
 	let signs = 0;
+	/** Of the other: `undefined` for nobody. */
+	let rival: { readonly lease: string | undefined } | undefined;
 
 	/** The promise and the sign together: whoever has promised is not taken for lost before it has begun. */
 	const begin = async () => {
@@ -44,11 +51,18 @@ export function createReporter({ gateway, prefix, agent, ttlSeconds, host, boot,
 			],
 		});
 		lease = granted;
-		const before = parseReport(reads[0]?.found[0]?.value ?? "");
-		return { began: true, other: before?.boot === boot ? undefined : before };
+		const [kv] = reads[0]?.found ?? [];
+		const before = parseReport(kv?.value ?? "");
+		const other = before?.boot === boot ? undefined : before;
+		rival = other && { lease: kv?.lease };
+		return { began: true, other };
 	};
 
 	return {
+		async isContested() {
+			if (rival?.lease !== undefined && !(await isLeaseAlive(gateway, rival.lease))) rival = undefined;
+			return rival !== undefined;
+		},
 		async report() {
 			if (lease === undefined || !(await keepLease(gateway, lease))) return await begin();
 			if (++signs % lookEvery !== 0) return { began: false, other: undefined };
