@@ -12,18 +12,19 @@ export function poll(
 	wanted: readonly { readonly fd: number; readonly events: number }[],
 	timeoutMs?: number,
 ): readonly boolean[] {
-	// struct pollfd: i32 descriptor, i16 wanted and i16 seen events.
-	const view = new DataView(new ArrayBuffer(8 * wanted.length));
+	// struct pollfd: i32 descriptor, i16 wanted and i16 seen events. Cheaper than a DataView, of which every call leaves the
+	// language.
+	const words = new Int32Array(2 * wanted.length);
 	for (const [index, { fd, events }] of wanted.entries()) {
-		view.setInt32(8 * index, fd, true);
-		view.setInt16(8 * index + 4, events, true);
+		words[2 * index] = fd;
+		words[2 * index + 1] = events;
 	}
-	call("poll", nr.ppoll, new Uint8Array(view.buffer), wanted.length, timeoutMs === undefined ? 0 : timespec(timeoutMs));
-	return wanted.map((_, index) => view.getInt16(8 * index + 6, true) !== 0);
+	call("poll", nr.ppoll, words, wanted.length, timeoutMs === undefined ? 0 : timespec(timeoutMs));
+	return wanted.map((_, index) => (words[2 * index + 1] ?? 0) >>> 16 !== 0);
 }
 
-function timespec(milliseconds: number): BigInt64Array {
-	const nanoseconds = BigInt(Math.max(0, Math.ceil(milliseconds * 1e6)));
-	const second = 1_000_000_000n;
-	return new BigInt64Array([nanoseconds / second, nanoseconds % second]);
+/** struct timespec: i64 seconds and nanoseconds, of which the upper halves stay 0. */
+function timespec(milliseconds: number): Uint32Array {
+	const nanoseconds = Math.max(0, Math.ceil(milliseconds * 1e6));
+	return new Uint32Array([Math.floor(nanoseconds / 1e9), 0, nanoseconds % 1e9, 0]);
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import {
@@ -402,7 +402,8 @@ describe("cnictl doctor", () => {
 	it("finds the lease of a container that is gone, when no daemon does, and leaves that of a running one", () => {
 		using world = createWorld();
 		const here = place(world);
-		here.network.serve();
+		// Addresses that no other test gives to a container: of whoever had one, the doctor would not be sure.
+		here.network.serve({ range: "10.9.0.210,10.9.0.219" });
 		// Where `runWithOwnState` shows it as /run/cni.
 		const daemon = startDaemon(world, { socketPath: join(world.directory, "run-cni/dhcp.sock") });
 		const ipam = { daemonSocketPath: daemon.socketPath };
@@ -412,7 +413,10 @@ describe("cnictl doctor", () => {
 		if (gone === undefined || running === undefined) throw new Error("two were made");
 		for (const each of [gone, running]) each.add();
 		daemon.stop("SIGKILL");
+		const number = statSync(gone.container.path).ino;
 		attempt(["ip", "netns", "del", gone.container.name]);
+		// The kernel gives its number to another: one of these, unless another test has been quicker.
+		for (let tries = 0; tries < 20 && statSync(world.container().path).ino !== number; tries++);
 		const doctor = (...args: string[]) =>
 			runWithOwnState(world, [join(distribution, "cnictl"), "doctor", "--min-age", "0", ...args]);
 		const found = doctor();

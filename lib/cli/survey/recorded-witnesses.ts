@@ -1,7 +1,8 @@
+import { parsePrefix } from "../../ip/address.ts";
 import { unlessAbsent } from "../../linux/absent.ts";
 import { isDirectory, listDirectory } from "../../linux/files.ts";
 import type { AttachmentRecord, RecordFile } from "../../state/attachment-records.ts";
-import { dhcpLeaseDirectory, dhcpLeases } from "../../state/dhcp-leases.ts";
+import { type DhcpLeaseRecord, dhcpLeaseDirectory, dhcpLeases } from "../../state/dhcp-leases.ts";
 import { hostDeviceRecords } from "../../state/host-device-record.ts";
 import { sourceRoutingRecords } from "../../state/source-routing-record.ts";
 import { listTuningFiles } from "../../state/tuning-record.ts";
@@ -20,6 +21,8 @@ export interface RecordSource {
 	networksIn(dataDir: string): readonly string[];
 	/** Every file of the network, complete or not. */
 	filesOf(place: { dataDir: string; network: string }): readonly RecordFile<AttachmentRecord>[];
+	/** The attachment's address, with its length, where the record has it. */
+	addressOf?(record: AttachmentRecord): string;
 	/** What tells DEL where they are. */
 	configOf(dataDir: string): Readonly<Record<string, unknown>>;
 }
@@ -58,6 +61,7 @@ export const recordSources: readonly RecordSource[] = [
 		what: "DHCP lease",
 		networksIn: directoriesIn,
 		filesOf: ({ dataDir, network }) => dhcpLeases(socketOf(dataDir)).of(network).list(),
+		addressOf: (record) => (record as DhcpLeaseRecord).address,
 		configOf: (dataDir) => ({ ipam: { type: "dhcp", daemonSocketPath: socketOf(dataDir) } }),
 	},
 ];
@@ -95,19 +99,20 @@ export function findRecords(places: StatePlaces, sources = recordSources): reado
 
 /** The records of plugins beside the firewall's. */
 export function recordedWitnesses(places: StatePlaces): readonly Witness[] {
-	return findRecords(places).flatMap(({ source, network, file: { record, changedAt } }) =>
-		record === undefined
-			? []
-			: [
-					{
-						attachment: { network, containerId: record.containerId, ifName: record.ifName },
-						source: `the record of ${source.what}`,
-						sandbox: record.sandbox,
-						addresses: [],
-						since: changedAt,
-					},
-				],
-	);
+	return findRecords(places).flatMap(({ source, network, file: { record, changedAt } }) => {
+		if (record === undefined) return [];
+		const { containerId, ifName, sandbox } = record;
+		const address = parsePrefix(source.addressOf?.(record) ?? "")?.address;
+		return [
+			{
+				attachment: { network, containerId, ifName },
+				source: `the record of ${source.what}`,
+				sandbox,
+				addresses: address === undefined ? [] : [address],
+				since: changedAt,
+			},
+		];
+	});
 }
 
 /** The networks that have a folder there; those that begin with a dot are of other use. */
