@@ -53,7 +53,7 @@ function configOf(agent: string) {
 			ranges: [[{ subnet: `${net4}.0/29` }], [{ subnet: `${net6}:/125` }]],
 			blocks: { ipv4: 29, ipv6: 125 },
 			cooldown: 0,
-			timeout: 2,
+			timeout: 10,
 		},
 	};
 }
@@ -268,7 +268,7 @@ test("what an agent held in its former life is released when it begins anew, but
 
 test("an operator's word: lost, gone, and what it is refused for", () => {
 	const containers = [world.container(), world.container()] as const;
-	for (const container of containers) attach("add", "a1", container);
+	for (const container of containers) addressesOf(attach("add", "a1", container));
 	const release = (...args: string[]) => control("a2", "agents", "release", ...args);
 	expect(states()).toEqual(["a1 unknown 4 2"]);
 	expect(release("a9")).toMatchObject({

@@ -593,7 +593,7 @@ describe("signs of life", () => {
 		await watcher.look();
 		expect(await heldBy(pool, "a")).toMatchObject({ owners: 2 });
 		// Without anything of the former's disk, it finds its block, and GC takes back what no container of its has.
-		const again = pool.agent("a", { directory: `/tmp/cst-${process.pid}-again${pool.prefix}` });
+		const again = pool.agent("a", { directory: `${world.directory}/again` });
 		expect(await again.add("new")).toBe("10.1.0.4");
 		expect(await again.open().reclaim(({ containerId }) => containerId === "new")).toHaveLength(2);
 		expect(await heldBy(pool, "a")).toEqual({ owners: 1, addresses: 1, blocks: 1 });
