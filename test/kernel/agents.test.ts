@@ -149,7 +149,8 @@ test("an agent that is lost and back in time keeps its addresses; too late, anot
 	expect(control("a2", "agents").stdout).toMatch(/^a1 +lost +\ds +2 +4 +2 +in [12]?\ds$/m);
 	report = serve("report2", "a1", "report", "--ttl", "8s");
 	waitUntil("the mark to go", () => bothLogs().includes('agent "a1" is back: it reports itself alive; it keeps'));
-	expect(states()).toEqual(["a1 alive 4 2"]);
+	// On a busy machine a sign may be late once more.
+	waitUntil("it to be alive", () => states().join() === "a1 alive 4 2");
 	expect(held()).toEqual([one, two].map((container) => `a1 ${idOf(container)}`).sort());
 	expect(clean("a1")).toEqual(cleanOutcome);
 
