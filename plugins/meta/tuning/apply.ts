@@ -39,14 +39,14 @@ export function applySettings(
 			annotate(`Cannot set ${path} to "${value}"`, () => writeSysctl(path, value));
 		}
 	});
-	changeLink(sandbox, { ifName: request.ifName, settings });
+	changeLink(sandbox, { ifName: request.ifName, index: current.record.linkIndex, settings });
 }
 
 /** The present values of whatever the settings change. */
 function readState(
 	sandbox: Sandbox,
 	{ request, settings }: { request: AddRequest<TuningConfig>; settings: TuningSettings },
-): Required<TuningState> & { readonly backup: LinkBackup | undefined } {
+): TuningState & { readonly record: NonNullable<TuningState["record"]> } {
 	const { containerId, ifName, netns } = request;
 	const link = requireLink(sandbox, ifName);
 	const { mac, promiscuous, mtu, allMulticast, txQueueLength } = settings;
@@ -89,7 +89,10 @@ function firstState(kept: TuningState, current: TuningState): TuningState {
 	return { backup, record: { ...record, sysctls: { ...record.sysctls, ...kept.record?.sysctls } } };
 }
 
-function changeLink(sandbox: Sandbox, { ifName, settings }: { ifName: string; settings: TuningSettings }): void {
+function changeLink(
+	sandbox: Sandbox,
+	{ ifName, index, settings }: { ifName: string; index: number; settings: TuningSettings },
+): void {
 	const { mac, promiscuous, mtu, allMulticast, txQueueLength } = settings;
 	const changes: readonly (readonly [what: string, LinkChange])[] = [
 		...(mac === undefined ? [] : [[`MAC address ${mac}`, { mac }] as const]),
@@ -98,7 +101,6 @@ function changeLink(sandbox: Sandbox, { ifName, settings }: { ifName: string; se
 		...(allMulticast === undefined ? [] : [["all-multicast mode", { allMulticast }] as const]),
 		...(txQueueLength === undefined ? [] : [[`transmit queue length ${txQueueLength}`, { txQueueLength }] as const]),
 	];
-	const { index } = requireLink(sandbox, ifName);
 	const errors = sandbox.socket.requestAll(changes.map(([, change]) => setLink({ index }, change)));
 	const failed = errors.findIndex((error) => error !== undefined);
 	if (failed < 0) return;
