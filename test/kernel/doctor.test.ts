@@ -84,14 +84,21 @@ function isLeft({ outcome }: FoundThing): boolean {
 
 /** Expects that things of these kinds are surely left over, and gone after the cure. @returns what was found */
 function expectCure(kinds: readonly string[]): readonly FoundThing[] {
-	const { exitCode, findings } = host.doctor();
+	// While a namespace of another test has the number of one that is gone, what tells of that by its number alone may be alive.
+	let looked = host.doctor();
+	for (let tries = 0; tries < 20 && kindsOf(looked.findings).length < kinds.length; tries++) looked = host.doctor();
+	const { exitCode, findings } = looked;
 	expect(exitCode).toBe(1);
 	expect(findings.filter(({ certainty }) => certainty !== "sure")).toEqual([]);
 	expect(kindsOf(findings)).toEqual([...kinds].sort());
-	const cured = host.doctor("--fix");
-	expect(cured.findings.filter(isLeft)).toEqual([]);
-	expect(cured.findings.length).toBe(findings.length);
-	expect([cured.exitCode, host.doctor()]).toEqual([0, { exitCode: 0, findings: [] }]);
+	const cured: FoundThing[] = [];
+	for (let tries = 0; tries < 20 && cured.length < findings.length; tries++) {
+		const { exitCode: left, findings: found } = host.doctor("--fix");
+		expect([left, found.filter(isLeft)]).toEqual([0, []]);
+		cured.push(...found);
+	}
+	expect(cured.length).toBe(findings.length);
+	expect(host.doctor()).toEqual({ exitCode: 0, findings: [] });
 	return findings;
 }
 

@@ -247,6 +247,6 @@ describe("ingress policies", () => {
 		const options = { firewall: { ingressPolicy: "open" }, bridgeKeys };
 		const first = attach(world, { ...foo, ...options }, { containerId: "c1" });
 		const other = attach(world, { ...bar, ...options }, { containerId: "c2" });
-		for (const address of other.addresses) expect(ping(first.namespace, address)).toBe(true);
+		for (const address of other.addresses) expect(ping(first.namespace, address, { count: 5 })).toBe(true);
 	});
 });
