@@ -1,6 +1,7 @@
 import { type IpAddress, type IpPrefix, parseAddress, parsePrefix } from "../ip/address.ts";
 import { CniError, ErrorCode } from "./error.ts";
 import { given } from "./given.ts";
+import { shownWord } from "./quote-text.ts";
 import type { Dns, Result, ResultInterface, ResultIp, ResultRoute } from "./result.ts";
 import { emptyResult } from "./result.ts";
 import { describeValue } from "./schema.ts";
@@ -150,7 +151,7 @@ function prefixOf(value: unknown, path: string): IpPrefix {
 	}
 	const text = textOf(value, path);
 	const prefix = parsePrefix(text);
-	if (prefix === undefined) throw new CniError(ErrorCode.decodingFailure, `invalid CIDR address: ${text}`);
+	if (prefix === undefined) throw new CniError(ErrorCode.decodingFailure, `invalid CIDR address: ${shownWord(text)}`);
 	return prefix;
 }
 
@@ -158,7 +159,7 @@ function optionalAddress(value: unknown, path: string): IpAddress | undefined {
 	const text = nonEmpty(optional(value, path, textOf));
 	if (text === undefined) return undefined;
 	const address = parseAddress(text);
-	if (address === undefined) throw new CniError(ErrorCode.decodingFailure, `invalid IP address: ${text}`);
+	if (address === undefined) throw new CniError(ErrorCode.decodingFailure, `invalid IP address: ${shownWord(text)}`);
 	return address;
 }
 

@@ -8,3 +8,8 @@ export function quoteText(text: string): string {
 		return `\\u{${code.toString(16)}}`;
 	});
 }
+
+/** A word as it stands, as the reference's messages have it; quoted when it is none, so that nothing of it goes unseen. */
+export function shownWord(text: string): string {
+	return /^\S+$/.test(text) ? text : quoteText(text);
+}

@@ -1,4 +1,5 @@
 import { CniError, ErrorCode } from "../cni/error.ts";
+import { shownWord } from "../cni/quote-text.ts";
 import {
 	bitsOf,
 	compareAddresses,
@@ -84,14 +85,14 @@ export function formatRange({ start, end }: AddressRange): string {
 export function optionalAddress(text: string | undefined): IpAddress | undefined {
 	if (text === undefined || text === "") return undefined;
 	const address = parseAddress(text);
-	if (address === undefined) throw invalid(`invalid IP address: ${text}`);
+	if (address === undefined) throw invalid(`invalid IP address: ${shownWord(text)}`);
 	return address;
 }
 
 /** A prefix of a configuration, host bits kept. @throws CniError code 7 */
 export function requiredPrefix(text: string): IpPrefix {
 	const prefix = parsePrefix(text);
-	if (prefix === undefined) throw invalid(`invalid CIDR address: ${text}`);
+	if (prefix === undefined) throw invalid(`invalid CIDR address: ${shownWord(text)}`);
 	return prefix;
 }
 

@@ -121,6 +121,12 @@ describe("single rules", () => {
 		["an address that is a number", { ips: [{ address: 5 }] }, '"ips[0].address" must be a string, not the number 5'],
 		["no address", { ips: [{}] }, '"ips[0].address" is missing'],
 		["no destination", { routes: [{ gw: "10.0.0.1" }] }, '"routes[0].dst" is missing'],
+		["an empty address", { ips: [{ address: "" }] }, 'invalid CIDR address: ""'],
+		[
+			"an address with a space around it",
+			{ ips: [{ address: " 10.0.0.2/24" }] },
+			'invalid CIDR address: " 10.0.0.2/24"',
+		],
 		["an address without length", { ips: [{ address: "10.0.0.2" }] }, "invalid CIDR address: 10.0.0.2"],
 		["a gateway that is none", { ips: [{ address: "10.0.0.2/8", gateway: "x" }] }, "invalid IP address: x"],
 		[
