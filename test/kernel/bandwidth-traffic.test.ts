@@ -30,11 +30,11 @@ describe("a saturating sender", () => {
 			saturate({ from: free.container, to: sink.container, address: sink.address, port: 5002 }),
 		]);
 		expectLimited(slow, rate);
-		expect(fast).toBeGreaterThan(5 * rate);
+		expect(fast).toBeGreaterThan(2 * rate);
 		// The other direction has no limit.
 		expect(
 			await saturate({ from: sink.container, to: limited.container, address: limited.address, milliseconds: 500 }),
-		).toBeGreaterThan(5 * rate);
+		).toBeGreaterThan(2 * rate);
 		for (const one of [limited, free, sink]) one.remove();
 		expect(leftovers(world, { except: kept })).toEqual([]);
 	});
@@ -53,10 +53,10 @@ describe("a saturating sender", () => {
 			saturate({ from: source.container, to: free.container, address: free.address }),
 		]);
 		expectLimited(slow, rate);
-		expect(fast).toBeGreaterThan(5 * rate);
+		expect(fast).toBeGreaterThan(2 * rate);
 		expect(
 			await saturate({ from: limited.container, to: source.container, address: source.address, milliseconds: 500 }),
-		).toBeGreaterThan(5 * rate);
+		).toBeGreaterThan(2 * rate);
 	});
 
 	it("is free again after DEL, and limited after ADD, the interface being the same", async () => {
@@ -68,7 +68,7 @@ describe("a saturating sender", () => {
 		const flow = { from: limited.container, to: sink.container, address: sink.address, milliseconds: 1000 };
 		expectLimited(await saturate(flow), rate);
 		limited.must("DEL");
-		expect(await saturate(flow)).toBeGreaterThan(5 * rate);
+		expect(await saturate(flow)).toBeGreaterThan(2 * rate);
 		limited.must("ADD");
 		expectLimited(await saturate(flow), rate);
 	});
