@@ -1,7 +1,7 @@
 import { attachmentPrefix, describeTag, type NetworkAttachment, networkPrefix } from "../cni/attachment-tag.ts";
 import { everyOne } from "../cni/every-one.ts";
 import { Errno } from "../linux/errno.ts";
-import { BatchError, commit, retryDisturbed } from "../netlink/nftables/batch.ts";
+import { BatchError, commit, retryDisturbed, setIsFull } from "../netlink/nftables/batch.ts";
 import { deleteChain } from "../netlink/nftables/chain.ts";
 import { findElements, listElements, type SetElement } from "../netlink/nftables/element.ts";
 import type { SetName } from "../netlink/nftables/message.ts";
@@ -18,9 +18,9 @@ import { adoptFormer, isFormer } from "./nftables-groups/former-layout.ts";
 import { inetLayout } from "./nftables-groups/inet-rules.ts";
 import { layoutsFor } from "./nftables-groups/layouts.ts";
 import { memberClass } from "./nftables-groups/member-class.ts";
-import { bridgeSet, bridgeTable, inetSet, tables } from "./nftables-groups/tables.ts";
+import { bridgeSet, bridgeTable, helpWhenFull, inetSet, tables } from "./nftables-groups/tables.ts";
 import { makeLayouts, missingOfLayout } from "./nftables-layout.ts";
-import { withNftables } from "./nftables-session.ts";
+import { rulesetError, withNftables } from "./nftables-session.ts";
 import {
 	additionsOf,
 	deletionsOf,
@@ -38,7 +38,7 @@ export const nftablesGroups: GroupBackend = {
 			(socket) => holders(socket, member),
 			() => [],
 		),
-	apply: (member, change) => withNftables((socket) => retryDisturbed(() => apply(socket, { member, ...change }))),
+	apply: (member, change) => withNftables((socket) => changing(() => apply(socket, { member, ...change }))),
 	verify: (member) =>
 		withNftables(
 			(socket) => verify(socket, member),
@@ -46,7 +46,7 @@ export const nftablesGroups: GroupBackend = {
 		),
 	remove: (attachment, known) =>
 		withNftables(
-			(socket) => retryDisturbed(() => remove(socket, { attachment, known })),
+			(socket) => changing(() => remove(socket, { attachment, known })),
 			() => {},
 		),
 	collect: (network, valid) =>
@@ -56,6 +56,16 @@ export const nftablesGroups: GroupBackend = {
 		),
 	probe: () => withNftables(probe),
 };
+
+/** Adding may find that the host is full, and so may removing, which brings a former table into the present form. */
+function changing(change: () => void): void {
+	try {
+		retryDisturbed(change);
+	} catch (thrown) {
+		const isFull = thrown instanceof BatchError && thrown.errno === setIsFull;
+		throw isFull ? rulesetError(thrown, helpWhenFull) : thrown;
+	}
+}
 
 function holders(socket: NetlinkSocket, member: GroupMember): readonly GroupHolder[] {
 	const identity = identityOf(member);

@@ -1,6 +1,6 @@
 import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
 import { Errno, errnoOf } from "../linux/errno.ts";
-import { BatchError, readGeneration, setIsFull } from "../netlink/nftables/batch.ts";
+import { BatchError, readGeneration } from "../netlink/nftables/batch.ts";
 import { NetlinkError } from "../netlink/wire/error.ts";
 import { NETLINK_NETFILTER, type NetlinkSocket, openNetlinkSocket } from "../netlink/wire/socket.ts";
 
@@ -49,10 +49,13 @@ function answers(): boolean {
 }
 
 function explain(thrown: unknown): unknown {
-	if (thrown instanceof CniError) return thrown;
-	const message = messageOf(thrown);
-	return new CniError(ErrorCode.internal, `Cannot read or change the nftables ruleset: ${message}`, {
-		details: helpFor(thrown),
+	return thrown instanceof CniError ? thrown : rulesetError(thrown, helpFor(thrown));
+}
+
+/** What the kernel has refused, and what helps. */
+export function rulesetError(thrown: unknown, details: string): CniError {
+	return new CniError(ErrorCode.internal, `Cannot read or change the nftables ruleset: ${messageOf(thrown)}`, {
+		details,
 		cause: thrown,
 	});
 }
@@ -60,9 +63,6 @@ function explain(thrown: unknown): unknown {
 function helpFor(thrown: unknown): string {
 	const errno = thrown instanceof NetlinkError ? thrown.errno : errnoOf(thrown);
 	if (errno === Errno.EPERM) return "Run the plugin as root, with CAP_NET_ADMIN in the namespace of the host";
-	if (errno === setIsFull) {
-		return "16,384 interfaces of a host can be in groups. What is left over of others goes with: cnictl doctor --fix";
-	}
 	if (isUnavailable(thrown)) {
 		return 'Load the kernel modules (modprobe -a nf_tables nft_chain_nat nft_masq nft_nat nft_fib_inet); or choose iptables: "ipMasqBackend" of bridge, "backend" of portmap';
 	}

@@ -34,6 +34,8 @@ export function inetSet(set: InetSet): SetName {
  * those that may grow take longer.
  */
 const mostMembers = 16_384;
+export const helpWhenFull =
+	"16,384 interfaces of a host can be in groups. What is left over of others goes with: cnictl doctor --fix";
 /** Beside its addresses, a member may send from none, and from the link-local one. */
 const sourcesOfMember = { 4: 2, 6: 4 } as const;
 
