@@ -3,8 +3,11 @@ import { type Endpoint, parseEndpoint } from "../etcd/endpoint.ts";
 import type { TlsFiles } from "../etcd/tls-identity.ts";
 import type { BlockLengths } from "../ipam/etcd-store/block.ts";
 import { readText } from "../linux/files.ts";
+import { isAgentName } from "./agent-name.ts";
 import type { ClusterConfig } from "./config.ts";
 
+/** How long released addresses rest, unless a configuration says another time. */
+export const defaultCooldownMs = 60_000;
 export const defaultDataDir = "/var/lib/cni/cluster";
 
 /** Where the agent's part of etcd is: all that DEL needs to know what it has to do. */
@@ -25,7 +28,7 @@ export function placeOf({ ipam }: ClusterConfig): Place {
 		throw invalid("prefix", prefix, 'Begin it with "/" and end it without, such as "/cni-suite"');
 	}
 	const agent = ipam?.agent || hostname();
-	if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(agent)) {
+	if (!isAgentName(agent)) {
 		throw invalid(
 			"agent",
 			agent,
@@ -38,7 +41,7 @@ export function placeOf({ ipam }: ClusterConfig): Place {
 		dataDir: ipam?.dataDir || defaultDataDir,
 		blockLengths: { 4: ipam?.blocks?.ipv4 ?? 26, 6: ipam?.blocks?.ipv6 ?? 122 },
 		borrow: ipam?.borrow ?? true,
-		cooldownMs: Math.max(0, ipam?.cooldown ?? 60) * 1000,
+		cooldownMs: ipam?.cooldown === undefined ? defaultCooldownMs : Math.max(0, ipam.cooldown) * 1000,
 		tokenLabel: ipam?.tokenLabel || "cni-token",
 	};
 }

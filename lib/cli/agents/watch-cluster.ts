@@ -5,10 +5,10 @@ import { leaseSource } from "../../cluster/agents/lease-source.ts";
 import { type AgentMemory, agentMemory, rememberedAgents } from "../../cluster/agents/memory.ts";
 import { createOutlook, type Outlook } from "../../cluster/agents/outlook.ts";
 import type { Counts } from "../../cluster/agents/release-due.ts";
+import { defaultCooldownMs } from "../../cluster/settings.ts";
 import { clusterGateway } from "../ipam/cluster-gateway.ts";
 import type { Cluster } from "../ipam/clusters.ts";
 import { type AlarmClock, createAlarmClock } from "./alarm-clock.ts";
-import { defaultCooldownMs } from "./default-cooldown.ts";
 import { complaints } from "./service-log.ts";
 
 export interface WatchOptions {

@@ -53,8 +53,3 @@ export function parseReport(text: string): Report | undefined {
 		return undefined;
 	}
 }
-
-/** As the plugin wants `ipam.agent` to be. */
-export function isAgentName(name: string): boolean {
-	return /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(name);
-}

@@ -1,8 +1,9 @@
 import type { Gateway } from "../../etcd/gateway.ts";
 import { transact } from "../../etcd/kv.ts";
 import { readSnapshot } from "../../etcd/read-snapshot.ts";
+import { isAgentName } from "../agent-name.ts";
 import type { Sighting } from "../agent-source.ts";
-import { agentKeys, agentOfKey, isAgentName } from "./keys.ts";
+import { agentKeys, agentOfKey } from "./keys.ts";
 
 /**
  * Agents that a source has seen, kept in etcd: who begins to watch when an agent is lost already learns from nobody else

@@ -1,5 +1,5 @@
+import { isAgentName } from "../../cluster/agent-name.ts";
 import { quoteText } from "../../cni/quote-text.ts";
-import { isAgentName } from "./agent-name.ts";
 import { createItemCutter } from "./item-cutter.ts";
 import { type AgentLists, type KnownAgent, type MasterEvent, mostAgents, type TaskSign } from "./master-event.ts";
 

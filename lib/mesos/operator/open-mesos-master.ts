@@ -1,3 +1,4 @@
+import { isAgentName } from "../../cluster/agent-name.ts";
 import type { AgentSource } from "../../cluster/agent-source.ts";
 import { connectBy } from "../../http/connect.ts";
 import { type InternetEndpoint, parseInternetEndpoint } from "../../http/endpoint.ts";
@@ -6,7 +7,6 @@ import { secureStream } from "../../http/secure-stream.ts";
 import { readIdentity, type TlsFiles } from "../../http/tls-identity.ts";
 import { toBase64 } from "../../linux/base64.ts";
 import { sleep } from "../../linux/libc.ts";
-import { isAgentName } from "./agent-name.ts";
 import { defaultPort } from "./redirect.ts";
 import { watchMaster } from "./watch-master.ts";
 

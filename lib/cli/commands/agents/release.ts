@@ -1,9 +1,9 @@
 import { Command } from "commander";
 import type { Grace } from "../../../cluster/agents/grace.ts";
+import { defaultCooldownMs } from "../../../cluster/settings.ts";
 import { CniError, ErrorCode } from "../../../cni/error.ts";
 import { writeStdout } from "../../../linux/stdio.ts";
 import { agentToJson, leftText } from "../../agents/agents-text.ts";
-import { defaultCooldownMs } from "../../agents/default-cooldown.ts";
 import { graceOption } from "../../agents/options.ts";
 import { type FoundAgent, readAgents } from "../../agents/read-agents.ts";
 import { markByHand, releaseByHand } from "../../agents/release-by-hand.ts";
