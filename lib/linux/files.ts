@@ -4,6 +4,7 @@ import {
 	fsync,
 	ftruncate,
 	getdents,
+	leadsSomewhere,
 	mkdir,
 	O_APPEND,
 	O_CREAT,
@@ -90,12 +91,9 @@ export function writeFile(path: string, data: Uint8Array | string): void {
 /** The same for an open file that had `before` bytes: it is cut off where it has become shorter. */
 export function replaceContent(fd: number, { data, before }: { data: string; before: number }): void {
 	const bytes = encodeUtf8(data);
-	let offset = 0;
-	writeAll(fd, bytes, (_, rest) => {
-		const count = pwrite(fd, { data: rest, offset });
-		offset += count;
-		return count;
-	});
+	for (let offset = 0; offset < bytes.byteLength; ) {
+		offset += pwrite(fd, { data: offset === 0 ? bytes : bytes.subarray(offset), offset });
+	}
 	if (bytes.byteLength < before) ftruncate(fd, bytes.byteLength);
 }
 
@@ -155,7 +153,7 @@ export function listDirectory(path: string): readonly string[] {
 
 /** Whether the path leads to anything. */
 export function exists(path: string): boolean {
-	return kindOf(path) !== undefined;
+	return !path.includes("\0") && leadsSomewhere(path);
 }
 
 /** Where the path leads when all symbolic links are followed; realpath(3). */

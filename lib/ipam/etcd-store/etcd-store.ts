@@ -8,7 +8,8 @@ import { addressOfKey } from "./address-name.ts";
 import { doubted, owning } from "./beliefs.ts";
 import { blockName, parseBlock, spanOf } from "./block.ts";
 import { countHeld } from "./count.ts";
-import { openJournal } from "./journal.ts";
+import { namesOf } from "./hint.ts";
+import { addToJournal, countEntries, replay, settle } from "./journal.ts";
 import { attachmentOfKey } from "./layout.ts";
 import type { EtcdStoreOptions } from "./options.ts";
 import { type AddressRecord, parseOwner, parseRecord } from "./record.ts";
@@ -27,14 +28,13 @@ export function createEtcdStore(options: EtcdStoreOptions): IpamStore {
 	const { agent, postponed } = options;
 	const store = openStore(options);
 	const { gateway, layout } = store;
-	const journal = openJournal(store);
 
 	const orLater = async <T>(owner: Attachment, { work, otherwise }: { work: () => Promise<T>; otherwise: T }) => {
 		try {
 			return await work();
 		} catch (thrown) {
 			if (!(thrown instanceof EtcdError)) throw thrown;
-			journal.add(owner);
+			addToJournal(store, owner);
 			postponed(owner, thrown);
 			return otherwise;
 		}
@@ -42,24 +42,24 @@ export function createEtcdStore(options: EtcdStoreOptions): IpamStore {
 
 	return {
 		async reserve(owner, wishes, tags = noTags) {
-			if (journal.count() > 0) {
-				await journal.settle(owner);
-				await journal.replay();
+			if (countEntries(store) > 0) {
+				await settle(store, owner);
+				await replay(store);
 			}
 			try {
 				return await reserve(store, { owner, wishes, tags });
 			} catch (thrown) {
 				if (!(thrown instanceof EtcdError)) throw thrown;
-				if (thrown.unsure) journal.add(owner);
+				if (thrown.unsure) addToJournal(store, owner);
 				// What it was about to take is free as before.
-				store.hint.note((hint) => doubted(hint, Object.keys(hint.blocks)));
+				store.hint.note((hint) => doubted(hint, namesOf(hint)));
 				throw thrown;
 			}
 		},
 		release: (owner) =>
 			orLater(owner, {
 				async work() {
-					await journal.replay();
+					await replay(store);
 					return await release(store, owner, { rests: true });
 				},
 				otherwise: [],
@@ -82,7 +82,7 @@ export function createEtcdStore(options: EtcdStoreOptions): IpamStore {
 			return all;
 		},
 		async reclaim(isValid) {
-			await journal.replay();
+			await replay(store);
 			const stale: { readonly owner: Attachment; readonly seen: KeyValue }[] = [];
 			for await (const page of readPages(gateway, layout.ownersOf(agent))) {
 				for (const seen of page) {

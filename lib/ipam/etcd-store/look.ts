@@ -4,7 +4,7 @@ import { absent, type KeyValue, type Operation, type ReadAnswer, transact } from
 import type { IpAddress } from "../../ip/address.ts";
 import { type AgentState, parseAgent } from "./agent.ts";
 import { type Block, parseBlock } from "./block.ts";
-import type { Hint } from "./hint.ts";
+import { type Hint, namesOf } from "./hint.ts";
 import type { Layout } from "./layout.ts";
 import { type Occupancy, occupancyOf, readBlocks } from "./occupancy.ts";
 
@@ -41,14 +41,14 @@ export async function look(gateway: Gateway, view: View): Promise<Seen> {
 }
 
 /** How things are if the hint is right: nothing else is known. */
-export function believed({ fence, blocks }: Hint): Seen {
+export function believed(hint: Hint): Seen {
 	return {
 		...occupancyOf([], 0),
 		looked: [],
 		owner: undefined,
 		agent: { lostSince: undefined },
-		fence,
-		blocks: Object.keys(blocks).flatMap((name) => parseBlock(name) ?? []),
+		fence: hint.fence,
+		blocks: namesOf(hint).flatMap((name) => parseBlock(name) ?? []),
 		requested: [],
 	};
 }

@@ -34,8 +34,9 @@ export function formatOwner(addresses: readonly IpAddress[], call: string): stri
 	return JSON.stringify({ addresses: addresses.map(formatAddress), call });
 }
 
-/** What the attachment holds. */
+/** What the attachment holds; nothing where there is no such key, which is an empty text here. */
 export function parseOwner(text: string): readonly IpAddress[] {
+	if (text === "") return [];
 	try {
 		const value = JSON.parse(text) as { addresses?: unknown } | null;
 		return Array.isArray(value?.addresses) ? parseAddresses(value.addresses) : [];
