@@ -37,12 +37,11 @@ function* wholly(ranges: readonly AddressRange[]): Generator<Span, void> {
 function usable({ start, gateway }: AddressRange, span: Span): readonly Span[] {
 	const { first, last } = span;
 	const { family, value } = gateway;
-	const parts =
-		family === start.family && value >= first && value <= last
-			? [
-					{ first, last: value - 1n },
-					{ first: value + 1n, last },
-				]
-			: [span];
+	const isSplit = family === start.family && value >= first && value <= last;
+	if (!isSplit) return first <= last ? [span] : [];
+	const parts = [
+		{ first, last: value - 1n },
+		{ first: value + 1n, last },
+	];
 	return parts.filter((part) => part.first <= part.last);
 }

@@ -56,10 +56,11 @@ export function readText(path: string): string {
 
 /** Everything from an open file to its end. */
 export function readAll(fd: number, readSome: typeof read = read): Uint8Array {
-	let buffer = new Uint8Array(4096);
+	// Most files are shorter, and the engine fills new memory with zeros.
+	let buffer = new Uint8Array(1024);
 	let length = 0;
 	for (;;) {
-		const count = readSome(fd, buffer.subarray(length));
+		const count = readSome(fd, length === 0 ? buffer : buffer.subarray(length));
 		if (count === 0) return buffer.subarray(0, length);
 		length += count;
 		if (length === buffer.byteLength) {

@@ -74,7 +74,7 @@ function countFree({ open }: Hint, name: string): number {
 
 /** How things were a moment ago. */
 export function learned(before: Hint, seen: Seen): Hint {
-	const hint = owning(before, seen.blocks.map(blockName));
+	const hint = owning(before, seen.blocks);
 	const looked = seen.looked.filter((block) => isOurs(hint, blockName(block)));
 	const names = looked.map(blockName);
 	const stale = [...hint.stale.filter((name) => !names.includes(name)), ...looked.filter(seen.restsIn).map(blockName)];

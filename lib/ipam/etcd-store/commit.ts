@@ -92,6 +92,7 @@ function take(
 /** Takes what is taken over from those who had it: several addresses may come from one owner. */
 function dispossess({ plans, call }: Reservation, success: Operation[]): void {
 	const takeovers = plans.filter((plan) => plan.how === "takeover");
+	if (takeovers.length === 0) return;
 	const owners = new Map(takeovers.map(({ from }) => [from.owner.key, from.owner]));
 	for (const { key, value } of owners.values()) {
 		const left = parseOwner(value).filter((held) => !takeovers.some(({ address }) => sameAddress(address, held)));

@@ -35,15 +35,6 @@ export interface Hint {
 	readonly open: Readonly<Record<string, string>>;
 }
 
-export interface HintFile {
-	/** Changes the hint; what `change` returns beside the new hint is the result. @throws SystemError */
-	update<T>(change: (hint: Hint) => readonly [Hint, T]): T;
-	/** The same where there is no result; nothing is written, or made, when `change` returns what it was given. @throws SystemError */
-	note(change: (hint: Hint) => Hint): void;
-	/** @throws SystemError */
-	read(): Hint;
-}
-
 /** A file under flock(2), open for reading and writing. */
 export interface LockedFile extends Disposable {
 	readonly fd: number;
@@ -51,24 +42,36 @@ export interface LockedFile extends Disposable {
 
 export type Lock = (path: string) => LockedFile;
 
-export function hintFile(directory: string, lock: Lock): HintFile {
-	const read = () => parseHint(unlessAbsent(() => readText(`${directory}/hint`)) ?? "");
-	const update: HintFile["update"] = (change) => {
-		using file = lockIn(directory, { lock, name: "hint" });
+/** The hint of one network, in its directory. */
+export class HintFile {
+	private readonly directory: string;
+	private readonly lock: Lock;
+
+	constructor({ directory, lock }: { directory: string; lock: Lock }) {
+		this.directory = directory;
+		this.lock = lock;
+	}
+
+	/** Changes the hint; what `change` returns beside the new hint is the result. @throws SystemError */
+	update<T>(change: (hint: Hint) => readonly [Hint, T]): T {
+		using file = lockIn(this.directory, { lock: this.lock, name: "hint" });
 		const before = readAll(file.fd);
 		const hint = parseHint(decodeUtf8(before));
 		const [next, result] = change(hint);
 		if (next !== hint) replaceContent(file.fd, { data: formatHint(next), before: before.byteLength });
 		return result;
-	};
-	return {
-		read,
-		update,
-		note(change) {
-			const hint = read();
-			if (change(hint) !== hint) update((before) => [change(before), undefined]);
-		},
-	};
+	}
+
+	/** The same where there is no result; nothing is written, or made, when `change` returns what it was given. @throws SystemError */
+	note(change: (hint: Hint) => Hint): void {
+		const hint = this.read();
+		if (change(hint) !== hint) this.update((before) => [change(before), undefined]);
+	}
+
+	/** @throws SystemError */
+	read(): Hint {
+		return parseHint(unlessAbsent(() => readText(`${this.directory}/hint`)) ?? "");
+	}
 }
 
 /** Takes a lock in a directory, which is made where it is missing. */

@@ -3,7 +3,7 @@ import type { Gateway } from "../../etcd/gateway.ts";
 import { absent, type KeyValue, type Operation, type ReadAnswer, transact } from "../../etcd/kv.ts";
 import type { IpAddress } from "../../ip/address.ts";
 import { type AgentState, parseAgent } from "./agent.ts";
-import { type Block, parseBlock } from "./block.ts";
+import { type Block, blockName, parseBlock } from "./block.ts";
 import { type Hint, namesOf } from "./hint.ts";
 import type { Layout } from "./layout.ts";
 import { type Occupancy, occupancyOf, readBlocks } from "./occupancy.ts";
@@ -28,8 +28,8 @@ export interface Seen extends Occupancy {
 	readonly owner: KeyValue | undefined;
 	readonly agent: AgentState;
 	readonly fence: string;
-	/** Blocks that belong to the agent. */
-	readonly blocks: readonly Block[];
+	/** Names of the blocks that belong to the agent. */
+	readonly blocks: readonly string[];
 	/** The keys of requested addresses that are held. */
 	readonly requested: readonly KeyValue[];
 }
@@ -48,7 +48,7 @@ export function believed(hint: Hint): Seen {
 		owner: undefined,
 		agent: { lostSince: undefined },
 		fence: hint.fence,
-		blocks: namesOf(hint).flatMap((name) => parseBlock(name) ?? []),
+		blocks: namesOf(hint),
 		requested: [],
 	};
 }
@@ -71,7 +71,7 @@ function seenIn({ blocks: looked, requested, now }: View, reads: readonly ReadAn
 		owner: owner?.found[0],
 		agent: parseAgent(agent?.found[0]?.value ?? ""),
 		fence: agent?.found[0]?.modRevision ?? absent,
-		blocks: (own?.found ?? []).flatMap(({ key }) => parseBlock(key) ?? []),
+		blocks: (own?.found ?? []).flatMap(({ key }) => parseBlock(key) ?? []).map(blockName),
 		requested: others.slice(0, requested.length).flatMap(({ found }) => found),
 	};
 }

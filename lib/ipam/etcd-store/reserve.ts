@@ -11,7 +11,7 @@ import { believed, look, type Seen } from "./look.ts";
 import type { Plan } from "./plan.ts";
 import { planAll, staleBlocks } from "./plan-all.ts";
 import type { Store } from "./store.ts";
-import { openTurn } from "./turn.ts";
+import { Turn } from "./turn.ts";
 
 /**
  * Takes an address for each wish, or none.
@@ -29,7 +29,7 @@ export async function reserve(
 	const call = randomText();
 	const looked = new Set<string>();
 	const barren = new Set<string>();
-	using turn = openTurn(store);
+	using turn = new Turn(store);
 	let { hint, plans } = guess(store, wishes);
 	if (plans === undefined) {
 		// Somebody may be about to find what we need as well.

@@ -1,5 +1,5 @@
 import type { Gateway } from "../../etcd/gateway.ts";
-import { type HintFile, hintFile } from "./hint.ts";
+import { HintFile } from "./hint.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 import type { EtcdStoreOptions } from "./options.ts";
 
@@ -15,5 +15,5 @@ export interface Store {
 
 export function openStore(options: EtcdStoreOptions): Store {
 	const { gateway, prefix, network, directory, lock, now = Date.now } = options;
-	return { options, gateway, layout: layoutOf(prefix, network), now, hint: hintFile(directory, lock) };
+	return { options, gateway, layout: layoutOf(prefix, network), now, hint: new HintFile({ directory, lock }) };
 }

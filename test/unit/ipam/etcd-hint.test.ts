@@ -88,7 +88,7 @@ describe("the hint", () => {
 		expect(filled).toMatchObject({ full: names[1], open: { "4-0a010000-30": "0001", "4-0a010008-30": "0001" } });
 		expect(namesOf(given(filled, { setIndex: 0, address: ip("10.1.0.3") })).toSorted()).toEqual(names);
 		expect(disowned(filled, "4-0a010004-30")).toMatchObject({ full: "", open: filled.open });
-		const seen = { fence: "9", blocks: names.map(block), looked: [block("4-0a010004-30")] };
+		const seen = { fence: "9", blocks: names, looked: [block("4-0a010004-30")] };
 		const free = { freeIn: (one: Block) => allBut(one, [ip("10.1.0.5"), ip("10.9.0.1")]), restsIn: () => false };
 		expect(learned(filled, { ...seen, ...free } as unknown as Seen)).toMatchObject({
 			fence: "9",
