@@ -173,7 +173,7 @@ describe("ADD in a container", () => {
 		const config = bridgeNetwork(world, { subnets: [subnet], config: { isDefaultGateway: true } });
 		const one = attachment(world, { config, netns: container });
 		const gateway = one.add().ips?.[0]?.gateway ?? "";
-		expect(ping(container, gateway, { timeoutSeconds: 1 })).toBe(true);
+		expect(ping(container, gateway, { count: 3 })).toBe(true);
 		expect(sysctl(container, "net/ipv6/conf/eth0/disable_ipv6")).toBe(subnet.includes(":") ? "0" : "1");
 		one.must("CHECK");
 	});
