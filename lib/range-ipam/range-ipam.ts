@@ -3,7 +3,7 @@ import type { Attachment, AttachmentRequest, NetworkRequest, Plugin } from "../c
 import type { Dns, ResultIp } from "../cni/result.ts";
 import type { Schema } from "../cni/schema.ts";
 import { specVersions } from "../cni/version.ts";
-import { compareAddresses, formatAddress, sameAddress } from "../ip/address.ts";
+import { compareAddresses, formatAddress, type IpPrefix, sameAddress } from "../ip/address.ts";
 import { allocate, exhaustedDetails } from "../ipam/allocate.ts";
 import { formatRangeSet, type RangeSet, rangeOf, setSize } from "../ipam/range-set.ts";
 import type { Eventually, IpamStore } from "../ipam/store.ts";
@@ -48,6 +48,7 @@ export function rangeIpam<Config extends RangeConfig>(kind: RangeIpamKind<Config
 					ips,
 					routes: routes.filter(({ dst }) => only?.includes(dst.address.family) ?? true),
 					dns,
+					networkGateways: () => gatewaysOf(sets),
 				};
 			});
 		},
@@ -85,6 +86,10 @@ export function rangeIpam<Config extends RangeConfig>(kind: RangeIpamKind<Config
 			await withStore(request, (store) => refuseExhausted(store, sets));
 		},
 	};
+}
+
+function gatewaysOf(sets: readonly RangeSet[]): readonly IpPrefix[] {
+	return sets.flat().map(({ gateway, subnet }) => ({ address: gateway, length: subnet.length }));
 }
 
 function readDns({ ipam }: RangeConfig): Dns {
