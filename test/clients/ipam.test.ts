@@ -499,6 +499,23 @@ describe("pool", () => {
 			expect(poolKeys()).toEqual(keys);
 		});
 
+		test("a pool that has moved into the configuration is removed while its addresses are held", () => {
+			const before = { ...tiny(), ranges: [[{ subnet: "10.47.0.0/30" }]] };
+			const after = { ...before, ranges: [[{ subnet: "10.47.0.0/30" }, { subnet: "10.48.0.0/24" }]] };
+			write("moved", before);
+			ipam("pool", "add", "moved", "10.48.0.0/24");
+			for (const id of ["p1", "p2"]) call("ADD", "moved", before, id);
+			expect(ipam("pool", "remove", "moved", "10.48.0.0/24").stderr).toContain("are held; 1 of them");
+			write("moved", after);
+			expect(ipam("pool", "list").stdout).toMatch(/^moved +10\.48\.0\.0\/24 .* not used: it overlaps 10\.48\.0\.1-/m);
+			call("ADD", "moved", after, "p3");
+			expect(ipam("pool", "remove", "moved", "10.48.0.0/24").stdout).toBe(
+				"removed 10.48.0.0/24 of moved, whose configuration has these addresses\n",
+			);
+			call("ADD", "moved", after, "p4");
+			expect(ipam("find", "-n", "moved", "p4").stdout).toMatch(/^moved +10\.48\.0\.\d +a1 +p4 /m);
+		});
+
 		test("what another network of the cluster has is refused, unless it is allowed", () => {
 			write("meeting", tiny());
 			write("other", { ...tiny(), ranges: [[{ subnet: "10.44.0.0/24" }]] });

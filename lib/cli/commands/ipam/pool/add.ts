@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { CniError, ErrorCode } from "../../../../cni/error.ts";
+import { quoteText } from "../../../../cni/quote-text.ts";
 import { validateNetworkName } from "../../../../cni/validate.ts";
 import { formatAddress, formatPrefix } from "../../../../ip/address.ts";
 import { putPool } from "../../../../ipam/etcd-store/change-pools.ts";
@@ -40,7 +41,7 @@ export function ipamPoolAddCommand(): Command {
 
 async function add(name: string, subnet: string, options: Options): Promise<void> {
 	validateNetworkName(name);
-	const task = `add pool "${subnet}" to network "${name}"`;
+	const task = `add pool ${quoteText(subnet)} to network "${name}"`;
 	const range = rangeOf({ subnet, ...options }, task);
 	const { networks: all, blind } = await readNetworks(queryOf(options, []));
 	const network = requireNetwork({ networks: all, blind }, { name, task });

@@ -1,10 +1,12 @@
 import { Command } from "commander";
 import { CniError, ErrorCode } from "../../../../cni/error.ts";
+import { quoteText } from "../../../../cni/quote-text.ts";
 import { validateNetworkName } from "../../../../cni/validate.ts";
 import { formatPrefix, type IpPrefix, networkOf, parsePrefix, samePrefix } from "../../../../ip/address.ts";
 import { removePoolKey } from "../../../../ipam/etcd-store/change-pools.ts";
 import { layoutOf } from "../../../../ipam/etcd-store/layout.ts";
 import { removePool } from "../../../../ipam/etcd-store/pools.ts";
+import { type AddressRange, rangeContains } from "../../../../ipam/range.ts";
 import { writeStdout } from "../../../../linux/stdio.ts";
 import { clusterGateway } from "../../../ipam/cluster-gateway.ts";
 import { type CommonOptions, queryOf, withCommonOptions } from "../../../ipam/common-options.ts";
@@ -27,7 +29,7 @@ export function ipamPoolRemoveCommand(): Command {
 
 async function remove(name: string, subnet: string | undefined, options: CommonOptions): Promise<void> {
 	validateNetworkName(name);
-	const task = subnet === undefined ? `remove pool "${name}"` : `remove pool "${subnet}" of network "${name}"`;
+	const task = subnet === undefined ? `remove pool "${name}"` : `remove pool ${quoteText(subnet)} of network "${name}"`;
 	const prefix = subnet === undefined ? undefined : subnetOf(subnet, task);
 	const network = requireNetwork(await readNetworks(queryOf(options, [])), { name, task });
 	if (prefix === undefined) await removeAll(network, { task, options });
@@ -47,7 +49,7 @@ function subnetOf(text: string, task: string): IpPrefix {
 }
 
 async function removeOne(
-	{ network, added, cluster }: StoredNetwork,
+	{ network, added, cluster, configured }: StoredNetwork,
 	{ subnet, task, options }: Removal & { readonly subnet: IpPrefix },
 ): Promise<void> {
 	const key = added.find((each) => each.subnet !== undefined && samePrefix(each.subnet, subnet));
@@ -59,7 +61,9 @@ async function removeOne(
 		);
 	}
 	const place = { gateway: clusterGateway(cluster.via), layout: layoutOf(cluster.prefix, network) };
-	const removal = await removePoolKey(place, key);
+	const isConfigured = configured?.sets.flat().some((range) => key.pool && isWithin(key.pool.range, range)) ?? false;
+	// Its addresses are the configuration's then: no agent with it takes any from the pool.
+	const removal = await removePoolKey(place, isConfigured ? { ...key, pool: undefined } : key);
 	if (removal.kind === "changed") throw refusal(`Cannot ${task}: somebody has changed it in this moment`, "Look again");
 	if (removal.kind === "held") {
 		const { count, some } = removal;
@@ -70,8 +74,16 @@ async function removeOne(
 		);
 	}
 	const { blocks, resting } = removal;
-	const text = `removed ${formatPrefix(subnet)} of ${network}, with ${counted(blocks, "block", "blocks")} and ${counted(resting, "resting address", "resting addresses")}\n`;
-	writeStdout(options.json ? plainJson({ network, subnet: formatPrefix(subnet), blocks, resting }) : text);
+	const what = isConfigured
+		? "whose configuration has these addresses"
+		: `with ${counted(blocks, "block", "blocks")} and ${counted(resting, "resting address", "resting addresses")}`;
+	const text = `removed ${formatPrefix(subnet)} of ${network}, ${what}\n`;
+	const json = { network, subnet: formatPrefix(subnet), blocks, resting, configured: isConfigured };
+	writeStdout(options.json ? plainJson(json) : text);
+}
+
+function isWithin(range: AddressRange, other: AddressRange): boolean {
+	return rangeContains(other, range.start) && rangeContains(other, range.end);
 }
 
 async function removeAll(stored: StoredNetwork, { task, options }: Removal): Promise<void> {
