@@ -524,6 +524,13 @@ describe("pool", () => {
 			);
 			expect(ipam("pool", "add", "meeting", "10.44.0.0/16", "--allow-overlap").exitCode).toBe(0);
 			expect(ipam("pool", "add", "other", "10.44.1.0/24").stderr).toContain('of network "meeting"');
+			// Of a network that is not configured here, only its pools and those that are can be seen.
+			call("ADD", "elsewhere", tiny(), "e1");
+			expect(ipam("pool", "add", "elsewhere", "10.44.2.0/24").stderr).toContain('of network "meeting"');
+			expect(ipam("pool", "add", "elsewhere", "10.49.0.0/24").stdout).toMatch(
+				/^added to elsewhere: 10\.49\.0\.0\/24, 253 addresses .*\. The network is not configured here: /,
+			);
+			expect(ipam("pool", "list").stdout).toMatch(/^elsewhere +10\.49\.0\.0\/24 .* not configured here$/m);
 			// The whole network, with its pools.
 			expect(ipam("pool", "remove", "meeting").stdout).toMatch(
 				/^removed 1 added pool, 0 blocks and 0 resting addresses of meeting/,

@@ -96,6 +96,18 @@ test("a network that is exhausted has addresses again on every agent, at one cal
 	expect(await faults(pool)).toEqual([]);
 });
 
+test("a pool of one family leaves the other as it is, and both addresses come together or not at all", async () => {
+	using pool = createPool(etcd);
+	const a = pool.agent("a");
+	const ranges = [[{ subnet: "10.1.0.0/24" }], [{ subnet: "fd01::/126" }]];
+	for (const id of ["x", "y"]) expect(await add(a, id, { ranges })).toMatch(/fd01::[23]\/126 by fd01::1$/);
+	expect(await add(a, "z", { ranges })).toContain("range 1: no IP addresses available");
+	await addPool(pool, { subnet: "fd05::/64" });
+	expect(await add(a, "z", { ranges })).toMatch(/^10\.1\.0\.\d+\/24 by 10\.1\.0\.1 fd05::2\/64 by fd05::1$/);
+	expect(await a.open().list()).toHaveLength(6);
+	expect(await faults(pool)).toEqual([]);
+});
+
 test("a pool that has room is found at once beside a large range that is used up", async () => {
 	using pool = createPool(etcd);
 	const ranges = [[{ subnet: "10.16.0.0/14" }]];

@@ -101,13 +101,13 @@ export function createEtcdStore(options: EtcdStoreOptions): IpamStore {
 		},
 		countTaken: (set) => countHeld(store, set),
 		pools: {
-			known: store.memory.read,
+			known: store.pools.read,
 			async learn() {
 				const pools = await readPools(gateway, layout);
-				store.memory.note(pools);
+				store.pools.note(pools);
 				return pools;
 			},
-			gateways: store.memory.gateways,
+			gateways: store.pools.gateways,
 			remedy: `Add addresses with \`cnictl ipam pool add ${options.network} SUBNET\``,
 		},
 	};

@@ -84,7 +84,7 @@ export async function reserve(
 			if (isFull(block, { seen, wishes })) barren.add(blockName(block));
 		}
 		if (!samePools(seen.pools, pools)) {
-			store.memory.note(seen.pools);
+			store.pools.note(seen.pools);
 			return { kind: "outdated", pools: seen.pools };
 		}
 		plans = undefined;

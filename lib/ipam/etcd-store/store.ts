@@ -10,7 +10,7 @@ export interface Store {
 	readonly gateway: Gateway;
 	readonly layout: Layout;
 	readonly hint: HintFile;
-	readonly memory: PoolMemory;
+	readonly pools: PoolMemory;
 	/** Milliseconds since the epoch. */
 	readonly now: () => number;
 }
@@ -23,6 +23,6 @@ export function openStore(options: EtcdStoreOptions): Store {
 		layout: layoutOf(prefix, network),
 		now,
 		hint: hintFile(directory, lock),
-		memory: poolMemory(directory),
+		pools: poolMemory(directory),
 	};
 }
