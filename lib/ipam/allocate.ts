@@ -42,9 +42,10 @@ export async function allocate(store: IpamStore, request: AllocationRequest): Pr
 /** As they are known, and as they are where an address is requested that lies in none of these. */
 async function poolsFor({ pools }: IpamStore, request: AllocationRequest): Promise<readonly AddedPool[]> {
 	const known = pools?.known() ?? [];
+	if (pools === undefined || request.requested.length === 0) return known;
 	const sets = extendSets(request.sets, { ...request, pools: known });
 	const isPlaced = (address: IpAddress) => sets.some((set) => rangeOf(set, address) !== undefined);
-	return pools === undefined || request.requested.every(isPlaced) ? known : await pools.learn();
+	return request.requested.every(isPlaced) ? known : await pools.learn();
 }
 
 /** Which set takes which requested address. @throws CniError code 7 when one is left over, or is a gateway */

@@ -41,7 +41,7 @@ export function ownerValue({ plans, before, call }: Reservation): string {
  * was removed, nobody gets twice (the owner's key), and nothing comes of it once it was given up (the fence).
  */
 export function commit(reservation: Reservation): Required<Pick<Transaction, "compare" | "success">> {
-	const { layout, agent, owner, before, fence, wasLost, plans, pools } = reservation;
+	const { layout, agent, owner, before, fence, wasLost, plans } = reservation;
 	const ownerKey = layout.owner(agent, owner);
 	const parts = plans.map((plan) => part(plan, reservation));
 	const rested = reservation.rested.slice(0, mostRested);
@@ -50,7 +50,7 @@ export function commit(reservation: Reservation): Required<Pick<Transaction, "co
 			{ key: ownerKey, mod: before?.modRevision ?? absent },
 			{ key: layout.agent(agent), mod: fence },
 			...parts.flatMap(({ compare }) => compare),
-			...poolGuards(layout, { addresses: plans.map(({ address }) => address), pools }),
+			...poolGuards(layout, reservation),
 			...rested.map(({ key, modRevision }) => ({ key, mod: modRevision })),
 		],
 		success: once([

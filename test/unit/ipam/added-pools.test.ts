@@ -12,6 +12,7 @@ const poolOf = (text: RangeText): AddedPool => {
 	const range = parseRange(text);
 	return { range, text: formatPool(range) };
 };
+const addressOf = (text: string) => parseAddress(text) ?? { family: 4 as const, value: 0n };
 const pools = (...subnets: readonly string[]) => subnets.map((subnet) => poolOf({ subnet }));
 const setsOf = (...sets: readonly (readonly string[])[]) =>
 	sets.map((set) => parseRangeSet(set.map((subnet) => ({ subnet }))));
@@ -117,7 +118,7 @@ test("an address in a pool is guarded by the key of that pool alone", () => {
 	const [first, second] = pools("10.5.0.0/24", "10.6.0.0/24");
 	const given = { pools: [first, second].flatMap((pool) => pool ?? []) };
 	const guards = (...texts: readonly string[]) =>
-		poolGuards(layout, { ...given, addresses: texts.flatMap((text) => parseAddress(text) ?? []) });
+		poolGuards(layout, { ...given, plans: texts.map((text) => ({ address: addressOf(text) })) });
 	expect(guards("10.1.0.2", "fd00::1")).toEqual([]);
 	expect(guards("10.6.0.2", "10.6.0.3")).toEqual([{ key: "/p/network/net/pool/4-0a060000-24", value: second?.text }]);
 });
