@@ -531,6 +531,20 @@ describe("an existing bridge", () => {
 		expect(globalAddresses(world.host, "br0")).toEqual(["fd00:1234::1/64", "2001:db8:1:2::1/64"]);
 	});
 
+	it.each([true, false])(
+		"has the gateways of all ranges that a network gives from, forceAddress %s",
+		(forceAddress) => {
+			using world = createWorld();
+			const ipam = { ranges: [[{ subnet: "10.1.2.0/30" }, { subnet: "10.1.3.0/24" }]] };
+			const config = bridgeNetwork(world, { ipam, config: { isGateway: true, forceAddress } });
+			const attachments = ["c1", "c2"].map((containerId) => attachment(world, { config, containerId }));
+			const addresses = attachments.map((one) => one.add().ips?.[0]?.address);
+			expect(addresses).toEqual(["10.1.2.2/30", "10.1.3.2/24"]);
+			expect(globalAddresses(world.host, "br0").toSorted()).toEqual(["10.1.2.1/30", "10.1.3.1/24"]);
+			for (const one of attachments) one.must("CHECK");
+		},
+	);
+
 	it("that is promiscuous only for a sniffer becomes so for good", () => {
 		using world = createWorld();
 		shell(world.host, "ip link add br0 up type bridge; ip link add mv0 link br0 type macvlan mode passthru");
