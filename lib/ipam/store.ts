@@ -17,7 +17,8 @@ export type Eventually<T> = T | Promise<T>;
 export interface IpamStore {
 	/**
 	 * Takes one address for each wish. Refused when the owner holds an address of any wish's set already, when a
-	 * requested address is taken, when a set has no free address, or when the wishes are to be made anew. The tags are kept for as long as the addresses.
+	 * requested address is taken, when a set has no free address, or when the wishes are to be made anew. The tags are kept
+	 * for as long as the addresses.
 	 */
 	reserve(owner: Attachment, wishes: readonly Wish[], tags?: Tags): Eventually<ReserveOutcome>;
 	/** Frees what the owner holds and returns it. Holding nothing is fine. */
