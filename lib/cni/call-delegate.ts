@@ -7,6 +7,7 @@ import { encodeResult } from "./encode-result.ts";
 import { CniError, ErrorCode } from "./error.ts";
 import { executePlugin } from "./execute.ts";
 import { findPlugin, splitPath } from "./find-plugin.ts";
+import { given } from "./given.ts";
 import { versionTextOf } from "./network-config.ts";
 import type { Plugin } from "./plugin.ts";
 import { emptyResult, type Result } from "./result.ts";
@@ -68,7 +69,11 @@ async function runInProcess(plugin: Plugin, call: Call): Promise<DelegateAnswer>
 /** What an executed delegate's answer would keep: 0.1.0 and 0.2.0 carry one address per family, and plain routes. */
 function throughVersion(result: Result, version: SpecVersion): Result {
 	if (resultFamilyOf(version) !== "legacy") return result;
-	return decodeResult(encodeResult(result, version), { assumedVersion: version });
+	const { networkGateways } = result;
+	return {
+		...decodeResult(encodeResult(result, version), { assumedVersion: version }),
+		...given("networkGateways", networkGateways),
+	};
 }
 
 function execute(path: string, { verb, document, stdin }: Call): DelegateAnswer {

@@ -9,6 +9,11 @@ export interface Result {
 	readonly ips: readonly ResultIp[];
 	readonly routes: readonly ResultRoute[];
 	readonly dns: Dns;
+	/**
+	 * From an IPAM plugin in this process, and in no text of a result: the gateways of all ranges of the network, with the
+	 * lengths of their subnets. Who finds one on a bridge knows that it is not somebody else's.
+	 */
+	readonly networkGateways?: () => readonly IpPrefix[];
 }
 
 export interface ResultInterface {

@@ -1,8 +1,21 @@
-import { addressToBytes, type IpAddress, sameAddress } from "../ip/address.ts";
+import { type IpAddress, sameAddress } from "../ip/address.ts";
 import { sameBytes } from "../linux/same-bytes.ts";
+import { discover, prolongation, randomTransaction, request } from "./client-messages.ts";
+import type {
+	BoundState,
+	ClientState,
+	Context,
+	Goal,
+	Offer,
+	ProlongingState,
+	Question,
+	RequestingState,
+	SelectingState,
+	Step,
+} from "./client-state.ts";
 import { addressOf, type Lease, leaseOf, timesOf } from "./lease.ts";
-import { type DhcpMessage, noAddress } from "./message.ts";
-import { MessageType, Option, type Options } from "./options.ts";
+import type { DhcpMessage } from "./message.ts";
+import { MessageType, Option } from "./options.ts";
 
 /*
  * The client of RFC 2131 as a function: state and event in, state and effects out. Clock and randomness are passed in, and
@@ -15,102 +28,6 @@ import { MessageType, Option, type Options } from "./options.ts";
  *
  * After a loss nothing else than the lost address is accepted: whoever has started the container has been told that one.
  */
-
-/** Who asks, and what is sent along. */
-export interface ClientIdentity {
-	readonly hardwareAddress: Uint8Array;
-	/** Of every DHCPDISCOVER and DHCPREQUEST; of DHCPRELEASE the client identifier alone. */
-	readonly options: Options;
-	/** Whether servers shall broadcast their answers. */
-	readonly broadcast: boolean;
-}
-
-/** When to ask again: soon, then after the first delay, then after twice as long each time, up to the largest. Milliseconds. */
-export interface Timing {
-	readonly firstDelayMs: number;
-	readonly largestDelayMs: number;
-	/** How long a first address is asked for. */
-	readonly budgetMs: number;
-}
-
-export interface Context {
-	readonly identity: ClientIdentity;
-	readonly timing: Timing;
-	/** Milliseconds of a clock that only goes forward. */
-	readonly now: number;
-	/** From 0 to 1, as Math.random. */
-	readonly random: () => number;
-}
-
-export type ClientState = Asking | BoundState | EndedState;
-export type Asking = SelectingState | RequestingState | ProlongingState;
-
-interface Question {
-	readonly transaction: number;
-	/** When it was sent first. */
-	readonly since: number;
-	readonly timesSent: number;
-	/** When to call {@link awake}. */
-	readonly wakeAt: number;
-}
-
-export interface SelectingState extends Question {
-	readonly phase: "selecting";
-	readonly goal: Goal;
-}
-
-export interface RequestingState extends Question {
-	readonly phase: "requesting";
-	readonly goal: Goal;
-	readonly offer: Offer;
-}
-
-export interface BoundState {
-	readonly phase: "bound";
-	readonly lease: Lease;
-	readonly wakeAt: number;
-}
-
-export interface ProlongingState extends Question {
-	/** The server is asked, or every server. */
-	readonly phase: "renewing" | "rebinding";
-	readonly lease: Lease;
-}
-
-export interface EndedState {
-	readonly phase: "ended";
-	readonly wakeAt: number;
-}
-
-export interface Offer {
-	readonly address: IpAddress;
-	readonly server: IpAddress;
-	readonly via: Uint8Array;
-}
-
-/** What is asked for: a first address for some time, or a lost one for as long as it takes. */
-export type Goal = { readonly refusals: number } & (
-	| { readonly giveUpAt: number; readonly lost?: undefined }
-	| { readonly lost: Lease }
-);
-
-export type Effect =
-	| { readonly kind: "send"; readonly message: DhcpMessage; readonly to: "everyone" | Lease }
-	/** Is going to be requested: from now on the server may hold it for us. */
-	| { readonly kind: "accepting"; readonly offer: Offer }
-	/** Got, prolonged, or got back. */
-	| { readonly kind: "bound"; readonly lease: Lease }
-	/** Must not be used from now on. */
-	| { readonly kind: "lost"; readonly lease: Lease; readonly reason: "expired" | "refused" }
-	/** What was offered instead of a lost address, and is not taken. */
-	| { readonly kind: "ignored"; readonly offer: Offer }
-	/** No first address was to be had. */
-	| { readonly kind: "failed"; readonly reason: string };
-
-export interface Step {
-	readonly state: ClientState;
-	readonly effects: readonly Effect[];
-}
 
 /** Begins to ask for a first address. */
 export function begin(context: Context): Step {
@@ -165,27 +82,6 @@ export function hear(
 		case "rebinding":
 			return answered(state, { message, via, context, server });
 	}
-}
-
-/** What tells the server that the address is free again; RFC 2131 section 4.4.6. */
-export function release(
-	{ address, server }: Pick<Offer, "address" | "server">,
-	{ identity, random }: Pick<Context, "identity" | "random">,
-): DhcpMessage {
-	const id = identity.options.get(Option.clientIdentifier);
-	return {
-		type: MessageType.release,
-		transaction: randomTransaction(random),
-		seconds: 0,
-		broadcast: false,
-		clientAddress: address,
-		yourAddress: noAddress,
-		hardwareAddress: identity.hardwareAddress,
-		options: new Map([
-			[Option.serverIdentifier, addressToBytes(server)],
-			...(id === undefined ? [] : [[Option.clientIdentifier, id] as const]),
-		]),
-	};
 }
 
 function select(context: Context, goal: Goal): Step {
@@ -315,10 +211,6 @@ function question({ now, random }: Context, pause: number): Question {
 	return { transaction: randomTransaction(random), since: now, timesSent: 1, wakeAt: now + pause };
 }
 
-function randomTransaction(random: () => number): number {
-	return Math.floor(random() * 2 ** 32) >>> 0;
-}
-
 /** With some chance in it, so that many clients that have begun together do not go on together. */
 function delay({ timing, random }: Context, attempts: number): number {
 	const { firstDelayMs, largestDelayMs } = timing;
@@ -329,70 +221,4 @@ function delay({ timing, random }: Context, attempts: number): number {
 function withinBudget<S extends SelectingState | RequestingState>(state: S): S {
 	const { goal } = state;
 	return goal.lost === undefined ? { ...state, wakeAt: Math.min(state.wakeAt, goal.giveUpAt) } : state;
-}
-
-function discover({ transaction, since, goal }: SelectingState, context: Context): Effect {
-	const wanted = goal.lost?.address.address;
-	return toEveryone(context, {
-		type: MessageType.discover,
-		transaction,
-		since,
-		options: wanted === undefined ? [] : [[Option.requestedAddress, addressToBytes(wanted)]],
-	});
-}
-
-function request({ transaction, since, offer }: RequestingState, context: Context): Effect {
-	return toEveryone(context, {
-		type: MessageType.request,
-		transaction,
-		since,
-		options: [
-			[Option.requestedAddress, addressToBytes(offer.address)],
-			[Option.serverIdentifier, addressToBytes(offer.server)],
-		],
-	});
-}
-
-interface Draft {
-	readonly type: number;
-	readonly transaction: number;
-	readonly since: number;
-	readonly options: readonly (readonly [number, Uint8Array])[];
-}
-
-function toEveryone({ identity, now }: Context, { type, transaction, since, options }: Draft): Effect {
-	return {
-		kind: "send",
-		to: "everyone",
-		message: {
-			type,
-			transaction,
-			seconds: Math.floor((now - since) / 1000),
-			broadcast: identity.broadcast,
-			clientAddress: noAddress,
-			yourAddress: noAddress,
-			hardwareAddress: identity.hardwareAddress,
-			options: new Map([...identity.options, ...options]),
-		},
-	};
-}
-
-/** Neither address nor server are options here: the address is in the header, and whom it is sent to is the server. */
-function prolongation({ phase, lease, transaction, since }: ProlongingState, { identity, now }: Context): Effect {
-	const options = new Map(identity.options);
-	options.delete(Option.requestedAddress);
-	return {
-		kind: "send",
-		to: phase === "renewing" ? lease : "everyone",
-		message: {
-			type: MessageType.request,
-			transaction,
-			seconds: Math.floor((now - since) / 1000),
-			broadcast: false,
-			clientAddress: lease.address.address,
-			yourAddress: noAddress,
-			hardwareAddress: identity.hardwareAddress,
-			options,
-		},
-	};
 }

@@ -2,6 +2,7 @@ import { CniError, ErrorCode } from "../cni/error.ts";
 import type { Attachment } from "../cni/plugin.ts";
 import type { ResultIp } from "../cni/result.ts";
 import { type Family, formatAddress, type IpAddress, sameAddress } from "../ip/address.ts";
+import { type AddedPool, extendSets } from "./added-pools.ts";
 import { familyOf, formatRangeSet, type RangeSet, rangeOf, requireRangeOf, setSize } from "./range-set.ts";
 import type { Holder, IpamStore, ReserveOutcome, Wish } from "./store.ts";
 import type { Tags } from "./tags.ts";
@@ -10,6 +11,8 @@ export interface AllocationRequest {
 	readonly owner: Attachment;
 	/** One address is taken from each. */
 	readonly sets: readonly RangeSet[];
+	/** The first of them that pools may extend; those before it are the caller's. */
+	readonly firstOwn?: number | undefined;
 	/** The families to take addresses of; undefined for all. */
 	readonly only?: readonly Family[] | undefined;
 	/** Addresses asked for, in the order of precedence: each set takes the first that lies in it. */
@@ -22,17 +25,33 @@ export interface AllocationRequest {
  * @throws CniError code 7 when the request cannot be met by this network, 11 when it could be met later
  */
 export async function allocate(store: IpamStore, request: AllocationRequest): Promise<readonly ResultIp[]> {
-	const wishes = planWishes(request);
-	const outcome = await store.reserve(request.owner, wishes, request.tags);
-	if (outcome.kind !== "reserved") throw refusal(outcome, { request, wishes });
-	return outcome.addresses.map((address, index) => {
-		const range = requireRangeOf(wishes[index]?.set ?? [], address);
-		return { address: { address, length: range.subnet.length }, gateway: range.gateway };
-	});
+	for (let pools = await poolsFor(store, request); ; ) {
+		const wishes = planWishes(request, pools);
+		const outcome = await store.reserve(request.owner, wishes, request.tags);
+		if (outcome.kind === "reserved") {
+			return outcome.addresses.map((address, index) => {
+				const range = requireRangeOf(wishes[index]?.set ?? [], address);
+				return { address: { address, length: range.subnet.length }, gateway: range.gateway };
+			});
+		}
+		if (outcome.kind !== "outdated") throw refusal(outcome, { request, wishes, store });
+		pools = outcome.pools;
+	}
+}
+
+/** As they are known, and as they are where an address is requested that lies in none of these. */
+async function poolsFor({ pools }: IpamStore, request: AllocationRequest): Promise<readonly AddedPool[]> {
+	const known = pools?.known() ?? [];
+	if (pools === undefined || request.requested.length === 0) return known;
+	const sets = extendSets(request.sets, { ...request, pools: known });
+	const isPlaced = (address: IpAddress) => sets.some((set) => rangeOf(set, address) !== undefined);
+	return request.requested.every(isPlaced) ? known : await pools.learn();
 }
 
 /** Which set takes which requested address. @throws CniError code 7 when one is left over, or is a gateway */
-export function planWishes({ sets, requested, only }: AllocationRequest): readonly Wish[] {
+export function planWishes(request: AllocationRequest, pools: readonly AddedPool[] = []): readonly Wish[] {
+	const { requested, only } = request;
+	const sets = extendSets(request.sets, { ...request, pools });
 	const pending = requested.filter((ip, index) => requested.findIndex((other) => sameAddress(other, ip)) === index);
 	const wanted = (set: RangeSet) => only === undefined || only.includes(familyOf(set));
 	const wishes = sets.flatMap((set, index): readonly Wish[] => {
@@ -40,7 +59,7 @@ export function planWishes({ sets, requested, only }: AllocationRequest): readon
 		const chosen = pending.findIndex((address) => rangeOf(set, address) !== undefined);
 		const address = chosen < 0 ? undefined : pending.splice(chosen, 1)[0];
 		if (address !== undefined) refuseGateway(address, { set, index });
-		return [{ set, setIndex: index, requested: address }];
+		return [{ set, setIndex: index, requested: address, pools }];
 	});
 	if (pending.length > 0) {
 		throw new CniError(
@@ -53,9 +72,13 @@ export function planWishes({ sets, requested, only }: AllocationRequest): readon
 }
 
 /** What helps when a set has no free address left. */
-export function exhaustedDetails(set: RangeSet, { taken, resting = 0 }: { taken: number; resting?: number }): string {
+export function exhaustedDetails(
+	set: RangeSet,
+	{ taken, resting = 0, store }: { taken: number; resting?: number | undefined; store: IpamStore },
+): string {
 	const rest = resting === 0 ? "" : `, and ${resting} rest after their release`;
-	return `${taken} of ${setSize(set)} addresses are taken in ${formatRangeSet(set)}${rest}. Extend the range, or release addresses of containers that are gone with GC`;
+	const remedy = store.pools?.remedy ?? "Extend the range";
+	return `${taken} of ${setSize(set)} addresses are taken in ${formatRangeSet(set)}${rest}. ${remedy}, or release addresses of containers that are gone with GC`;
 }
 
 function refuseGateway(address: IpAddress, { set, index }: { set: RangeSet; index: number }): void {
@@ -67,11 +90,11 @@ function refuseGateway(address: IpAddress, { set, index }: { set: RangeSet; inde
 	});
 }
 
-type Refusal = Exclude<ReserveOutcome, { kind: "reserved" }>;
+type Refusal = Exclude<ReserveOutcome, { kind: "reserved" | "outdated" }>;
 
 function refusal(
 	outcome: Refusal,
-	{ request, wishes }: { request: AllocationRequest; wishes: readonly Wish[] },
+	{ request, wishes, store }: { request: AllocationRequest; wishes: readonly Wish[]; store: IpamStore },
 ): CniError {
 	const { set = [], setIndex = 0 } = wishes[outcome.wish] ?? {};
 	switch (outcome.kind) {
@@ -93,7 +116,7 @@ function refusal(
 			return failed(setIndex, {
 				code: ErrorCode.tryAgainLater,
 				reason: `no IP addresses available in range set: ${formatRangeSet(set)}`,
-				details: exhaustedDetails(set, outcome),
+				details: exhaustedDetails(set, { ...outcome, store }),
 			});
 	}
 }

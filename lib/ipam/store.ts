@@ -1,5 +1,6 @@
 import type { Attachment } from "../cni/plugin.ts";
 import type { IpAddress } from "../ip/address.ts";
+import type { AddedPool, AddedPools } from "./added-pools.ts";
 import type { RangeSet } from "./range-set.ts";
 import type { Tags } from "./tags.ts";
 
@@ -16,7 +17,8 @@ export type Eventually<T> = T | Promise<T>;
 export interface IpamStore {
 	/**
 	 * Takes one address for each wish. Refused when the owner holds an address of any wish's set already, when a
-	 * requested address is taken, or when a set has no free address. The tags are kept for as long as the addresses.
+	 * requested address is taken, when a set has no free address, or when the wishes are to be made anew. The tags are kept
+	 * for as long as the addresses.
 	 */
 	reserve(owner: Attachment, wishes: readonly Wish[], tags?: Tags): Eventually<ReserveOutcome>;
 	/** Frees what the owner holds and returns it. Holding nothing is fine. */
@@ -33,6 +35,8 @@ export interface IpamStore {
 	reclaim(isValid: (owner: Attachment) => boolean): Eventually<readonly Reservation[]>;
 	/** How many addresses of the set are taken; those that cool down are not. */
 	countTaken(set: RangeSet): Eventually<number>;
+	/** Of a store in which a network can have pools beside its configuration. */
+	readonly pools?: AddedPools;
 }
 
 export interface Reservation {
@@ -59,6 +63,8 @@ export interface Wish {
 	/** Of the set among those of the network, which has a cursor for each. */
 	readonly setIndex: number;
 	readonly requested: IpAddress | undefined;
+	/** The network's pools as all wishes of the call were made from them. */
+	readonly pools?: readonly AddedPool[];
 }
 
 export type ReserveOutcome =
@@ -76,4 +82,6 @@ export type ReserveOutcome =
 			readonly taken: number;
 			/** How many others rest, where that keeps them from being given. */
 			readonly resting?: number;
-	  };
+	  }
+	/** The network has other pools by now. */
+	| { readonly kind: "outdated"; readonly pools: readonly AddedPool[] };

@@ -20,33 +20,38 @@ const RTA_NH_ID = 30;
 const RTNH_F_PERVASIVE = 2;
 const RTNH_F_ONLINK = 4;
 
+/** A route as the kernel tells of it. */
+export interface ListedRoute extends InstalledRoute {
+	/** `struct rtmsg` and attributes, also those that no request takes. */
+	readonly listed: Uint8Array;
+}
+
 /** `ip route show table all dev LINK`: unicast routes that lead through this link and no other. @throws NetlinkError */
 export function listLinkRoutes(
 	socket: NetlinkSocket,
 	linkIndex: number,
 	families?: readonly Family[],
 ): readonly RouteCopy[] {
-	return routesThrough(listRouteCopies(socket, families), linkIndex);
+	return routesThrough(listAllRoutes(socket, families), linkIndex);
 }
 
-export function routesThrough(routes: readonly RouteCopy[], linkIndex: number): readonly RouteCopy[] {
-	return routes.filter((route) => isUnicast(route) && route.hops.every((hop) => hop.linkIndex === linkIndex));
+export function routesThrough(routes: readonly ListedRoute[], linkIndex: number): readonly RouteCopy[] {
+	return routes
+		.filter((route) => isUnicast(route) && route.hops.every((hop) => hop.linkIndex === linkIndex))
+		.map(({ listed, ...route }) => ({ ...route, body: requestBody(listed, route.table) }));
 }
 
 /** Whether it leads somewhere, and is none of the kernel's own for an address. */
-export function isUnicast({ body }: RouteCopy): boolean {
-	return body[7] === RTN_UNICAST;
+export function isUnicast({ listed }: ListedRoute): boolean {
+	return listed[7] === RTN_UNICAST;
 }
 
 /** `ip route show table all`, with those of addresses, and those that lead nowhere. @throws NetlinkError */
-export function listRouteCopies(socket: NetlinkSocket, families: readonly Family[] = [4, 6]): readonly RouteCopy[] {
+export function listAllRoutes(socket: NetlinkSocket, families: readonly Family[] = [4, 6]): readonly ListedRoute[] {
 	return families.flatMap((family) => {
 		const header = new Uint8Array(12);
 		header[0] = addressFamily(family);
-		return socket.dump({ type: RTM_GETROUTE, header }).map(({ body }) => {
-			const route = decodeRoute({ body });
-			return { ...route, body: requestBody(body, route.table) };
-		});
+		return socket.dump({ type: RTM_GETROUTE, header }).map(({ body }) => ({ ...decodeRoute({ body }), listed: body }));
 	});
 }
 

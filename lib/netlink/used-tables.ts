@@ -1,5 +1,5 @@
 import type { InstalledRoute } from "./route.ts";
-import { listRouteCopies } from "./route-copy.ts";
+import { listAllRoutes } from "./route-copy.ts";
 import { listRules } from "./rule.ts";
 import type { NetlinkSocket } from "./wire/socket.ts";
 
@@ -14,7 +14,7 @@ const reserved: readonly number[] = [253, 254, 255];
  */
 export function usedTables(
 	socket: NetlinkSocket,
-	routes: readonly InstalledRoute[] = listRouteCopies(socket),
+	routes: readonly InstalledRoute[] = listAllRoutes(socket),
 ): ReadonlySet<number> {
 	return new Set([...reserved, ...listRules(socket).map(({ table }) => table), ...routes.map(({ table }) => table)]);
 }

@@ -15,13 +15,16 @@ import type { RangeConfig, RangeSetsText } from "./config.ts";
 export interface Pools {
 	/** Each gives one address; their order is that of the result and of the cursor files. */
 	readonly sets: readonly RangeSet[];
+	/** The first of them that the configuration has itself; the caller asks for those before it. */
+	readonly firstOwn: number;
 	readonly routes: readonly ResultRoute[];
 }
 
 /** @throws CniError code 7, in the texts of the reference */
 export function describePools(config: RangeConfig, cniVersion: SpecVersion): Pools {
 	const ipam = requireIpam(config);
-	const texts = [...rangeSetTexts(config.runtimeConfig?.ipRanges), ...legacyRange(ipam), ...rangeSetTexts(ipam.ranges)];
+	const wanted = rangeSetTexts(config.runtimeConfig?.ipRanges);
+	const texts = [...wanted, ...legacyRange(ipam), ...rangeSetTexts(ipam.ranges)];
 	if (texts.length === 0) {
 		throw invalid("no IP ranges specified", `Set "ipam.ranges", such as [[{"subnet": "10.1.0.0/16"}]]`);
 	}
@@ -31,7 +34,7 @@ export function describePools(config: RangeConfig, cniVersion: SpecVersion): Poo
 	const sets = texts.map((set, index) => inSet(index, () => parseRangeSet(set)));
 	requireOneOfFamily(sets.map(familyOf), { cniVersion, remedy: "leave one range set for each family" });
 	refuseOverlap(sets);
-	return { sets, routes: (ipam.routes ?? []).map(parseRoute) };
+	return { sets, firstOwn: wanted.length, routes: (ipam.routes ?? []).map(parseRoute) };
 }
 
 /** What is asked of the network for one attachment. Tenants write it. */

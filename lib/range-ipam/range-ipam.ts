@@ -3,13 +3,14 @@ import type { Attachment, AttachmentRequest, NetworkRequest, Plugin } from "../c
 import type { Dns, ResultIp } from "../cni/result.ts";
 import type { Schema } from "../cni/schema.ts";
 import { specVersions } from "../cni/version.ts";
-import { compareAddresses, formatAddress, sameAddress } from "../ip/address.ts";
+import { compareAddresses, formatAddress, type IpPrefix, sameAddress } from "../ip/address.ts";
+import { type AddedPool, extendSets } from "../ipam/added-pools.ts";
 import { allocate, exhaustedDetails } from "../ipam/allocate.ts";
 import { formatRangeSet, type RangeSet, rangeOf, setSize } from "../ipam/range-set.ts";
 import type { Eventually, IpamStore } from "../ipam/store.ts";
 import type { RangeConfig } from "./config.ts";
 import { requireUsable } from "./data-dir.ts";
-import { describePools, describeWanted, requireFamilies } from "./description.ts";
+import { describePools, describeWanted, type Pools, requireFamilies } from "./description.ts";
 import { readResolvConf } from "./resolv-conf.ts";
 
 /** What one of these plugins is, beside what all have in common. */
@@ -36,11 +37,11 @@ export function rangeIpam<Config extends RangeConfig>(kind: RangeIpamKind<Config
 			const { config, rollback } = request;
 			validate(config);
 			const { requested, only, required, tags } = describeWanted(config, request.args);
-			const { sets, routes } = describePools(config, request.cniVersion);
+			const { sets, firstOwn, routes } = describePools(config, request.cniVersion);
 			requireFamilies(sets, required);
 			const dns = readDns(config);
 			return await withStore(request, async (store) => {
-				const ips = await allocate(store, { owner: request, sets, requested, only, tags });
+				const ips = await allocate(store, { owner: request, sets, firstOwn, requested, only, tags });
 				const addresses = ips.map(({ address }) => address.address);
 				rollback.push("release the addresses", () => store.unreserve(request, addresses));
 				return {
@@ -48,6 +49,7 @@ export function rangeIpam<Config extends RangeConfig>(kind: RangeIpamKind<Config
 					ips,
 					routes: routes.filter(({ dst }) => only?.includes(dst.address.family) ?? true),
 					dns,
+					networkGateways: () => [...gatewaysOf(sets), ...(store.pools?.gateways() ?? [])],
 				};
 			});
 		},
@@ -55,8 +57,8 @@ export function rangeIpam<Config extends RangeConfig>(kind: RangeIpamKind<Config
 		async check(request) {
 			validate(request.config);
 			describeWanted(request.config, request.args);
-			const { sets } = describePools(request.config, request.cniVersion);
-			await withStore(request, (store) => verify(store, { type, request, sets }));
+			const pools = describePools(request.config, request.cniVersion);
+			await withStore(request, (store) => verify(store, { type, request, pools }));
 		},
 
 		// Needs the name and the directory alone: whatever else is wrong by now, the addresses are released.
@@ -79,12 +81,16 @@ export function rangeIpam<Config extends RangeConfig>(kind: RangeIpamKind<Config
 
 		async status(request) {
 			validate(request.config);
-			const { sets } = describePools(request.config, request.cniVersion);
+			const pools = describePools(request.config, request.cniVersion);
 			readDns(request.config);
 			requireUsable(request.config.ipam?.dataDir || defaultDataDir);
-			await withStore(request, (store) => refuseExhausted(store, sets));
+			await withStore(request, (store) => refuseExhausted(store, pools));
 		},
 	};
+}
+
+function gatewaysOf(sets: readonly RangeSet[]): readonly IpPrefix[] {
+	return sets.flat().map(({ gateway, subnet }) => ({ address: gateway, length: subnet.length }));
 }
 
 function readDns({ ipam }: RangeConfig): Dns {
@@ -94,10 +100,10 @@ function readDns({ ipam }: RangeConfig): Dns {
 interface Expectation {
 	readonly type: string;
 	readonly request: AttachmentRequest<RangeConfig>;
-	readonly sets: readonly RangeSet[];
+	readonly pools: Pools;
 }
 
-async function verify(store: IpamStore, { type, request, sets }: Expectation): Promise<void> {
+async function verify(store: IpamStore, { type, request, pools }: Expectation): Promise<void> {
 	const held = await store.find(request);
 	if (held.length === 0) {
 		const { containerId } = request;
@@ -105,18 +111,18 @@ async function verify(store: IpamStore, { type, request, sets }: Expectation): P
 			details: "Nothing is reserved for it. DEL and ADD the attachment",
 		});
 	}
-	const missing = expectedIps(request, sets).find(
-		({ address }) => !held.some((candidate) => sameAddress(candidate, address.address)),
-	);
+	const ips = request.prevResult?.ips ?? [];
+	const others = ips.filter(({ address }) => !held.some((candidate) => sameAddress(candidate, address.address)));
+	const missing = (await ipsOfOurs(store, { ips: others, pools })).at(0);
 	if (missing !== undefined) throw await notHeld(request, { type, store, missing });
 }
 
-async function refuseExhausted(store: IpamStore, sets: readonly RangeSet[]): Promise<void> {
-	for (const set of sets) {
+async function refuseExhausted(store: IpamStore, { sets, firstOwn }: Pools): Promise<void> {
+	for (const set of extendSets(sets, { firstOwn, pools: (await store.pools?.learn()) ?? [] })) {
 		const taken = await store.countTaken(set);
 		if (BigInt(taken) < setSize(set)) continue;
 		const msg = `no IP addresses available in range set: ${formatRangeSet(set)}`;
-		throw new CniError(ErrorCode.pluginNotAvailable, msg, { details: exhaustedDetails(set, { taken }) });
+		throw new CniError(ErrorCode.pluginNotAvailable, msg, { details: exhaustedDetails(set, { taken, store }) });
 	}
 }
 
@@ -124,11 +130,19 @@ function ownerKey({ containerId, ifName }: Attachment): string {
 	return `${containerId} ${ifName}`;
 }
 
-/** Those of prevResult that come from our ranges; the others are not ours to judge. */
-function expectedIps({ prevResult }: AttachmentRequest<RangeConfig>, sets: readonly RangeSet[]): readonly ResultIp[] {
-	return (prevResult?.ips ?? []).filter(({ address }) =>
-		sets.some((set) => rangeOf(set, address.address) !== undefined),
-	);
+/** Those that come from our ranges; the others are not ours to judge. */
+async function ipsOfOurs(
+	store: IpamStore,
+	{ ips, pools: { sets, firstOwn } }: { readonly ips: readonly ResultIp[]; readonly pools: Pools },
+): Promise<readonly ResultIp[]> {
+	if (ips.length === 0) return [];
+	const isOurs = (pools: readonly AddedPool[]) => {
+		const extended = extendSets(sets, { firstOwn, pools });
+		return ({ address }: ResultIp) => extended.some((set) => rangeOf(set, address.address) !== undefined);
+	};
+	const ours = ips.filter(isOurs(store.pools?.known() ?? []));
+	// One that we do not know may be of a pool that we have not heard of.
+	return store.pools === undefined || ours.length === ips.length ? ours : ips.filter(isOurs(await store.pools.learn()));
 }
 
 async function notHeld(

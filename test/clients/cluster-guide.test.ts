@@ -113,6 +113,7 @@ itUnless(missingProgram("etcdctl", path))(
 		const [one, two] = [makeAgent("agent-1", "10.0.0.101/24"), makeAgent("agent-2", "10.0.0.102/24")];
 		follow(one, "first");
 		follow(two, "second");
+		follow(one, "more");
 		admin.sh([...variables, blockOf(page, "space")].join("\n"));
 		one.sh("cnictl ipam check");
 		moveOver(makeAgent("agent-3", "10.0.0.103/24"));

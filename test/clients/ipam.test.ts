@@ -406,6 +406,164 @@ describe("pool", () => {
 		call("ADD", "retired", other, "p2");
 		expect(pools()).toContain("retired 2 0 2 false /other");
 	});
+
+	describe("added to a network", () => {
+		const tiny = () => ({ ...clusterIpam("a1"), ranges: [[{ subnet: "10.40.0.0/30" }]], prefix: "/added" });
+		const added = (name: string) =>
+			jsonOf(ipam("pool", "list", "--json")).pools.find(
+				({ network, prefix }: Record<string, unknown>) => network === name && prefix === "/added",
+			)?.added;
+		const poolKeys = () => [...keysNow(etcd, "/added/network").keys()].filter((key) => key.includes("/pool/"));
+
+		test("agents take from it at once; list, show, find and check know it; it is removed when nobody holds an address", () => {
+			write("tiny", tiny());
+			call("ADD", "tiny", tiny(), "t1");
+			expect(() => call("ADD", "tiny", tiny(), "t2")).toThrow("cnictl ipam pool add tiny SUBNET");
+			expect(ipam("pool", "add", "tiny", "10.41.0.0/24", "--range-start", "10.41.0.10")).toEqual(
+				expect.objectContaining({
+					exitCode: 0,
+					stdout: "added to tiny: 10.41.0.0/24, 245 addresses from 10.41.0.10-10.41.0.254 with gateway 10.41.0.1\n",
+				}),
+			);
+			for (const id of ["t2", "t3"]) call("ADD", "tiny", tiny(), id);
+			call("DEL", "tiny", tiny(), "t3");
+			expect(added("tiny")).toEqual([
+				{
+					subnet: "10.41.0.0/24",
+					start: "10.41.0.10",
+					end: "10.41.0.254",
+					gateway: "10.41.0.1",
+					held: 1,
+					resting: 1,
+					blocks: 1,
+				},
+			]);
+			expect(ipam("pool", "list").stdout).toMatch(
+				/^tiny +10\.41\.0\.0\/24 +10\.41\.0\.10-10\.41\.0\.254 +10\.41\.0\.1 +1 +1 +1 +in use$/m,
+			);
+			const { stdout } = ipam("show", "tiny");
+			expect(stdout).toMatch(/^tiny +cluster +10\.41\.0\.10-10\.41\.0\.254 \(pool\) +245 +1 +1 +243 +<1%$/m);
+			expect(stdout).toMatch(/^10\.41\.0\.0 {12}█~/m);
+			expect(stdout).not.toContain("outside");
+			expect(jsonOf(ipam("show", "tiny", "--json")).networks[0]).toMatchObject({
+				heldOutside: 0,
+				ranges: [{ start: "10.40.0.1" }, { start: "10.41.0.10", pool: true, held: 1 }],
+			});
+			expect(ipam("find", "-n", "tiny", "10.41.0.11").stdout).toMatch(/^10\.41\.0\.11 of network tiny rests/);
+			expect(ipam("check", "tiny", "--min-age", "3600").stdout).not.toContain("pool");
+			expect(ipam("pool", "remove", "tiny", "10.41.0.0/24")).toMatchObject({
+				exitCode: 1,
+				stderr: expect.stringMatching(
+					/^Cannot remove pool "10\.41\.0\.0\/24" of network "tiny": addresses of it are held; 1 of them: 10\.41\.0\.10 by container "t2" on agent "a1"\. DEL/,
+				),
+			});
+			call("DEL", "tiny", tiny(), "t2");
+			expect(ipam("pool", "remove", "tiny", "10.41.0.0/24").stdout).toBe(
+				"removed 10.41.0.0/24 of tiny, with 1 block and 2 resting addresses\n",
+			);
+			expect(added("tiny")).toEqual([]);
+			expect(() => call("ADD", "tiny", tiny(), "t2")).toThrow("no IP addresses available");
+			expect(ipam("pool", "remove", "tiny", "10.41.0.0/24").stderr).toMatch(
+				/"tiny": it was not added, or has been removed; Added pools: none\./,
+			);
+		});
+
+		test("what is there is left, or given wider bounds; what agents could not use, or use wrongly, is refused", () => {
+			write("strict", tiny());
+			write("strict6", { ...tiny(), ranges: [[{ subnet: "fd40::/64" }]] });
+			const wider = ["strict", "10.42.0.0/24", "--range-end", "10.42.0.20"];
+			const outcomeOf = (...args: string[]) => jsonOf(ipam("pool", "add", "--json", ...args)).outcome;
+			expect(outcomeOf("strict", "10.42.0.0/24", "--range-end", "10.42.0.9")).toBe("added");
+			expect(outcomeOf("strict", "10.42.0.0/24", "--range-end", "10.42.0.9")).toBe("present");
+			expect(outcomeOf(...wider)).toBe("grown");
+			const keys = poolKeys();
+			for (const [args, text] of [
+				[["strict", "10.42.0.0/24", "--range-end", "10.42.0.9"], "it is there with other bounds, 10.42.0.1-10.42.0.20"],
+				[[...wider, "--gateway", "10.42.0.2"], "it is there with other bounds"],
+				[["strict", "10.42.0.0/25"], "it overlaps 10.42.0.1-10.42.0.20 of its pools; Choose"],
+				[["strict", "10.40.0.0/16"], "it overlaps 10.40.0.1-10.40.0.2; Agents would not"],
+				[["strict", "fd42::/64"], "the network has no IPv6 range set"],
+				[["strict6", "10.42.0.0/24"], "the network has no IPv4 range set"],
+				[["strict6", "fd43::/64", "--gateway", "10.1.1.1"], 'its gateway "10.1.1.1" is of the other family'],
+				[["strict", "10.43.0.0/24", "--gateway", "10.42.0.5"], "a container could get 10.42.0.5, which is a gateway"],
+				[["strict", "10.43.0.1/24"], "Network has host bits set"],
+				[["strict", "10.43.0.0/31"], "too small to allocate from"],
+				[["strict", "nonsense"], 'add pool "nonsense" to network "strict": invalid CIDR address'],
+				[["nix", "10.43.0.0/24"], "etcd has nothing of it"],
+				[["strict6", "fd40::/64"], "it overlaps fd40::1"],
+			] as const) {
+				const { exitCode, stderr } = ipam("pool", "add", ...args);
+				expect([exitCode, stderr]).toEqual([1, expect.stringContaining(text)]);
+				expect(stderr).toMatch(/^Cannot add pool /);
+			}
+			expect(poolKeys()).toEqual(keys);
+		});
+
+		test("a pool that has moved into the configuration is removed while its addresses are held", () => {
+			const before = { ...tiny(), ranges: [[{ subnet: "10.47.0.0/30" }]] };
+			const after = { ...before, ranges: [[{ subnet: "10.47.0.0/30" }, { subnet: "10.48.0.0/24" }]] };
+			write("moved", before);
+			ipam("pool", "add", "moved", "10.48.0.0/24");
+			for (const id of ["p1", "p2"]) call("ADD", "moved", before, id);
+			expect(ipam("pool", "remove", "moved", "10.48.0.0/24").stderr).toContain("are held; 1 of them");
+			write("moved", after);
+			expect(ipam("pool", "list").stdout).toMatch(/^moved +10\.48\.0\.0\/24 .* not used: it overlaps 10\.48\.0\.1-/m);
+			call("ADD", "moved", after, "p3");
+			expect(ipam("pool", "remove", "moved", "10.48.0.0/24").stdout).toBe(
+				"removed 10.48.0.0/24 of moved, whose configuration has these addresses\n",
+			);
+			call("ADD", "moved", after, "p4");
+			expect(ipam("find", "-n", "moved", "p4").stdout).toMatch(/^moved +10\.48\.0\.\d +a1 +p4 /m);
+		});
+
+		test("what another network of the cluster has is refused, unless it is allowed", () => {
+			write("meeting", tiny());
+			write("other", { ...tiny(), ranges: [[{ subnet: "10.44.0.0/24" }]] });
+			expect(ipam("pool", "add", "meeting", "10.44.0.0/16").stderr).toContain(
+				'it overlaps 10.44.0.1-10.44.0.254 of network "other"; Choose another subnet, or --allow-overlap',
+			);
+			expect(ipam("pool", "add", "meeting", "10.44.0.0/16", "--allow-overlap").exitCode).toBe(0);
+			expect(ipam("pool", "add", "other", "10.44.1.0/24").stderr).toContain('of network "meeting"');
+			// Of a network that is not configured here, only its pools and those that are can be seen.
+			call("ADD", "elsewhere", tiny(), "e1");
+			expect(ipam("pool", "add", "elsewhere", "10.44.2.0/24").stderr).toContain('of network "meeting"');
+			expect(ipam("pool", "add", "elsewhere", "10.49.0.0/24").stdout).toMatch(
+				/^added to elsewhere: 10\.49\.0\.0\/24, 253 addresses .*\. The network is not configured here: /,
+			);
+			expect(ipam("pool", "list").stdout).toMatch(/^elsewhere +10\.49\.0\.0\/24 .* not configured here$/m);
+			// The whole network, with its pools.
+			expect(ipam("pool", "remove", "meeting").stdout).toMatch(
+				/^removed 1 added pool, 0 blocks and 0 resting addresses of meeting/,
+			);
+		});
+
+		test("what somebody else has written there is shown and removed, and never used", async () => {
+			write("damaged", tiny());
+			const root = "/added/network/damaged/pool/";
+			await transact(etcd.gateway(), {
+				success: [
+					{ put: `${root}4-0a2d0000-16`, value: hostile },
+					{ put: `${root}${hostile}`, value: "" },
+				],
+			});
+			const { stdout } = ipam("pool", "list");
+			expect(stdout).not.toContain("\u001b");
+			expect(stdout).toMatch(/^damaged +10\.45\.0\.0\/16 +- +- +- +- +- +not used: /m);
+			expect(ipam("check", "damaged").stdout).toContain("a pool that cannot be understood, and is not used");
+			expect(ipam("pool", "remove", "damaged", "10.45.0.0/16").exitCode).toBe(0);
+			expect(ipam("pool", "remove", "damaged").exitCode).toBe(0);
+			expect(poolKeys().filter((key) => key.startsWith("damaged"))).toEqual([]);
+		});
+
+		test("host-local's containers move into it, too", () => {
+			write("movable", tiny());
+			ipam("pool", "add", "movable", "10.46.0.0/24");
+			mkdirSync(join(world.dataDir, "movable"), { recursive: true });
+			writeFileSync(join(world.dataDir, "movable", "10.46.0.9"), "m1\r\neth0");
+			expect(ipam("migrate", "movable", "--from", world.dataDir).stdout).toMatch(/^moved +10\.46\.0\.9 +m1/m);
+			expect(keysNow(etcd, "/added/network/movable").get("address/4-0a2e0009")).toContain('"containerId":"m1"');
+		});
+	});
 });
 
 describe("an etcd that wants certificates", () => {

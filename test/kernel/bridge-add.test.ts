@@ -173,7 +173,7 @@ describe("ADD in a container", () => {
 		const config = bridgeNetwork(world, { subnets: [subnet], config: { isDefaultGateway: true } });
 		const one = attachment(world, { config, netns: container });
 		const gateway = one.add().ips?.[0]?.gateway ?? "";
-		expect(ping(container, gateway, { timeoutSeconds: 1 })).toBe(true);
+		expect(ping(container, gateway, { count: 3 })).toBe(true);
 		expect(sysctl(container, "net/ipv6/conf/eth0/disable_ipv6")).toBe(subnet.includes(":") ? "0" : "1");
 		one.must("CHECK");
 	});
@@ -530,6 +530,20 @@ describe("an existing bridge", () => {
 		attachment(world, { config }).add();
 		expect(globalAddresses(world.host, "br0")).toEqual(["fd00:1234::1/64", "2001:db8:1:2::1/64"]);
 	});
+
+	it.each([true, false])(
+		"has the gateways of all ranges that a network gives from, forceAddress %s",
+		(forceAddress) => {
+			using world = createWorld();
+			const ipam = { ranges: [[{ subnet: "10.1.2.0/30" }, { subnet: "10.1.3.0/24" }]] };
+			const config = bridgeNetwork(world, { ipam, config: { isGateway: true, forceAddress } });
+			const attachments = ["c1", "c2"].map((containerId) => attachment(world, { config, containerId }));
+			const addresses = attachments.map((one) => one.add().ips?.[0]?.address);
+			expect(addresses).toEqual(["10.1.2.2/30", "10.1.3.2/24"]);
+			expect(globalAddresses(world.host, "br0").toSorted()).toEqual(["10.1.2.1/30", "10.1.3.1/24"]);
+			for (const one of attachments) one.must("CHECK");
+		},
+	);
 
 	it("that is promiscuous only for a sniffer becomes so for good", () => {
 		using world = createWorld();

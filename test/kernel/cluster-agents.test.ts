@@ -80,10 +80,16 @@ function addressOf({ json }: PluginOutcome): string {
 
 /**
  * One after the other: a process for each at the same time would take longer than a container to answer. All namespaces
- * share one table of neighbours, which has room for a thousand; what is of no use any more is taken out at once.
+ * share one table of neighbours, which has room for a thousand, and which the tests beside this one fill as well: what is
+ * of no use any more is taken out, and who does not answer then is asked a few times more.
  */
 function unreachable(host: Namespace, addresses: readonly string[]): string[] {
-	const script = 'for a; do ping -n -q -c 1 -W 10 "$a" >/dev/null || echo "$a"; done; ip neigh flush nud all';
+	const script = `
+		forget() { ip neigh flush nud all; }
+		for a; do
+			ping -n -q -c 1 -W 10 "$a" >/dev/null || { forget; ping -n -q -c 5 -W 10 "$a" >/dev/null; } || echo "$a"
+		done
+		forget`;
 	const { stdout } = attemptIn(host, ["sh", "-c", script, "sh", ...addresses]);
 	return stdout.split("\n").filter((line) => line !== "");
 }

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect } from "@jest/globals";
+import type { Namespace } from "../support/namespace.ts";
 import { distribution, tools } from "../support/paths.ts";
 import { itUnless } from "../support/skip.ts";
-import { pingAll } from "../support/traffic.ts";
+import { ping } from "../support/traffic.ts";
 import { createWorld, type World } from "../support/world.ts";
 import { shell } from "./bridge-network.ts";
 import { legacyPath } from "./firewall-driver.ts";
@@ -54,18 +55,18 @@ describe.each(Object.entries(configs))("a host that changes suites with containe
 				const env = environment(world);
 				const list = network(keys, cniVersion);
 				const old = attach(world, list, { containerId: "old", ...stock, ...env });
-				expect(pingAll(old.namespace, neighbourAddresses)).toEqual([true, true]);
+				expectNeighbours(old);
 				const check = old.run("CHECK", ours);
 				expect([check.exitCode, check.stdout]).toEqual([0, ""]);
 				// A new one beside it.
 				const fresh = attach(world, list, { containerId: "fresh", ...env });
-				expect(pingAll(fresh.namespace, neighbourAddresses)).toEqual([true, true]);
+				expectNeighbours(fresh);
 				expect(old.run("CHECK", ours).exitCode).toBe(0);
 				expect(old.run("CHECK", stock).exitCode).toBe(0);
 				expect(old.run("DEL", ours).exitCode).toBe(0);
 				for (const address of old.addresses) expect(rulesOf(world)).not.toMatch(`${address}/`);
 				expect(fresh.run("CHECK", ours).exitCode).toBe(0);
-				expect(pingAll(fresh.namespace, neighbourAddresses)).toEqual([true, true]);
+				expectNeighbours(fresh);
 				expect(fresh.run("DEL", ours).exitCode).toBe(0);
 				expect(withoutShared(rulesOf(world))).toEqual([]);
 			});
@@ -81,7 +82,7 @@ describe.each(Object.entries(configs))("a host that changes suites with containe
 			const check = old.run("CHECK", stock);
 			expect([check.exitCode, check.stdout]).toEqual([0, ""]);
 			const fresh = attach(world, list, { containerId: "fresh", ...stock, ...env });
-			expect(pingAll(fresh.namespace, neighbourAddresses)).toEqual([true, true]);
+			expectNeighbours(fresh);
 			const before = shell(world.host, `${kind}-save -t filter | grep -c -- '-A FORWARD'`);
 			expect(old.run("DEL", stock).exitCode).toBe(0);
 			for (const address of old.addresses) expect(rulesOf(world)).not.toMatch(`${address}/`);
@@ -92,3 +93,10 @@ describe.each(Object.entries(configs))("a host that changes suites with containe
 		});
 	});
 });
+
+/** Both families; not within a second, as the stock plugin leaves an IPv6 address to be finished by the kernel. */
+function expectNeighbours({ namespace }: { readonly namespace: Namespace }): void {
+	for (const address of neighbourAddresses) {
+		expect([address, ping(namespace, address, { count: 3 })]).toEqual([address, true]);
+	}
+}

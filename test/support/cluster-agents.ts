@@ -96,6 +96,7 @@ function describe(outcome: ReserveOutcome): string {
 		case "exhausted":
 			return `exhausted: ${outcome.taken} taken, ${outcome.resting} resting`;
 		case "duplicate":
-			return "duplicate";
+		case "outdated":
+			return outcome.kind;
 	}
 }

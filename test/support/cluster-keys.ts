@@ -42,7 +42,7 @@ export async function inconsistencies(
 				if (other !== undefined) found.push(`${each} is claimed by ${owner} and ${other}`);
 				claimed.set(each, owner);
 			}
-		} else if (kind !== "resting") found.push(`${key} is no key of ours`);
+		} else if (kind !== "resting" && kind !== "pool") found.push(`${key} is no key of ours`);
 	}
 	found.push(...mismatches(held, claimed), ...mismatches(blocks, indexed));
 	return found;

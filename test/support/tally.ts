@@ -32,6 +32,17 @@ export function tallyOf({ testResults }: JestReport): Tally {
 	);
 }
 
+/** Files of which something failed, with the file that the report names. */
+export function failedFiles({ testResults }: JestReport): readonly string[] {
+	return testResults.filter((result) => tallyOf({ testResults: [result] }).failed.length > 0).map(({ name }) => name);
+}
+
+/** What is known when some files were run again: for each, what came of it then. */
+export function ranAgain(first: JestReport, again: JestReport): JestReport {
+	const later = new Map(again.testResults.map((result) => [result.name, result]));
+	return { testResults: first.testResults.map((result) => later.get(result.name) ?? result) };
+}
+
 export function total(tallies: readonly Tally[]): Tally {
 	return {
 		passed: tallies.reduce((sum, { passed }) => sum + passed, 0),

@@ -74,5 +74,5 @@ async function readBefore(
 			addresses.push(...held);
 		}
 	}
-	return { addresses, owners, resting: [], blocks: [], indexedBlocks: [], foreign: [] };
+	return { addresses, owners, resting: [], blocks: [], indexedBlocks: [], pools: [], foreign: [] };
 }

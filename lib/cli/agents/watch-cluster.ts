@@ -5,10 +5,10 @@ import { leaseSource } from "../../cluster/agents/lease-source.ts";
 import { type AgentMemory, agentMemory, rememberedAgents } from "../../cluster/agents/memory.ts";
 import { createOutlook, type Outlook } from "../../cluster/agents/outlook.ts";
 import type { Counts } from "../../cluster/agents/release-due.ts";
-import { defaultCooldownMs } from "../../cluster/settings.ts";
 import { clusterGateway } from "../ipam/cluster-gateway.ts";
 import type { Cluster } from "../ipam/clusters.ts";
 import { type AlarmClock, createAlarmClock } from "./alarm-clock.ts";
+import { cooldownIn } from "./cooldown.ts";
 import { complaints } from "./service-log.ts";
 
 export interface WatchOptions {
@@ -83,7 +83,7 @@ interface Watched {
 }
 
 function watchCluster(cluster: Cluster, options: WatchOptions & { readonly source: AgentSource | undefined }): Watched {
-	const { prefix, via, networks } = cluster;
+	const { prefix, via } = cluster;
 	const { source, intervalMs, log, signal } = options;
 	const gateway = clusterGateway(via);
 	const clock = createAlarmClock(signal);
@@ -98,7 +98,7 @@ function watchCluster(cluster: Cluster, options: WatchOptions & { readonly sourc
 		gateway,
 		prefix,
 		outlook,
-		cooldownMsOf: (network) => networks.find(({ name }) => name === network)?.place.cooldownMs ?? defaultCooldownMs,
+		cooldownMsOf: cooldownIn(cluster),
 	});
 	const rounds = async () => {
 		while (!signal.aborted) {

@@ -1,9 +1,11 @@
 import { compareAddresses, type IpAddress } from "../../ip/address.ts";
+import { type AddedPool, extendSets } from "../../ipam/added-pools.ts";
 import type { Block } from "../../ipam/etcd-store/block.ts";
 import { readAgents, readNetwork } from "../../ipam/etcd-store/read-network.ts";
 import { coolingAddresses } from "../../ipam/file-store/cooling-log.ts";
 import { createFileStore } from "../../ipam/file-store/file-store.ts";
 import { layoutOf } from "../../ipam/file-store/layout.ts";
+import type { RangeSet } from "../../ipam/range-set.ts";
 import type { Reservation } from "../../ipam/store.ts";
 import { lockFile } from "../../linux/file-lock.ts";
 import { clusterGateway } from "./cluster-gateway.ts";
@@ -13,6 +15,10 @@ import type { Progress } from "./progress.ts";
 /** What is given of a network's addresses, to whom. */
 export interface AddressPlan {
 	readonly network: IpamNetwork;
+	/** Those of its configuration, with its pools; none where no configuration tells of it. */
+	readonly sets: readonly RangeSet[];
+	/** What was added to a cluster's network beside its configuration. */
+	readonly pools: readonly AddedPool[];
 	/** In the order of their addresses. */
 	readonly reservations: readonly Reservation[];
 	/** Released, and not given again yet. */
@@ -44,6 +50,8 @@ async function readHostLocal(network: HostLocalNetwork): Promise<AddressPlan> {
 	);
 	return {
 		network,
+		sets: network.sets,
+		pools: [],
 		reservations: sorted(reservations),
 		resting: resting.map(({ address }) => address),
 		blocks: [],
@@ -59,8 +67,11 @@ async function readCluster(network: ClusterNetwork, progress: Progress): Promise
 	);
 	const agents = await readAgents(gateway, place.prefix);
 	const now = Date.now();
+	const pools = keys.pools.flatMap(({ pool }) => pool ?? []);
 	return {
 		network,
+		sets: extendSets(network.sets, { pools }),
+		pools,
 		reservations: sorted(
 			keys.addresses.flatMap(({ address, record, kv }): Reservation[] => {
 				if (record === undefined) return [];

@@ -59,8 +59,8 @@ function tagMatchOf(tags: Tags, wanted: string): "label" | "group" | undefined {
 export function describeUnheld(plans: readonly AddressPlan[], wanted: string): readonly string[] {
 	const address = parseAddress(wanted);
 	if (address === undefined) return [];
-	return plans.flatMap(({ network, resting, blocks }) => {
-		const range = network.sets.flatMap((set) => rangeOf(set, address) ?? []).at(0);
+	return plans.flatMap(({ network, sets, resting, blocks }) => {
+		const range = sets.flatMap((set) => rangeOf(set, address) ?? []).at(0);
 		if (range === undefined) return [];
 		const subject = `${formatAddress(address)} of network ${plainText(network.name)}`;
 		if (sameAddress(range.gateway, address)) return [`${subject} is its gateway, which is given to nobody`];

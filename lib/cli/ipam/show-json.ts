@@ -11,11 +11,12 @@ export function planToJson(plan: AddressPlan): Record<string, unknown> {
 		held: plan.reservations.length,
 		resting: plan.resting.length,
 		heldOutside: heldOutside(plan),
-		ranges: rangeUsages(plan).map(({ range, size, held, resting }) => ({
+		ranges: rangeUsages(plan).map(({ range, isAdded, size, held, resting }) => ({
 			subnet: formatPrefix(range.subnet),
 			start: formatAddress(range.start),
 			end: formatAddress(range.end),
 			gateway: formatAddress(range.gateway),
+			...(isAdded ? { pool: true } : {}),
 			size: String(size),
 			held,
 			resting,

@@ -36,11 +36,11 @@ function table(heading: readonly string[], rows: readonly (readonly string[])[])
 }
 
 function rangeRows(plan: AddressPlan): readonly (readonly string[])[] {
-	const { network } = plan;
-	const rows = rangeUsages(plan).map(({ range, size, held, resting }) => [
+	const { network, sets } = plan;
+	const rows = rangeUsages(plan).map(({ range, isAdded, size, held, resting }) => [
 		network.name,
 		network.type,
-		formatRange(range),
+		formatRange(range) + (isAdded ? " (pool)" : ""),
 		countText(size),
 		String(held),
 		String(resting),
@@ -48,7 +48,7 @@ function rangeRows(plan: AddressPlan): readonly (readonly string[])[] {
 		shareText(held, size),
 	]);
 	const outside = heldOutside(plan);
-	const rest = network.sets.length === 0 ? "unknown here" : "(outside of its ranges)";
+	const rest = sets.length === 0 ? "unknown here" : "(outside of its ranges)";
 	if (rows.length > 0 && outside === 0) return rows;
 	return [...rows, [network.name, network.type, rest, "-", String(outside), "-", "-", "-"]];
 }
@@ -82,7 +82,7 @@ function isOurs(network: IpamNetwork, agent: string): boolean {
 
 function pictures(plans: readonly AddressPlan[]): string {
 	const drawn = plans.flatMap((plan) =>
-		plan.network.sets.flat().map((range) => {
+		plan.sets.flat().map((range) => {
 			const { lines, addressesInCell } = pictureOf(range, plan);
 			const scale = addressesInCell === 1n ? "an address" : `${countText(addressesInCell)} addresses`;
 			const title = `${plan.network.name} ${formatRange(range)}, ${scale} a character`;
@@ -93,7 +93,7 @@ function pictures(plans: readonly AddressPlan[]): string {
 }
 
 /** As it is, up to nine digits; beyond that only its magnitude is of interest. */
-function countText(count: bigint): string {
+export function countText(count: bigint): string {
 	if (count < 1_000_000_000n) return String(count);
 	return `~2^${Math.round(Math.log2(Number(count)))}`;
 }

@@ -7,16 +7,19 @@ import type { AddressPlan, AgentBlock } from "./address-plan.ts";
 /** How much of a range is given. */
 export interface RangeUsage {
 	readonly range: AddressRange;
+	/** Whether it is a pool, beside the configuration. */
+	readonly isAdded: boolean;
 	readonly size: bigint;
 	readonly held: number;
 	readonly resting: number;
 }
 
-export function rangeUsages({ network, reservations, resting }: AddressPlan): readonly RangeUsage[] {
-	return network.sets.flat().map((range) => {
+export function rangeUsages({ sets, pools, reservations, resting }: AddressPlan): readonly RangeUsage[] {
+	return sets.flat().map((range) => {
 		const within = (address: IpAddress) => rangeContains(range, address) && !sameAddress(address, range.gateway);
 		return {
 			range,
+			isAdded: pools.some((pool) => pool.range === range),
 			size: rangeSize(range),
 			held: reservations.filter(({ address }) => within(address)).length,
 			resting: resting.filter(within).length,
@@ -25,8 +28,8 @@ export function rangeUsages({ network, reservations, resting }: AddressPlan): re
 }
 
 /** Reservations in no range: of a configuration that was another, or that is not here. */
-export function heldOutside({ network, reservations }: AddressPlan): number {
-	const ranges = network.sets.flat();
+export function heldOutside({ sets, reservations }: AddressPlan): number {
+	const ranges = sets.flat();
 	return reservations.filter(({ address }) => !ranges.some((range) => rangeContains(range, address))).length;
 }
 

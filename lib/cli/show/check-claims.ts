@@ -5,7 +5,7 @@ import { isRecordThere } from "../../firewall/reload.ts";
 import { formatAddress, type IpAddress, isLinkLocal, sameAddress, samePrefix } from "../../ip/address.ts";
 import { openNamespace } from "../../linux/netns.ts";
 import type { Link } from "../../netlink/link.ts";
-import { isUnicast, listRouteCopies, type RouteCopy } from "../../netlink/route-copy.ts";
+import { isUnicast, type ListedRoute, listAllRoutes } from "../../netlink/route-copy.ts";
 import { openRouteSocket } from "../../netlink/rtnetlink.ts";
 import { wordsOfKind } from "../survey/firewall-witnesses.ts";
 import { identityAt, type LivingNamespace } from "../survey/namespaces.ts";
@@ -139,12 +139,12 @@ function routesOf({ routes, ips }: NonNullable<Claims["result"]>): readonly Show
 }
 
 /** Of any table: sbr moves routes. */
-function readRoutes(namespace: LivingNamespace | undefined, { index }: Link): readonly RouteCopy[] {
+function readRoutes(namespace: LivingNamespace | undefined, { index }: Link): readonly ListedRoute[] {
 	for (const path of namespace?.paths ?? []) {
 		try {
 			using opened = openNamespace(path);
 			using socket = opened.run(openRouteSocket);
-			return listRouteCopies(socket).filter(
+			return listAllRoutes(socket).filter(
 				(route) => isUnicast(route) && route.hops.some((hop) => hop.linkIndex === index),
 			);
 		} catch {
@@ -154,7 +154,7 @@ function readRoutes(namespace: LivingNamespace | undefined, { index }: Link): re
 	return [];
 }
 
-function hasRoute(installed: readonly RouteCopy[], { destination, gateway }: ShownRoute): boolean {
+function hasRoute(installed: readonly ListedRoute[], { destination, gateway }: ShownRoute): boolean {
 	return installed.some(
 		(route) =>
 			samePrefix(route.destination, destination) &&

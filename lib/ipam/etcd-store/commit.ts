@@ -1,9 +1,11 @@
 import type { Attachment } from "../../cni/plugin.ts";
 import { absent, type Compare, type KeyValue, type Operation, type Transaction } from "../../etcd/kv.ts";
 import { sameAddress } from "../../ip/address.ts";
+import type { AddedPool } from "../added-pools.ts";
 import type { Tags } from "../tags.ts";
 import type { Layout } from "./layout.ts";
 import type { Plan } from "./plan.ts";
+import { poolGuards } from "./pool-guards.ts";
 import { formatOwner, formatRecord, parseOwner } from "./record.ts";
 
 /** All that one reservation puts into etcd. */
@@ -13,6 +15,8 @@ export interface Reservation {
 	readonly owner: Attachment;
 	readonly tags: Tags;
 	readonly plans: readonly Plan[];
+	/** The network's pools as the plans were made from them. */
+	readonly pools: readonly AddedPool[];
 	/** The owner's key as it was seen, when it holds addresses of other sets. */
 	readonly before: KeyValue | undefined;
 	readonly fence: string;
@@ -33,8 +37,8 @@ export function ownerValue({ plans, before, call }: Reservation): string {
 
 /**
  * The transaction that takes every planned address or none. Each `compare` is the reason why one thing cannot go wrong:
- * no address is given twice (its key must not exist), nothing is given out of a block that has changed hands, nobody
- * gets twice (the owner's key), and nothing comes of it once it was given up (the fence).
+ * no address is given twice (its key must not exist), nothing is given out of a block that has changed hands or a pool that
+ * was removed, nobody gets twice (the owner's key), and nothing comes of it once it was given up (the fence).
  */
 export function commit(reservation: Reservation): Required<Pick<Transaction, "compare" | "success">> {
 	const { layout, agent, owner, before, fence, wasLost, plans, rested } = reservation;
@@ -47,6 +51,7 @@ export function commit(reservation: Reservation): Required<Pick<Transaction, "co
 	if (wasLost) success.push({ put: layout.agent(agent), value: "" });
 	for (const plan of plans) take(plan, { reservation, compare, success });
 	dispossess(reservation, success);
+	compare.push(...poolGuards(layout, reservation));
 	for (const { key, modRevision } of rested.slice(0, mostRested)) {
 		compare.push({ key, mod: modRevision });
 		success.push({ remove: { key } });

@@ -12,6 +12,7 @@ import { namesOf } from "./hint.ts";
 import { addToJournal, countEntries, replay, settle } from "./journal.ts";
 import { attachmentOfKey } from "./layout.ts";
 import type { EtcdStoreOptions } from "./options.ts";
+import { readPools } from "./pool-key.ts";
 import { type AddressRecord, parseOwner, parseRecord } from "./record.ts";
 import { giveBack, release } from "./release.ts";
 import { reserve } from "./reserve.ts";
@@ -99,6 +100,16 @@ export function createEtcdStore(options: EtcdStoreOptions): IpamStore {
 			return freed;
 		},
 		countTaken: (set) => countHeld(store, set),
+		pools: {
+			known: () => store.pools.read(),
+			async learn() {
+				const pools = await readPools(gateway, layout);
+				store.pools.note(pools);
+				return pools;
+			},
+			gateways: () => store.pools.gateways(),
+			remedy: `Add addresses with \`cnictl ipam pool add ${options.network} SUBNET\``,
+		},
 	};
 }
 

@@ -22,17 +22,19 @@ interface FreeSearch extends BlockSearch {
 
 /**
  * Blocks of the set that belong to nobody, in the order in which to try them. The first are those at the start of each
- * range; where that is crowded the search goes on from a random place, so that many agents that look for a block together
- * find different ones, and around to where it began.
+ * range; where all are crowded the search goes on from a random place of a range, so that many agents that look for a block
+ * together find different ones, and around to where it began: in the last range first, as ranges are added when others are
+ * full.
  */
 export async function* freeBlocks(set: RangeSet, search: FreeSearch): AsyncGenerator<Block> {
-	for (const range of set) {
+	const parts = set.map((range) => {
 		const first = blockOf(range.start, search.lengths);
 		const last = blockOf(range.end, search.lengths);
-		const step = blockSize(first);
-		const count = (last.network.value - first.network.value) / step + 1n;
-		const head = count < lookSize ? count : BigInt(lookSize);
-		yield* gaps({ range, from: 0n, to: head - 1n }, search);
+		const count = (last.network.value - first.network.value) / blockSize(first) + 1n;
+		return { range, count, head: count < lookSize ? count : BigInt(lookSize) };
+	});
+	for (const { range, head } of parts) yield* gaps({ range, from: 0n, to: head - 1n }, search);
+	for (const { range, count, head } of parts.toReversed()) {
 		if (head === count) continue;
 		const pivot = head + randomBelow(count - head);
 		yield* gaps({ range, from: pivot, to: count - 1n }, search);

@@ -1,6 +1,6 @@
 import type { Attachment } from "../../cni/plugin.ts";
 import { type KeyRange, prefixRange } from "../../etcd/kv.ts";
-import type { IpAddress } from "../../ip/address.ts";
+import type { IpAddress, IpPrefix } from "../../ip/address.ts";
 import { type AddressSpan, addressName } from "./address-name.ts";
 import { type Block, blockName } from "./block.ts";
 
@@ -16,6 +16,7 @@ type KeyInterval = KeyRange & { readonly end: string };
  *                                                 exists; the key's revision is the sequence number of the reservation
  *         resting/4-0a010002                      it was released, and rests until success: milliseconds since the epoch
  *         block/4-0a010000-26                     the name of the agent that the block 10.1.0.0/26 belongs to
+ *         pool/4-0a5a0000-16                      addresses of 10.90.0.0/16 that were added to the network: pool-key.ts
  *         agent/<agent>/block/4-0a010000-26       the same by agent; empty
  *         agent/<agent>/owner/<container>/<if>    what an attachment holds: record.ts
  *
@@ -32,6 +33,8 @@ export interface Layout {
 	block(block: Block): string;
 	/** Blocks that begin at `first` to `last`, whatever their size. */
 	blocks(span: AddressSpan): KeyInterval;
+	pool(subnet: IpPrefix): string;
+	readonly pools: KeyInterval;
 	blockOf(agent: string, block: Block): string;
 	blocksOf(agent: string): KeyInterval;
 	owner(agent: string, owner: Attachment): string;
@@ -83,6 +86,14 @@ class PrefixLayout implements Layout {
 
 	blocks(span: AddressSpan) {
 		return this.between("block", span);
+	}
+
+	pool({ address, length }: IpPrefix) {
+		return `${this.root}/pool/${blockName({ network: address, length })}`;
+	}
+
+	get pools() {
+		return prefixRange(`${this.root}/pool/`);
 	}
 
 	blockOf(agent: string, block: Block) {

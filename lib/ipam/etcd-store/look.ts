@@ -2,11 +2,13 @@ import type { Attachment } from "../../cni/plugin.ts";
 import type { Gateway } from "../../etcd/gateway.ts";
 import { absent, type KeyValue, type Operation, type ReadAnswer, transact } from "../../etcd/kv.ts";
 import type { IpAddress } from "../../ip/address.ts";
+import type { AddedPool } from "../added-pools.ts";
 import { type AgentState, parseAgent } from "./agent.ts";
 import { type Block, blockName, parseBlock } from "./block.ts";
 import { type Hint, namesOf } from "./hint.ts";
 import type { Layout } from "./layout.ts";
 import { type Occupancy, occupancyOf, readBlocks } from "./occupancy.ts";
+import { poolsIn } from "./pool-key.ts";
 
 /** What one attachment of one agent wants to know. */
 export interface View {
@@ -30,6 +32,8 @@ export interface Seen extends Occupancy {
 	readonly fence: string;
 	/** Names of the blocks that belong to the agent. */
 	readonly blocks: readonly string[];
+	/** The network's pools. */
+	readonly pools: readonly AddedPool[];
 	/** The keys of requested addresses that are held. */
 	readonly requested: readonly KeyValue[];
 }
@@ -49,6 +53,7 @@ export function believed(hint: Hint): Seen {
 		agent: { lostSince: undefined },
 		fence: hint.fence,
 		blocks: namesOf(hint),
+		pools: [],
 		requested: [],
 	};
 }
@@ -58,13 +63,14 @@ function lookFor({ layout, agent, owner, blocks, requested }: View): readonly Op
 		{ read: { key: layout.owner(agent, owner) } },
 		{ read: { key: layout.agent(agent) } },
 		{ read: layout.blocksOf(agent), only: "keys" },
+		{ read: layout.pools },
 		...requested.map((address) => ({ read: { key: layout.address(address) } })),
 		...readBlocks(layout, blocks),
 	];
 }
 
 function seenIn({ blocks: looked, requested, now }: View, reads: readonly ReadAnswer[]): Seen {
-	const [owner, agent, own, ...others] = reads;
+	const [owner, agent, own, pools, ...others] = reads;
 	return {
 		...occupancyOf(others.slice(requested.length), now),
 		looked,
@@ -72,6 +78,7 @@ function seenIn({ blocks: looked, requested, now }: View, reads: readonly ReadAn
 		agent: parseAgent(agent?.found[0]?.value ?? ""),
 		fence: agent?.found[0]?.modRevision ?? absent,
 		blocks: (own?.found ?? []).flatMap(({ key }) => parseBlock(key) ?? []).map(blockName),
+		pools: poolsIn(pools?.found ?? []),
 		requested: others.slice(0, requested.length).flatMap(({ found }) => found),
 	};
 }

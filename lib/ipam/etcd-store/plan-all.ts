@@ -30,7 +30,7 @@ export interface Planning {
 	readonly barren: ReadonlySet<string>;
 }
 
-export type Refusal = Exclude<ReserveOutcome, { kind: "reserved" }>;
+export type Refusal = Exclude<ReserveOutcome, { kind: "reserved" | "outdated" }>;
 
 /** A plan for each wish, none where we have to look again before, or why there cannot be one. @throws EtcdError */
 export async function planAll(planning: Planning): Promise<{ readonly plans: readonly Plan[] | undefined } | Refusal> {

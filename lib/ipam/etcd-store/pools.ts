@@ -1,10 +1,16 @@
 import type { Gateway } from "../../etcd/gateway.ts";
 import { absent, prefixRange, transact } from "../../etcd/kv.ts";
+import type { AddressRange } from "../range.ts";
+import { type BlockLengths, blockOf } from "./block.ts";
+import { layoutOf } from "./layout.ts";
 import { networksOf } from "./networks-of.ts";
+import { type PoolKey, parsePoolKey } from "./pool-key.ts";
 
 /** What etcd has of one network, in numbers. */
 export interface PoolCount {
 	readonly network: string;
+	/** What was added to it, beside its configuration. */
+	readonly added: readonly PoolKey[];
 	readonly held: number;
 	/** They rest, or have rested. */
 	readonly resting: number;
@@ -24,10 +30,27 @@ async function countPool(
 ): Promise<PoolCount> {
 	const kinds = ["address", "resting", "block"];
 	const { reads } = await transact(gateway, {
-		success: kinds.map((kind) => ({ read: prefixRange(`${prefix}/network/${network}/${kind}/`), only: "count" })),
+		success: [
+			...kinds.map((kind) => ({ read: prefixRange(`${prefix}/network/${network}/${kind}/`), only: "count" as const })),
+			{ read: layoutOf(prefix, network).pools },
+		],
 	});
 	const [held = 0, resting = 0, blocks = 0] = reads.map(({ count }) => count);
-	return { network, held, resting, blocks };
+	return { network, held, resting, blocks, added: (reads.at(-1)?.found ?? []).map(parsePoolKey) };
+}
+
+/** What etcd has of a range of a network. Blocks of other lengths than ours are counted where they begin in it. @throws EtcdError */
+export async function countRange(
+	gateway: Gateway,
+	{ prefix, network, range, lengths }: { prefix: string; network: string; range: AddressRange; lengths: BlockLengths },
+): Promise<Pick<PoolCount, "held" | "resting" | "blocks">> {
+	const layout = layoutOf(prefix, network);
+	const span = { first: range.start, last: range.end };
+	const blockSpan = { first: blockOf(range.start, lengths).network, last: range.end };
+	const keys = [layout.addresses(span), layout.restingIn(span), layout.blocks(blockSpan)];
+	const { reads } = await transact(gateway, { success: keys.map((read) => ({ read, only: "count" })) });
+	const [held = 0, resting = 0, blocks = 0] = reads.map(({ count }) => count);
+	return { held, resting, blocks };
 }
 
 /** Removes all keys of a network of which no address is held. Whether that was so. @throws EtcdError */

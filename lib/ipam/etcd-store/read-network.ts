@@ -7,6 +7,7 @@ import { addressOfKey } from "./address-name.ts";
 import { type AgentState, parseAgent } from "./agent.ts";
 import { type Block, parseBlock } from "./block.ts";
 import { attachmentOfKey } from "./layout.ts";
+import { type PoolKey, parsePoolKey } from "./pool-key.ts";
 import { type AddressRecord, parseOwner, parseRecord } from "./record.ts";
 
 /** All that etcd has of one network, as it was at one time. */
@@ -17,6 +18,7 @@ export interface NetworkKeys {
 	/** The blocks again, by agent. */
 	readonly indexedBlocks: readonly OwnedBlock[];
 	readonly owners: readonly AddressOwner[];
+	readonly pools: readonly PoolKey[];
 	/** Keys that this release does not know. */
 	readonly foreign: readonly KeyValue[];
 }
@@ -54,12 +56,13 @@ export async function readNetwork(
 	onPage?: (done: number, all: number) => void,
 ): Promise<NetworkKeys> {
 	const root = `${prefix}/network/${network}/`;
-	const [addresses, resting, blocks, indexedBlocks, owners, foreign] = [
+	const [addresses, resting, blocks, indexedBlocks, owners, pools, foreign] = [
 		[] as HeldAddress[],
 		[] as RestingAddress[],
 		[] as OwnedBlock[],
 		[] as OwnedBlock[],
 		[] as AddressOwner[],
+		[] as PoolKey[],
 		[] as KeyValue[],
 	];
 	for (const kv of await readSnapshot(gateway, prefixRange(root), onPage)) {
@@ -69,12 +72,13 @@ export async function readNetwork(
 		if (kind === "address" && address) addresses.push({ address, record: parseRecord(kv.value), kv });
 		else if (kind === "resting" && address) resting.push({ address, until: Number(kv.value) });
 		else if (kind === "block" && block) blocks.push({ block, agent: kv.value, kv });
+		else if (kind === "pool") pools.push(parsePoolKey(kv));
 		else if (kind === "agent" && part === "block" && block) indexedBlocks.push({ block, agent, kv });
 		else if (kind === "agent" && part === "owner") {
 			owners.push({ agent, owner: attachmentOfKey(kv.key), addresses: parseOwner(kv.value), kv });
 		} else foreign.push(kv);
 	}
-	return { addresses, resting, blocks, indexedBlocks, owners, foreign };
+	return { addresses, resting, blocks, indexedBlocks, owners, pools, foreign };
 }
 
 /** Every agent that has ever been fenced or marked, by name. @throws EtcdError */

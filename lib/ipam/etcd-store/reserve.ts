@@ -1,5 +1,6 @@
 import type { Attachment } from "../../cni/plugin.ts";
 import { absent, transact } from "../../etcd/kv.ts";
+import { samePools } from "../added-pools.ts";
 import type { ReserveOutcome, Wish } from "../store.ts";
 import type { Tags } from "../tags.ts";
 import { draw, given, learned, owned } from "./beliefs.ts";
@@ -17,7 +18,8 @@ import { Turn } from "./turn.ts";
  * Takes an address for each wish, or none.
  *
  * The hint says what to try, and as a rule one transaction tries it and succeeds. After one that has failed we ask how things
- * are, and make the next from that, until one succeeds or there is nothing to take.
+ * are, and make the next from that, until one succeeds or there is nothing to take. Where the network has other pools than
+ * the wishes say, they have to be made anew.
  *
  * @throws EtcdError; an `unsure` one may have taken the addresses
  */
@@ -26,6 +28,7 @@ export async function reserve(
 	{ owner, wishes, tags }: { owner: Attachment; wishes: readonly Wish[]; tags: Tags },
 ): Promise<ReserveOutcome> {
 	const { layout, gateway, options, now } = store;
+	const { pools = [] } = wishes[0] ?? {};
 	const call = randomText();
 	const looked = new Set<string>();
 	const barren = new Set<string>();
@@ -55,6 +58,7 @@ export async function reserve(
 				owner,
 				tags,
 				plans,
+				pools,
 				before: seen?.owner,
 				fence: seen?.fence ?? hint.fence,
 				rested: seen?.rested ?? [],
@@ -78,6 +82,10 @@ export async function reserve(
 		for (const block of blocks) {
 			looked.add(blockName(block));
 			if (isFull(block, { seen, wishes })) barren.add(blockName(block));
+		}
+		if (!samePools(seen.pools, pools)) {
+			store.pools.note(seen.pools);
+			return { kind: "outdated", pools: seen.pools };
 		}
 		plans = undefined;
 	}

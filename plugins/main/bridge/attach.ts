@@ -57,7 +57,8 @@ export async function attach(request: Request): Promise<Result> {
 	const { allocated, work } = early === undefined ? plan(await allocate(request)) : before;
 	const { description } = work;
 	log.step("interface", () => applyInterface(sandbox, { link: pair.container, description: description.container }));
-	const vlanGateway = log.step("gateway", () => becomeGateway(work, device));
+	const { networkGateways } = allocated;
+	const vlanGateway = log.step("gateway", () => becomeGateway(work, { bridge: device, networkGateways }));
 	log.step("masquerade", () => masquerade(work));
 	log.step("announce", () => introduce(work, { pair, gateway: vlanGateway ?? device }));
 	return resultOf(request, { allocated, device, pair, vlanGateway });
@@ -91,7 +92,10 @@ function guard({ request, description }: Work, { port, container }: VethPair): v
 }
 
 /** Gives the bridge, or the gateway interface of the VLAN, the gateways' addresses, and lets the host forward. */
-function becomeGateway({ description, settings, host }: Work, bridge: Link): Link | undefined {
+function becomeGateway(
+	{ description, settings, host }: Work,
+	{ bridge, networkGateways }: { bridge: Link; networkGateways: Result["networkGateways"] },
+): Link | undefined {
 	const { vlanGateway } = description;
 	const vlanLink =
 		vlanGateway === undefined
@@ -100,7 +104,8 @@ function becomeGateway({ description, settings, host }: Work, bridge: Link): Lin
 	const gateways = vlanGateway?.gateways ?? description.bridge.gateways;
 	const { forceAddress, detectDuplicates } = settings;
 	if (gateways.length > 0) {
-		ensureGatewayAddresses(host, { link: vlanLink ?? bridge, gateways, forceAddress, detectDuplicates });
+		const link = vlanLink ?? bridge;
+		ensureGatewayAddresses(host, { link, gateways, networkGateways, forceAddress, detectDuplicates });
 	}
 	for (const family of description.forwarding) enableForwarding(family);
 	return vlanLink;

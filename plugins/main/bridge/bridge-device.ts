@@ -1,5 +1,6 @@
 import { ignoreRouterAdvertisements } from "../../../lib/attachment/veth-pair.ts";
 import { CniError, ErrorCode, messageOf } from "../../../lib/cni/error.ts";
+import type { Result } from "../../../lib/cni/result.ts";
 import { formatPrefix, type IpPrefix, prefixesOverlap, samePrefix } from "../../../lib/ip/address.ts";
 import { Errno, errnoOf } from "../../../lib/linux/errno.ts";
 import { sleep } from "../../../lib/linux/libc.ts";
@@ -98,17 +99,19 @@ export function keepBridgeMac(host: NetlinkSocket, bridge: Link): Link {
 
 /**
  * Puts the gateways' addresses on `link`. Another IPv4 address, or an IPv6 address of an overlapping subnet, belongs to
- * somebody else's network: refused before anything is changed, or replaced with `forceAddress`.
+ * somebody else's network, unless IPAM says that it is one of this network's: refused before anything is changed, or
+ * replaced with `forceAddress`.
  */
 export function ensureGatewayAddresses(
 	host: NetlinkSocket,
-	{ link, gateways, forceAddress, detectDuplicates }: GatewayAddresses,
+	{ link, gateways, networkGateways = () => [], forceAddress, detectDuplicates }: GatewayAddresses,
 ): void {
 	const { name } = link;
 	const existing = listAddresses(host, link.index).map(({ prefix }) => prefix);
 	const missing = gateways.filter((gateway) => !existing.some((prefix) => samePrefix(prefix, gateway)));
 	if (missing.length === 0) return;
-	const foreign = existing.filter((prefix) => !gateways.some((gateway) => samePrefix(prefix, gateway)));
+	const own = [...gateways, ...networkGateways()];
+	const foreign = existing.filter((prefix) => !own.some((gateway) => samePrefix(prefix, gateway)));
 	const inTheWay = foreign.filter((prefix) => missing.some((gateway) => conflicts(prefix, gateway)));
 	if (!forceAddress) refuseForeign(name, { inTheWay, missing });
 	for (const prefix of inTheWay) {
@@ -130,6 +133,8 @@ export interface GatewayAddresses {
 	readonly link: Link;
 	/** Of the network; those that are there already stay as they are. */
 	readonly gateways: readonly IpPrefix[];
+	/** Of all ranges of the network, where IPAM tells them. */
+	readonly networkGateways: Result["networkGateways"];
 	readonly forceAddress: boolean;
 	readonly detectDuplicates: boolean;
 }

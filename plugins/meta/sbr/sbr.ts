@@ -6,7 +6,7 @@ import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
 import { lockOpenFile } from "../../../lib/linux/file-lock.ts";
 import { findLink, type Link } from "../../../lib/netlink/link.ts";
-import { listRouteCopies, routesThrough } from "../../../lib/netlink/route-copy.ts";
+import { listAllRoutes, routesThrough } from "../../../lib/netlink/route-copy.ts";
 import { usedTables } from "../../../lib/netlink/used-tables.ts";
 import { collectRecords } from "../../../lib/state/collect-records.ts";
 import { isSandboxGone, pathUnlessGone } from "../../../lib/state/sandbox-identity.ts";
@@ -33,7 +33,7 @@ export const sbr: Plugin<SbrConfig> = {
 		const link = requireLink(sandbox, request.ifName);
 		forgetFormer(sandbox, { request, link });
 		if (ips.length === 0) return prevResult;
-		const routes = listRouteCopies(sandbox.socket);
+		const routes = listAllRoutes(sandbox.socket);
 		const routing = describeRouting(settings, {
 			ips,
 			linkIndex: link.index,

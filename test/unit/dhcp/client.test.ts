@@ -1,15 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
-import {
-	awake,
-	begin,
-	type ClientState,
-	type Context,
-	type Effect,
-	hear,
-	regain,
-	release,
-	type Step,
-} from "../../../lib/dhcp/client.ts";
+import { awake, begin, hear, regain } from "../../../lib/dhcp/client.ts";
+import { release } from "../../../lib/dhcp/client-messages.ts";
+import type { ClientState, Context, Effect, Step } from "../../../lib/dhcp/client-state.ts";
 import { type DhcpMessage, messageName, noAddress } from "../../../lib/dhcp/message.ts";
 import { MessageType, Option } from "../../../lib/dhcp/options.ts";
 import { addressToBytes, formatAddress, type IpAddress, parseAddress } from "../../../lib/ip/address.ts";

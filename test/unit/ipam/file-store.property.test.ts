@@ -154,6 +154,7 @@ function play(steps: readonly Step[]): void {
 						})),
 					);
 					if (outcome instanceof Promise) throw new Error("the file store is synchronous");
+					if (outcome.kind === "outdated") throw new Error("the file store has no pools");
 					const text =
 						outcome.kind === "reserved"
 							? outcome.addresses.map(formatAddress).join(" ")

@@ -1,9 +1,9 @@
 import { Command } from "commander";
 import type { Grace } from "../../../cluster/agents/grace.ts";
-import { defaultCooldownMs } from "../../../cluster/settings.ts";
 import { CniError, ErrorCode } from "../../../cni/error.ts";
 import { writeStdout } from "../../../linux/stdio.ts";
 import { agentToJson, leftText } from "../../agents/agents-text.ts";
+import { cooldownIn } from "../../agents/cooldown.ts";
 import { graceOption } from "../../agents/options.ts";
 import { type FoundAgent, readAgents } from "../../agents/read-agents.ts";
 import { markByHand, releaseByHand } from "../../agents/release-by-hand.ts";
@@ -96,13 +96,13 @@ async function mark({ agent, cluster, ...seen }: FoundAgent, { grace, json }: Op
 }
 
 async function releaseNow({ agent, cluster }: FoundAgent, { force = false, json = false }: Options): Promise<void> {
-	const { prefix, via, networks } = cluster;
+	const { prefix, via } = cluster;
 	const done = await releaseByHand(clusterGateway(via), {
 		prefix,
 		agent,
 		force,
 		now: Date.now,
-		cooldownMsOf: (network) => networks.find(({ name }) => name === network)?.place.cooldownMs ?? defaultCooldownMs,
+		cooldownMsOf: cooldownIn(cluster),
 		log: (text) => {
 			if (!json) writeStdout(`${plainLine(text)}\n`);
 		},

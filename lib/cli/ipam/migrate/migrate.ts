@@ -47,5 +47,7 @@ function reasonOf(outcome: Exclude<ReserveOutcome, { kind: "reserved" }>): strin
 			return `somebody else has taken ${formatAddress(outcome.address)} in this moment`;
 		case "exhausted":
 			return "no address is left";
+		case "outdated":
+			return "pools of the network have come or gone in this moment";
 	}
 }

@@ -49,7 +49,7 @@ interface Context {
 }
 
 function planMove(members: readonly Reservation[], { first, present, migration }: Context): Move {
-	const { from, network, look } = migration;
+	const { from, to, network, look } = migration;
 	const { agent } = network.place;
 	const addresses = members.map(({ address }) => address);
 	const owner = withInterface(first.owner, migration);
@@ -72,15 +72,13 @@ function planMove(members: readonly Reservation[], { first, present, migration }
 	const wishes = addresses
 		.filter((_, index) => held[index] === undefined)
 		.flatMap((requested): Wish[] => {
-			const setIndex = network.sets.findIndex((set) => rangeOf(set, requested) !== undefined);
-			const set = network.sets[setIndex];
-			return set === undefined ? [] : [{ set, setIndex, requested }];
+			const setIndex = to.sets.findIndex((set) => rangeOf(set, requested) !== undefined);
+			const set = to.sets[setIndex];
+			return set === undefined ? [] : [{ set, setIndex, requested, pools: to.pools }];
 		});
-	const outside = addresses.find((address) => !network.sets.some((set) => rangeOf(set, address) !== undefined));
+	const outside = addresses.find((address) => !to.sets.some((set) => rangeOf(set, address) !== undefined));
 	if (outside !== undefined) {
-		return conflict(
-			`${formatAddress(outside)} is in no range: ${network.sets.map(formatRangeSet).join("; ") || "none"}`,
-		);
+		return conflict(`${formatAddress(outside)} is in no range: ${to.sets.map(formatRangeSet).join("; ") || "none"}`);
 	}
 	const gateway = wishes.find(({ set, requested }) => set.some((range) => requested?.value === range.gateway.value));
 	if (gateway?.requested !== undefined) return conflict(`${formatAddress(gateway.requested)} is a gateway there`);

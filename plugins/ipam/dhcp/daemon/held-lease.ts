@@ -1,20 +1,16 @@
 import { messageOf } from "../../../../lib/cni/error.ts";
 import type { Attachment } from "../../../../lib/cni/plugin.ts";
-import {
-	awake,
-	begin,
-	type ClientIdentity,
-	type ClientState,
-	type Context,
-	type Effect,
-	hear,
-	type Offer,
-	regain,
-	release,
-	resume,
-	type Step,
-	type Timing,
-} from "../../../../lib/dhcp/client.ts";
+import { awake, begin, hear, regain, resume } from "../../../../lib/dhcp/client.ts";
+import { release } from "../../../../lib/dhcp/client-messages.ts";
+import type {
+	ClientIdentity,
+	ClientState,
+	Context,
+	Effect,
+	Offer,
+	Step,
+	Timing,
+} from "../../../../lib/dhcp/client-state.ts";
 import type { Lease } from "../../../../lib/dhcp/lease.ts";
 import { formatAddress, formatPrefix } from "../../../../lib/ip/address.ts";
 import type { AttachmentRecords } from "../../../../lib/state/attachment-records.ts";

@@ -1,7 +1,7 @@
 import { messageOf } from "../../../../lib/cni/error.ts";
 import { everyOne } from "../../../../lib/cni/every-one.ts";
 import { type Attachment, sameAttachment } from "../../../../lib/cni/plugin.ts";
-import type { Timing } from "../../../../lib/dhcp/client.ts";
+import type { Timing } from "../../../../lib/dhcp/client-state.ts";
 import type { Lease } from "../../../../lib/dhcp/lease.ts";
 import type { Options } from "../../../../lib/dhcp/options.ts";
 import { readText } from "../../../../lib/linux/files.ts";

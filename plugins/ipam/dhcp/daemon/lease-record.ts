@@ -1,4 +1,4 @@
-import type { ClientIdentity, Offer } from "../../../../lib/dhcp/client.ts";
+import type { ClientIdentity, Offer } from "../../../../lib/dhcp/client-state.ts";
 import type { Lease } from "../../../../lib/dhcp/lease.ts";
 import {
 	formatAddress,
