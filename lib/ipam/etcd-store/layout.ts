@@ -45,7 +45,6 @@ export function layoutOf(prefix: string, network: string): Layout {
 	return new PrefixLayout(prefix, network);
 }
 
-/** A class, because a dozen functions made anew for each call of a plugin would take longer than to write its keys. */
 class PrefixLayout implements Layout {
 	readonly prefix: string;
 	/** Of the network. */
