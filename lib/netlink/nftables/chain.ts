@@ -128,11 +128,11 @@ function hookAttributes({ type, hook, priority, policy }: Hook) {
 function decodeChain(message: ReceivedMessage): Chain {
 	const attributes = nftAttributes(message);
 	return {
-		table: read.string(attributes.get(NFTA_CHAIN_TABLE)) ?? "",
-		name: read.string(attributes.get(NFTA_CHAIN_NAME)) ?? "",
+		table: attributes.string(NFTA_CHAIN_TABLE) ?? "",
+		name: attributes.string(NFTA_CHAIN_NAME) ?? "",
 		hook: decodeHook(attributes),
 		comment: decodeComment(attributes.get(NFTA_CHAIN_USERDATA)),
-		uses: read.u32be(attributes.get(NFTA_CHAIN_USE)) ?? 0,
+		uses: attributes.u32be(NFTA_CHAIN_USE) ?? 0,
 	};
 }
 
@@ -140,11 +140,11 @@ function decodeHook(attributes: ReceivedAttributes): Hook | undefined {
 	const nested = attributes.get(NFTA_CHAIN_HOOK);
 	if (nested === undefined) return undefined;
 	const hook = read.nested(nested);
-	const type = read.string(attributes.get(NFTA_CHAIN_TYPE));
+	const type = attributes.string(NFTA_CHAIN_TYPE);
 	return {
 		type: type === "nat" || type === "route" ? type : "filter",
-		hook: hookNames[read.u32be(hook.get(NFTA_HOOK_HOOKNUM)) ?? 0] ?? "prerouting",
-		priority: (read.u32be(hook.get(NFTA_HOOK_PRIORITY)) ?? 0) | 0,
-		policy: read.u32be(attributes.get(NFTA_CHAIN_POLICY)) === 0 ? "drop" : "accept",
+		hook: hookNames[hook.u32be(NFTA_HOOK_HOOKNUM) ?? 0] ?? "prerouting",
+		priority: (hook.u32be(NFTA_HOOK_PRIORITY) ?? 0) | 0,
+		policy: attributes.u32be(NFTA_CHAIN_POLICY) === 0 ? "drop" : "accept",
 	};
 }

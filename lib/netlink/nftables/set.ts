@@ -1,5 +1,5 @@
 import { Errno } from "../../linux/errno.ts";
-import { attribute, read } from "../wire/attributes.ts";
+import { attribute } from "../wire/attributes.ts";
 import { type Message, NLM_F_CREATE } from "../wire/message.ts";
 import type { NetlinkSocket } from "../wire/socket.ts";
 import { byteLength, byteOrderOf, type DataTypes, typeNumber } from "./data-type.ts";
@@ -80,7 +80,7 @@ export function listSets(socket: NetlinkSocket, { family, table }: TableName): R
 	const attributes = [attribute.string(NFTA_SET_TABLE, table)];
 	const names = new Set<string>();
 	for (const set of dumpIfThere(socket, nftMessage(NFT_MSG_GETSET, { family, attributes }))) {
-		const name = read.string(nftAttributes(set).get(NFTA_SET_NAME));
+		const name = nftAttributes(set).string(NFTA_SET_NAME);
 		if (name !== undefined) names.add(name);
 	}
 	return names;
