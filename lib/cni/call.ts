@@ -3,6 +3,7 @@ import type { CniEnvironment } from "./environment.ts";
 import type { Log } from "./log.ts";
 import type { Document } from "./network-config.ts";
 import type { Plugin } from "./plugin.ts";
+import type { Shared } from "./shared.ts";
 import type { Verb } from "./verb.ts";
 
 /** One call of one plugin, in this process: from the executable itself, or from a plugin that delegates to it. */
@@ -17,6 +18,8 @@ export interface Call {
 	readonly plugins: PluginRegistry;
 	/** Another plugin of the given type, for the plugin that serves `call`. */
 	readonly delegate: (type: string, call: Call) => Delegate;
+	/** Of the whole process: a delegate gets that of its caller. */
+	readonly shared: Shared;
 	readonly log: Log;
 }
 

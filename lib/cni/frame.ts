@@ -9,6 +9,7 @@ import { createLog, type Log } from "./log.ts";
 import { networkNameOf, parseDocument, versionTextOf } from "./network-config.ts";
 import type { Plugin } from "./plugin.ts";
 import { serve } from "./serve.ts";
+import { createShared } from "./shared.ts";
 import type { Verb } from "./verb.ts";
 import { latestVersion } from "./version.ts";
 
@@ -68,7 +69,19 @@ async function answer<Config extends CommonConfig>(plugin: Plugin<Config>, host:
 
 		const log = openLog(plugin, { environment, host, verb, network });
 		try {
-			const call = { verb, environment, stdin, document, network, plugins: host.plugins, delegate: delegateOf, log };
+			using sharing = createShared();
+			const { shared } = sharing;
+			const call = {
+				verb,
+				environment,
+				stdin,
+				document,
+				network,
+				plugins: host.plugins,
+				delegate: delegateOf,
+				shared,
+				log,
+			};
 			const served = await log.step(verb, () => serve(plugin, call));
 			const stdout = served.result === undefined ? "" : formatJson(encodeResult(served.result, served.version));
 			return { stdout, exitCode: 0 };

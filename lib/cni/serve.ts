@@ -83,6 +83,7 @@ function decodeRequest<Config extends CommonConfig>(
 		stdin: call.stdin,
 		ipam: config.ipam?.type ? ipamOf(call.delegate(config.ipam.type, call), log) : undefined,
 		delegate: (type) => call.delegate(type, call),
+		shared: call.shared,
 		log,
 		containerId: environment.containerId,
 		ifName: environment.ifName,

@@ -93,6 +93,17 @@ export function findChains(socket: NetlinkSocket, names: readonly ChainName[]): 
 	);
 }
 
+/**
+ * The same, but only how many uses each has (`uses` of {@link Chain}): few who ask want to know more.
+ *
+ * @throws NetlinkError
+ */
+export function countUses(socket: NetlinkSocket, names: readonly ChainName[]): readonly (number | undefined)[] {
+	return findAll(socket, names.map(chainRequest)).map((answer) =>
+		answer === undefined ? undefined : (nftAttributes(answer).u32be(NFTA_CHAIN_USE) ?? 0),
+	);
+}
+
 /** Every chain of every table, with its table's family. `nft list chains` @throws NetlinkError */
 export function listAllChains(socket: NetlinkSocket): readonly (Chain & { readonly family: TableFamily })[] {
 	return socket.dump(nftMessage(NFT_MSG_GETCHAIN, {})).flatMap((message) => {
