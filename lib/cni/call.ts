@@ -11,13 +11,15 @@ export interface Call {
 	readonly verb: Verb;
 	readonly environment: CniEnvironment;
 	/** The configuration, byte for byte as it came, for a delegate that is told the same. */
-	readonly stdin: Uint8Array | string;
+	readonly stdin: () => Uint8Array | string;
 	readonly document: Document;
 	/** Its `name`, validated. */
 	readonly network: string;
 	readonly plugins: PluginRegistry;
 	/** Another plugin of the given type, for the plugin that serves `call`. */
 	readonly delegate: (type: string, call: Call) => Delegate;
+	/** Device and inode of the file that this process runs from. */
+	readonly executable: () => string;
 	/** Of the whole process: a delegate gets that of its caller. */
 	readonly shared: Shared;
 	readonly log: Log;

@@ -1,3 +1,4 @@
+import { stat } from "../linux/files.ts";
 import { isOwnNamespace } from "../linux/netns.ts";
 import type { PluginRegistry } from "./call.ts";
 import { delegateOf } from "./call-delegate.ts";
@@ -74,11 +75,12 @@ async function answer<Config extends CommonConfig>(plugin: Plugin<Config>, host:
 			const call = {
 				verb,
 				environment,
-				stdin,
+				stdin: () => stdin,
 				document,
 				network,
 				plugins: host.plugins,
 				delegate: delegateOf,
+				executable: ownExecutable(),
 				shared,
 				log,
 			};
@@ -91,6 +93,15 @@ async function answer<Config extends CommonConfig>(plugin: Plugin<Config>, host:
 	} catch (thrown) {
 		return { stdout: formatJson(errorAnswer(thrown, version)), exitCode: 1 };
 	}
+}
+
+/** Asked at most once, and by nobody who does not delegate. */
+function ownExecutable(): () => string {
+	let identity: string | undefined;
+	return () => {
+		identity ??= stat("/proc/self/exe").identity;
+		return identity;
+	};
 }
 
 function helpText<Config extends CommonConfig>(plugin: Plugin<Config>, host: Host): string {

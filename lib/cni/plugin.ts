@@ -42,7 +42,7 @@ export interface NetworkRequest<Config> {
 	/** The configuration as it came, decoded but not interpreted. */
 	readonly document: Readonly<Record<string, unknown>>;
 	/** Its text, which alone shows what `document` cannot: a key that an object has twice. */
-	readonly stdin: Uint8Array | string;
+	readonly stdin: () => Uint8Array | string;
 	/** The IPAM plugin that `ipam.type` names, or undefined for a network without addresses. */
 	readonly ipam: Ipam | undefined;
 	/** Another plugin of CNI_PATH, called in the place of this one. It need not exist; calling it says so. */

@@ -117,17 +117,25 @@ function apply(socket: NetlinkSocket, { member, previous, isNew = false, repair 
 	}
 	const wanted = elementsOf(member);
 	// All that there is of an attachment came in one transaction: without a port, it has nothing.
-	const present = isNew ? [] : findElements(socket, wanted);
-	const isThere = (element: PlacedElement, found: SetElement | undefined) =>
-		found !== undefined && isSameElement(element, found);
-	const added = wanted.filter((element, index) => !isThere(element, present[index]));
-	const replaced = added.filter((element) => present[wanted.indexOf(element)] !== undefined);
+	const { added, replaced } = isNew ? { added: wanted, replaced: [] } : compare(socket, wanted);
 	commit(socket, [
 		...changes.flat(),
 		...deletionsOf([...replaced, ...outdated(socket, { member, previous })]),
 		...additionsOf([...added, ...bridgeElements(member)]),
 	]);
 	if (previous !== undefined && memberClass(previous).key !== memberClass(member).key) sweep(socket);
+}
+
+/** What of it is not there, and what stands in the way of it. */
+function compare(
+	socket: NetlinkSocket,
+	wanted: readonly PlacedElement[],
+): { readonly added: readonly PlacedElement[]; readonly replaced: readonly PlacedElement[] } {
+	const present = findElements(socket, wanted);
+	const isThere = (element: PlacedElement, found: SetElement | undefined) =>
+		found !== undefined && isSameElement(element, found);
+	const added = wanted.filter((element, index) => !isThere(element, present[index]));
+	return { added, replaced: added.filter((element) => present[wanted.indexOf(element)] !== undefined) };
 }
 
 /** What the attachment has had, and has no more. */

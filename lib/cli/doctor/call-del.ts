@@ -24,7 +24,7 @@ export async function callDel({ plugins, log }: Look, { type, attachment, config
 		config: decodeDocument(plugin.schema, document),
 		cniVersion: latestVersion,
 		document,
-		stdin: JSON.stringify(document),
+		stdin: () => JSON.stringify(document),
 		netns: "",
 		args: "",
 		prevResult: undefined,

@@ -16,14 +16,14 @@ export interface MemberElement extends PlacedElement {
 
 /** Everything that there is of a member, with its tag. */
 export function elementsOf(member: GroupMember): readonly MemberElement[] {
-	const [comment, owner] = [attachmentTag(member.attachment), attachmentPrefix(member.attachment)];
+	const [tag, owner] = [attachmentTag(member.attachment), attachmentPrefix(member.attachment)];
 	const kind = memberClass(member);
 	const atPort = isBridged(member) ? bridgedElements(member, kind) : unbridgedElements(member);
-	return [...identityOf(member), ...atPort, ...routedElements(member, kind)].map((element) => ({
-		...element,
+	return [...identityOf(member), ...atPort, ...routedElements(member, kind)].map(({ set, key, value, name }) => {
 		// Those with a value jump, and the kernel walks over all of them: the shorter they are, the faster.
-		comment: element.value === undefined ? comment : owner,
-	}));
+		const comment = value === undefined ? tag : owner;
+		return { set, key, value, comment, name };
+	});
 }
 
 /** The elements that only one member can have: its port and its addresses. */

@@ -9,10 +9,12 @@ import {
 	NFT_MSG_DELCHAIN,
 	NFT_MSG_GETCHAIN,
 	NFT_MSG_NEWCHAIN,
+	nftAttribute,
 	nftAttributes,
 	nftMessage,
 	type TableFamily,
 	type TableName,
+	tableAttribute,
 } from "./message.ts";
 import { decodeComment, encodeComment } from "./user-data.ts";
 
@@ -64,7 +66,7 @@ export function addChain({ family, table, chain, hook, comment }: NewChain): Mes
 		family,
 		flags: NLM_F_CREATE,
 		attributes: [
-			attribute.string(NFTA_CHAIN_TABLE, table),
+			tableAttribute(table),
 			attribute.string(NFTA_CHAIN_NAME, chain),
 			...(hook === undefined ? [] : hookAttributes(hook)),
 			...(comment === undefined ? [] : [attribute.bytes(NFTA_CHAIN_USERDATA, encodeComment(comment))]),
@@ -76,7 +78,7 @@ export function addChain({ family, table, chain, hook, comment }: NewChain): Mes
 export function deleteChain({ family, table, chain }: ChainName): Message {
 	return nftMessage(NFT_MSG_DELCHAIN, {
 		family,
-		attributes: [attribute.string(NFTA_CHAIN_TABLE, table), attribute.string(NFTA_CHAIN_NAME, chain)],
+		attributes: [tableAttribute(table), attribute.string(NFTA_CHAIN_NAME, chain)],
 	});
 }
 
@@ -100,7 +102,7 @@ export function findChains(socket: NetlinkSocket, names: readonly ChainName[]): 
  */
 export function countUses(socket: NetlinkSocket, names: readonly ChainName[]): readonly (number | undefined)[] {
 	return findAll(socket, names.map(chainRequest)).map((answer) =>
-		answer === undefined ? undefined : (nftAttributes(answer).u32be(NFTA_CHAIN_USE) ?? 0),
+		answer === undefined ? undefined : (read.u32be(nftAttribute(answer, NFTA_CHAIN_USE)) ?? 0),
 	);
 }
 
@@ -121,7 +123,7 @@ export function listChains(socket: NetlinkSocket, { family, table }: TableName):
 }
 
 function chainRequest({ family, table, chain }: ChainName): Message {
-	const attributes = [attribute.string(NFTA_CHAIN_TABLE, table), attribute.string(NFTA_CHAIN_NAME, chain)];
+	const attributes = [tableAttribute(table), attribute.string(NFTA_CHAIN_NAME, chain)];
 	return nftMessage(NFT_MSG_GETCHAIN, { family, attributes });
 }
 

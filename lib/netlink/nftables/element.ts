@@ -10,11 +10,11 @@ import {
 	nftAttributes,
 	nftMessage,
 	type SetName,
+	tableAttribute,
 } from "./message.ts";
 import { decodeComment, encodeComment } from "./user-data.ts";
 import { decodeVerdict, encodeVerdict, type Verdict } from "./verdict.ts";
 
-const NFTA_SET_ELEM_LIST_TABLE = 1;
 const NFTA_SET_ELEM_LIST_SET = 2;
 const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
 const NFTA_SET_ELEM_KEY = 1;
@@ -95,7 +95,7 @@ function elementMessage(type: number, { set: { family, table, set }, elements, f
 		family,
 		flags,
 		attributes: [
-			attribute.string(NFTA_SET_ELEM_LIST_TABLE, table),
+			tableAttribute(table),
 			attribute.string(NFTA_SET_ELEM_LIST_SET, set),
 			...(elements === undefined
 				? []

@@ -3,10 +3,9 @@ import { attribute } from "../wire/attributes.ts";
 import type { Message } from "../wire/message.ts";
 import type { NetlinkSocket } from "../wire/socket.ts";
 import { findAll } from "./find-all.ts";
-import { NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, nftMessage, type TableName } from "./message.ts";
+import { NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, nftMessage, type TableName, tableAttribute } from "./message.ts";
 import { encodeComment } from "./user-data.ts";
 
-const NFTA_TABLE_NAME = 1;
 const NFTA_TABLE_FLAGS = 2;
 const NFTA_TABLE_USERDATA = 6;
 
@@ -15,7 +14,7 @@ export function addTable({ family, table }: TableName, { comment }: { comment?: 
 	return nftMessage(NFT_MSG_NEWTABLE, {
 		family,
 		attributes: [
-			attribute.string(NFTA_TABLE_NAME, table),
+			tableAttribute(table),
 			attribute.u32be(NFTA_TABLE_FLAGS, 0),
 			...(comment === undefined ? [] : [attribute.bytes(NFTA_TABLE_USERDATA, encodeComment(comment))]),
 		],
@@ -33,5 +32,5 @@ export function haveTables(socket: NetlinkSocket, names: readonly TableName[]): 
 }
 
 function tableRequest({ family, table }: TableName): Message {
-	return nftMessage(NFT_MSG_GETTABLE, { family, attributes: [attribute.string(NFTA_TABLE_NAME, table)] });
+	return nftMessage(NFT_MSG_GETTABLE, { family, attributes: [tableAttribute(table)] });
 }

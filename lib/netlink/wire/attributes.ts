@@ -144,12 +144,14 @@ export function decodeAttributes(bytes: Uint8Array): ReceivedAttributes {
 	// The kernel tells much more than anyone asks for: a view of a payload is made when it is wanted. Where it starts; 0: none.
 	const places = new Uint32Array(usualTypes);
 	let unusual: Map<number, number> | undefined;
+	const words = wordsOf(bytes);
 	const end = bytes.byteLength;
 	// Written out, as everything that is done for each attribute: a call costs more than what it does.
 	for (let offset = 0; offset + headerSize <= end; ) {
-		const length = (bytes[offset] ?? 0) | ((bytes[offset + 1] ?? 0) << 8);
+		const word = words[offset >> 2] ?? 0;
+		const length = word & 0xffff;
 		if (length < headerSize || offset + length > end) break;
-		const type = ((bytes[offset + 2] ?? 0) | ((bytes[offset + 3] ?? 0) << 8)) & typeMask;
+		const type = (word >>> 16) & typeMask;
 		if (type < usualTypes) places[type] = offset + headerSize;
 		else {
 			unusual ??= new Map();
@@ -181,6 +183,23 @@ export function decodeAttributes(bytes: Uint8Array): ReceivedAttributes {
 			return decodeUtf8(bytes.subarray(start, at));
 		},
 	};
+}
+
+/** The same memory by words of four bytes, in which everything begins; what is left behind the last is in none. */
+function wordsOf(bytes: Uint8Array): Uint32Array {
+	const { buffer, byteOffset, byteLength } = (bytes.byteOffset & 3) === 0 ? bytes : bytes.slice();
+	return new Uint32Array(buffer, byteOffset, byteLength >> 2);
+}
+
+/** The payload of the first attribute of the type, for whoever wants to know no other; undefined when there is none. */
+export function findAttribute(bytes: Uint8Array, wanted: number): Uint8Array | undefined {
+	for (let offset = 0; offset + headerSize <= bytes.byteLength; ) {
+		const length = u16(bytes, offset);
+		if (length < headerSize || offset + length > bytes.byteLength) return undefined;
+		if ((u16(bytes, offset + 2) & typeMask) === wanted) return payloadAt(bytes, offset);
+		offset += (length + 3) & ~3;
+	}
+	return undefined;
 }
 
 /** Received attributes in order. */

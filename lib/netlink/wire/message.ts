@@ -1,7 +1,8 @@
 import {
 	type Attribute,
 	createMemory,
-	decodeAttributes,
+	findAttribute,
+	read,
 	sizeOfAttributes,
 	u16,
 	u32,
@@ -117,5 +118,5 @@ export function decodeAcknowledgement({ type, flags, body }: ReceivedMessage): A
 		// A copy of the request follows: its header alone when capped, else all of it.
 		offset += flags & NLM_F_CAPPED ? headerSize : (u32(body, 4) + 3) & ~3;
 	}
-	return { errno, text: decodeAttributes(body.subarray(offset)).string(NLMSGERR_ATTR_MSG) ?? "" };
+	return { errno, text: read.string(findAttribute(body.subarray(offset), NLMSGERR_ATTR_MSG)) ?? "" };
 }

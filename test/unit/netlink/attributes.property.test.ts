@@ -7,6 +7,7 @@ import {
 	decodeAttributeList,
 	decodeAttributes,
 	encodeAttributes,
+	findAttribute,
 	type PlainAttribute,
 	read,
 } from "../../../lib/netlink/wire/attributes.ts";
@@ -42,6 +43,8 @@ describe("attributes", () => {
 	test("any bytes can be read; nothing is read beyond their end", () => {
 		fc.assert(
 			fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+				decodeAttributes(bytes);
+				decodeAttributes(bytes.subarray(1));
 				for (const { payload } of decodeAttributeList(bytes)) {
 					expect(payload.byteOffset + payload.byteLength).toBeLessThanOrEqual(bytes.byteOffset + bytes.byteLength);
 					read.nested(payload);
@@ -98,9 +101,12 @@ describe("attributes", () => {
 	test("a number or text is the same read at once or from its payload, whatever the bytes", () => {
 		fc.assert(
 			fc.property(attributes, fc.integer({ min: 0, max: 0x3fff }), (list, other) => {
-				const received = decodeAttributes(encodeAttributes(list));
+				const bytes = encodeAttributes(list);
+				const received = decodeAttributes(bytes);
 				for (const type of [...list.map((each) => each.type), other]) {
 					const payload = received.get(type);
+					const first = list.find((each) => each.type === type)?.payload;
+					expect(findAttribute(bytes, type)).toEqual(first);
 					expect(received.u32(type)).toBe(read.u32(payload));
 					expect(received.u32be(type)).toBe(read.u32be(payload));
 					expect(received.string(type)).toBe(read.string(payload));
