@@ -6,11 +6,11 @@ import { encodeResult } from "./encode-result.ts";
 import { CniError, ErrorCode } from "./error.ts";
 import { executePlugin } from "./execute.ts";
 import { findExecutable, splitPath } from "./find-plugin.ts";
-import { versionTextOf } from "./network-config.ts";
+import { type Document, versionTextOf } from "./network-config.ts";
 import type { Plugin } from "./plugin.ts";
 import { emptyResult, type Result } from "./result.ts";
 import { serve } from "./serve.ts";
-import { isSpecVersion, resultFamilyOf, type SpecVersion } from "./version.ts";
+import { isSpecVersion, latestVersion, resultFamilyOf, type SpecVersion } from "./version.ts";
 
 /** The plugin of the type `type` for the plugin that serves `call`. */
 export function delegateOf(type: string, call: Call): Delegate {
@@ -22,13 +22,24 @@ export function delegateOf(type: string, call: Call): Delegate {
 			return own === undefined ? versionsAt(path) : own.versions;
 		}),
 		isOwn: async () => (await find()).own !== undefined,
-		async run(verb, { document, log = call.log } = {}) {
+		async run(verb, { document, prevResult, log = call.log } = {}) {
 			const { path, own } = await find();
-			const given = document === undefined ? {} : { document, stdin: () => JSON.stringify(document) };
+			const given = document === undefined ? {} : configurationOf(document, prevResult);
 			const delegated = { ...call, ...given, verb, log };
 			return own === undefined ? execute(path, delegated) : await runInProcess(own, delegated);
 		},
 	};
+}
+
+/** A configuration of the caller's making; its text is for executables. */
+function configurationOf(document: Document, prevResult: Result | undefined): Partial<Call> {
+	const stdin = () => {
+		const version = versionTextOf(document);
+		const encoded =
+			prevResult === undefined ? undefined : encodeResult(prevResult, isSpecVersion(version) ? version : latestVersion);
+		return JSON.stringify(encoded === undefined ? document : { ...document, prevResult: encoded });
+	};
+	return { document, prevResult, stdin };
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

@@ -3,6 +3,7 @@ import type { CniEnvironment } from "./environment.ts";
 import type { Log } from "./log.ts";
 import type { Document } from "./network-config.ts";
 import type { Plugin } from "./plugin.ts";
+import type { Result } from "./result.ts";
 import type { Shared } from "./shared.ts";
 import type { Verb } from "./verb.ts";
 
@@ -13,6 +14,8 @@ export interface Call {
 	/** The configuration, byte for byte as it came, for a delegate that is told the same. */
 	readonly stdin: () => Uint8Array | string;
 	readonly document: Document;
+	/** From a caller in this process, in the place of what the document would say. */
+	readonly prevResult?: Result | undefined;
 	/** Its `name`, validated. */
 	readonly network: string;
 	readonly plugins: PluginRegistry;

@@ -6,7 +6,7 @@ import { decodeUtf8, encodeUtf8 } from "../../linux/utf8.ts";
  */
 
 const headerSize = 4;
-const nestedFlag = 0x8000;
+export const nestedFlag = 0x8000;
 /** The type proper, without NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
 const typeMask = 0x3fff;
 
@@ -58,6 +58,8 @@ export const attribute = {
 	},
 	/** NUL-terminated, as the kernel's NLA_NUL_STRING wants it. */
 	string: (type: number, text: string): PlainAttribute => ({ type, payload: encodeUtf8(`${text}\0`) }),
+	/** Nested, of what is encoded already. */
+	nestedBytes: (type: number, payload: Uint8Array): PlainAttribute => ({ type: type | nestedFlag, payload }),
 	nested: (type: number, within: readonly Attribute[]): NestedAttribute => ({ type: type | nestedFlag, within }),
 	/** Nested without NLA_F_NESTED, as older subsystems expect it (and `ip` sends it). */
 	nestedPlain: (type: number, within: readonly Attribute[]): NestedAttribute => ({ type, within }),
@@ -85,7 +87,10 @@ export function createMemory(size: number): Memory {
 /** How many bytes {@link writeAttributes} writes. */
 export function sizeOfAttributes(attributes: readonly Attribute[]): number {
 	let size = 0;
-	for (const attribute of attributes) {
+	// By number, as below: an iterator costs as much as what is done with an attribute.
+	for (let index = 0; index < attributes.length; index++) {
+		const attribute = attributes[index];
+		if (attribute === undefined) continue;
 		if (attribute.word !== undefined) size += headerSize + 4;
 		else if (attribute.within === undefined) size += headerSize + ((attribute.payload.byteLength + 3) & ~3);
 		else size += headerSize + sizeOfAttributes(attribute.within);
@@ -105,7 +110,9 @@ export function writeAttributes(
 ): number {
 	const { bytes, words } = memory;
 	let start = offset;
-	for (const attribute of attributes) {
+	for (let index = 0; index < attributes.length; index++) {
+		const attribute = attributes[index];
+		if (attribute === undefined) continue;
 		const { type, word } = attribute;
 		let end = start + headerSize;
 		if (word !== undefined) {
@@ -186,17 +193,19 @@ export function decodeAttributes(bytes: Uint8Array): ReceivedAttributes {
 }
 
 /** The same memory by words of four bytes, in which everything begins; what is left behind the last is in none. */
-function wordsOf(bytes: Uint8Array): Uint32Array {
+export function wordsOf(bytes: Uint8Array): Uint32Array {
 	const { buffer, byteOffset, byteLength } = (bytes.byteOffset & 3) === 0 ? bytes : bytes.slice();
 	return new Uint32Array(buffer, byteOffset, byteLength >> 2);
 }
 
 /** The payload of the first attribute of the type, for whoever wants to know no other; undefined when there is none. */
 export function findAttribute(bytes: Uint8Array, wanted: number): Uint8Array | undefined {
-	for (let offset = 0; offset + headerSize <= bytes.byteLength; ) {
-		const length = u16(bytes, offset);
-		if (length < headerSize || offset + length > bytes.byteLength) return undefined;
-		if ((u16(bytes, offset + 2) & typeMask) === wanted) return payloadAt(bytes, offset);
+	const end = bytes.byteLength;
+	for (let offset = 0; offset + headerSize <= end; ) {
+		const length = (bytes[offset] ?? 0) | ((bytes[offset + 1] ?? 0) << 8);
+		if (length < headerSize || offset + length > end) break;
+		const type = ((bytes[offset + 2] ?? 0) | ((bytes[offset + 3] ?? 0) << 8)) & typeMask;
+		if (type === wanted) return payloadAt(bytes, offset);
 		offset += (length + 3) & ~3;
 	}
 	return undefined;
@@ -218,8 +227,7 @@ function payloadAt(bytes: Uint8Array, offset: number): Uint8Array {
 	return bytes.subarray(offset + headerSize, offset + u16(bytes, offset));
 }
 
-/** In the machine's order. */
-export function u16(bytes: Uint8Array, offset: number): number {
+function u16(bytes: Uint8Array, offset: number): number {
 	return (bytes[offset] ?? 0) | ((bytes[offset + 1] ?? 0) << 8);
 }
 

@@ -194,9 +194,8 @@ class Conversation implements NetlinkSocket {
 	#receive(first: number, count: number): readonly ReceivedMessage[] {
 		const messages = decodeMessages(this.#transport.receive());
 		const { portId } = this.#transport;
-		const isMeant = (message: ReceivedMessage) =>
-			message.portId === portId && message.sequence >= first && message.sequence < first + count;
-		// All of them, as a rule.
-		return messages.every(isMeant) ? messages : messages.filter(isMeant);
+		return messages.filter(
+			(message) => message.portId === portId && message.sequence >= first && message.sequence < first + count,
+		);
 	}
 }

@@ -4,8 +4,8 @@ import {
 	findAttribute,
 	read,
 	sizeOfAttributes,
-	u16,
 	u32,
+	wordsOf,
 	writeAttributes,
 } from "./attributes.ts";
 
@@ -80,18 +80,20 @@ export function encodeMessages(
 
 /** The messages of one received datagram. @throws Error when the datagram ends within a message */
 export function decodeMessages(datagram: Uint8Array): readonly ReceivedMessage[] {
+	const words = wordsOf(datagram);
 	const messages: ReceivedMessage[] = [];
 	for (let offset = 0; offset < datagram.byteLength; ) {
 		const left = datagram.byteLength - offset;
-		const length = left < headerSize ? 0 : u32(datagram, offset);
+		const at = offset >> 2;
+		const length = left < headerSize ? 0 : (words[at] ?? 0);
 		if (length < headerSize || length > left) {
 			throw new Error(`Cannot read a netlink datagram of ${datagram.byteLength} bytes: it ends within a message`);
 		}
 		messages.push({
-			type: u16(datagram, offset + 4),
-			flags: u16(datagram, offset + 6),
-			sequence: u32(datagram, offset + 8),
-			portId: u32(datagram, offset + 12),
+			type: (words[at + 1] ?? 0) & 0xffff,
+			flags: (words[at + 1] ?? 0) >>> 16,
+			sequence: words[at + 2] ?? 0,
+			portId: words[at + 3] ?? 0,
 			body: datagram.subarray(offset + headerSize, offset + length),
 		});
 		offset += (length + 3) & ~3;

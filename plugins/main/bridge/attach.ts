@@ -108,9 +108,9 @@ function becomeGateway({ description, settings, host }: Work, bridge: Link): Lin
 
 function masquerade({ request, description }: Work): void {
 	if (description.masquerade === undefined) return;
-	const { masquerade: wanted } = description;
-	request.rollback.push("masquerade", () => removeMasquerade(request, wanted));
-	applyMasquerade(request, wanted);
+	const options = { ...description.masquerade, shared: request.shared };
+	request.rollback.push("masquerade", () => removeMasquerade(request, options));
+	applyMasquerade(request, options);
 }
 
 /**
