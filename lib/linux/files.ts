@@ -1,6 +1,7 @@
 import { Errno, errnoOf } from "./errno.ts";
 import {
 	close,
+	type FileStatus,
 	fsync,
 	ftruncate,
 	getdents,
@@ -168,16 +169,26 @@ const S_IFDIR = 0o040000;
 
 /** Whether there is a regular file, whatever keeps us from seeing one. */
 export function isRegularFile(path: string): boolean {
-	return kindOf(path) === S_IFREG;
+	return regularFile(path) !== undefined;
+}
+
+/** The status of a regular file; undefined where there is none, or something keeps us from seeing it. */
+export function regularFile(path: string): FileStatus | undefined {
+	return ofKind(path, S_IFREG);
 }
 
 export function isDirectory(path: string): boolean {
-	return kindOf(path) === S_IFDIR;
+	return ofKind(path, S_IFDIR) !== undefined;
 }
 
-function kindOf(path: string): number | undefined {
+function ofKind(path: string, kind: number): FileStatus | undefined {
+	const status = statusOf(path);
+	return status !== undefined && (status.mode & S_IFMT) === kind ? status : undefined;
+}
+
+function statusOf(path: string): FileStatus | undefined {
 	try {
-		return stat(path).mode & S_IFMT;
+		return stat(path);
 	} catch (thrown) {
 		if (errnoOf(thrown) === 0) throw thrown;
 		return undefined;

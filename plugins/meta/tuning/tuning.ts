@@ -93,7 +93,7 @@ export const tuning: Plugin<TuningConfig> = {
 /** Looked for only where there is something to find: it reads the whole text again. */
 function refuseDuplicates({ config, stdin }: NetworkRequest<TuningConfig>): void {
 	if (config.sysctl === undefined) return;
-	const found = duplicateSysctl(stdin);
+	const found = duplicateSysctl(stdin());
 	if (found !== undefined) throw duplicate(`"${found}" is there twice`);
 }
 
