@@ -121,17 +121,22 @@ export function updateFile(path: string, change: (fd: number) => void): void {
 
 /** `mkdir -p`, with mode 0755. */
 export function makeDirectories(path: string): void {
-	try {
-		mkdir(path, 0o755);
-	} catch (thrown) {
-		const errno = errnoOf(thrown);
-		const parent = path.slice(0, path.lastIndexOf("/"));
-		if (errno === Errno.ENOENT && parent !== "") {
+	for (let attempt = 1; ; attempt++) {
+		try {
+			mkdir(path, 0o755);
+			return;
+		} catch (thrown) {
+			const errno = errnoOf(thrown);
+			if (errno === Errno.EEXIST && isDirectory(path)) return;
+			const parent = path.slice(0, path.lastIndexOf("/"));
+			// Somebody may remove it again meanwhile; in /proc nothing can be made, and the answer is the same.
+			if (errno !== Errno.ENOENT || parent === "" || attempt === directoryAttempts) throw thrown;
 			makeDirectories(parent);
-			makeDirectories(path);
-		} else if (errno !== Errno.EEXIST || !isDirectory(path)) throw thrown;
+		}
 	}
 }
+
+const directoryAttempts = 5;
 
 /** `struct linux_dirent64`: u64 inode, i64 offset, u16 length, u8 type, name and NUL. */
 const nameOffset = 19;
