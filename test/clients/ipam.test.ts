@@ -117,6 +117,31 @@ describe("show", () => {
 		});
 	});
 
+	test("where nothing could be looked at, nothing is said of what there is", () => {
+		const net = join(world.directory, "away.d");
+		mkdirSync(net);
+		const config = configOf("gone", { ...clusterIpam("a1"), endpoints: ["http://127.0.0.1:1"] });
+		writeFileSync(join(net, "gone.conf"), JSON.stringify(config));
+		const away = (...args: readonly string[]) =>
+			attemptIn(world.host, [cnictl, ...args], { env: { PATH: systemPath, NETCONFPATH: net } });
+		for (const args of [["ipam", "show"], ["ipam", "pool", "list"], ["agents"]]) {
+			const stderr = expect.stringMatching(/^not seen: .*"gone": Cannot reach etcd/);
+			expect(away(...args)).toMatchObject({ exitCode: 1, stdout: "", stderr });
+		}
+		expect(away("ipam", "check")).toMatchObject({
+			exitCode: 1,
+			stdout: expect.stringMatching(/\nNothing is wrong, in what was seen\n$/),
+		});
+		expect(away("ipam", "find", "c1").stderr).toMatch(/^Nobody holds "c1", .* called so, in what was seen\nnot seen: /);
+		expect(away("ipam", "release", "c1").stderr).toMatch(/: nothing is reserved .*, in what was seen\nnot seen: /);
+		expect(away("agents", "release", "a9").stderr).toMatch(
+			/: no cluster of this host knows it, in what was seen; .*\. Not seen: /,
+		);
+		expect(away("ipam", "pool", "add", "gone", "10.90.0.0/16").stderr).toMatch(
+			/: etcd has nothing of it, in what was seen; .*\. Not seen: /,
+		);
+	});
+
 	test("an unknown network is an error that names those there are", () => {
 		const { exitCode, stderr } = ipam("show", "nix");
 		expect([exitCode, stderr]).toEqual([1, expect.stringMatching(/"nix".*: files, gone, shared\./)]);
