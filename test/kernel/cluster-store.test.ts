@@ -138,6 +138,7 @@ describe("blocks", () => {
 		await a.add("x");
 		await b.add("x");
 		expect(await c.add("x")).toBe("exhausted: 2 taken, 0 resting");
+		expect(c.open().pools?.remedy).toMatch(/^As "ipam.borrow" is off, blocks of other agents are left to them\. Add /);
 		for (const container of numbered(123)) expect(await a.add(container)).toMatch(/^10\.1\.0\.\d+$/);
 		expect(await a.add("last")).toBe("exhausted: 125 taken, 0 resting");
 		expect(await faults(pool)).toEqual([]);

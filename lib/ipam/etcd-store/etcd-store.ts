@@ -108,7 +108,7 @@ export function createEtcdStore(options: EtcdStoreOptions): IpamStore {
 				return pools;
 			},
 			gateways: store.pools.gateways,
-			remedy: `Add addresses with \`cnictl ipam pool add ${options.network} SUBNET\``,
+			remedy: `${options.borrow ? "" : 'As "ipam.borrow" is off, blocks of other agents are left to them. '}Add addresses with \`cnictl ipam pool add ${options.network} SUBNET\``,
 		},
 	};
 }
