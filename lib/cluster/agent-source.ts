@@ -6,6 +6,8 @@ export interface Sighting {
 	readonly state: "present" | "lost" | "gone";
 	/** Why, as a clause: `master 10.0.0.5:5050 has removed it`. */
 	readonly reason: string;
+	/** It is present by its sign of life in etcd, which may have ended since. */
+	readonly bySign?: boolean;
 }
 
 /** Somebody who watches agents. */

@@ -7,6 +7,7 @@ const failures: Readonly<Record<string, { readonly cause: string; readonly refus
 	EHOSTUNREACH: { cause: "no route to host" },
 	ENETUNREACH: { cause: "network is unreachable" },
 	ECONNRESET: { cause: "the connection was closed" },
+	Malformed_HTTP_Response: { cause: "the answer is no HTTP/1.1" },
 	TimeoutError: { cause: "no answer in time" },
 	EPROTO: {
 		cause: "TLS: the handshake failed",

@@ -60,7 +60,7 @@ export function createGateway({ endpoints, timeoutMs, post, login }: GatewayOpti
 					first = at;
 					return answer;
 				}
-				failures.push({ endpoint, cause: answer.cause, sent: true, passes: true });
+				failures.push({ endpoint, sent: true, ...answer });
 			} catch (thrown) {
 				if (!(thrown instanceof AttemptError)) throw thrown;
 				const { message: cause, sent, refusal } = thrown;
@@ -132,16 +132,33 @@ interface Failure {
 /** Codes of gRPC: deadline exceeded, unavailable. */
 const passingCodes: readonly unknown[] = [4, 14];
 
-function judge({ status, body }: HttpResponse): Exclude<Round, { kind: "away" }> | { kind: "failed"; cause: string } {
+/** What a proxy says whose members are away. */
+const passingStatuses: readonly number[] = [502, 503, 504];
+
+function judge({
+	status,
+	body,
+}: HttpResponse): Exclude<Round, { kind: "away" }> | ({ kind: "failed" } & Omit<Failure, "endpoint" | "sent">) {
 	const answer = parseObject(body);
-	if (answer === undefined) return { kind: "refused", message: `HTTP status ${status}, and no JSON: ${shorten(body)}` };
+	if (answer === undefined || !isOfEtcd(status, answer)) {
+		const cause = `no answer of etcd, but HTTP status ${status}: ${shorten(body)}`;
+		const passes = passingStatuses.includes(status);
+		return { kind: "failed", cause, passes, refusal: passes ? undefined : strangerHelp };
+	}
 	if (status === 200) return { kind: "answered", answer };
-	const message = String(answer.message ?? answer.error ?? `HTTP status ${status}`);
+	const message = String(answer.message ?? answer.error);
 	if (passingCodes.includes(answer.code) || message.includes("too many requests")) {
-		return { kind: "failed", cause: message };
+		return { kind: "failed", cause: message, passes: true };
 	}
 	return { kind: "refused", message };
 }
+
+/** Each of its answers has a header, or is one of several in a stream; each of its errors says what is wrong. */
+function isOfEtcd(status: number, { header, result, message, error }: Readonly<Record<string, unknown>>): boolean {
+	return status === 200 ? (header ?? result) !== undefined : (message ?? error) !== undefined;
+}
+
+const strangerHelp = 'Something else than etcd listens there: check "endpoints"';
 
 function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
 	try {
@@ -157,8 +174,11 @@ function shorten(text: string): string {
 }
 
 function isStaleToken(message: string): boolean {
-	return message.includes("invalid auth token") || message.includes("user name is empty");
+	return staleTokens.some((text) => message.includes(text));
 }
+
+/** It is unknown or too old, or older (a JWT) than the last change of users and roles. */
+const staleTokens: readonly string[] = ["invalid auth token", "user name is empty", "revision of auth store is old"];
 
 const loginHelp = 'Check "user" and what stands in "passwordFile"';
 

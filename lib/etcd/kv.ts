@@ -30,7 +30,10 @@ export function prefixRange(prefix: string): { readonly key: string; readonly en
 }
 
 /** What must hold for a transaction to do its work. `mod` {@link absent} over a range: no key lies in it. */
-export type Compare = (KeyRange & { readonly mod: string }) | { readonly key: string; readonly value: string };
+export type Compare =
+	| (KeyRange & { readonly mod: string })
+	| { readonly key: string; readonly value: string }
+	| { readonly key: string; readonly exists: true };
 
 export type Operation =
 	/** With a lease, the key goes when that ends: lease.ts. */
@@ -102,6 +105,7 @@ export async function* readPages(
 
 /** What the gateway is not told is zero: a result EQUAL, and a target VERSION of 0, which is that of a key that does not exist. */
 function encodeCompare(compare: Compare): object {
+	if ("exists" in compare) return { key: toBase64(compare.key), result: "GREATER" };
 	if ("value" in compare) return { key: toBase64(compare.key), target: "VALUE", value: toBase64(compare.value) };
 	const range = encodeRange(compare);
 	return compare.mod === absent ? range : { ...range, target: "MOD", mod_revision: compare.mod };

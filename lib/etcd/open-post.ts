@@ -16,7 +16,7 @@ export function openPost(files: TlsFiles): Post & Disposable {
 				method: "POST",
 				headers: { "Content-Type": "application/json", ...headers },
 				body,
-				redirect: "error",
+				redirect: "manual",
 				signal: AbortSignal.timeout(Math.max(1, deadline - performance.now())),
 				...(isSocket ? { unix: endpoint.path } : {}),
 				...(identity === undefined ? {} : { tls: tlsOptions(identity, files.serverName) }),

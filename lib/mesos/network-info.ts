@@ -44,10 +44,7 @@ export function networkInfoOf(args: MesosArgs): NetworkInfo {
 	return {
 		portMappings: portMappingsOf(info?.port_mappings ?? []),
 		addresses: addressRequestOf(info?.ip_addresses ?? []),
-		tags: {
-			labels: (inBounds(info?.labels?.labels, "labels.labels") ?? []).map(labelOf),
-			groups: (inBounds(info?.groups, "groups") ?? []).map((group, index) => nameOf(group, `groups[${index}]`)),
-		},
+		tags: tagsOf(info),
 	};
 }
 
@@ -147,6 +144,18 @@ function addStatic(requested: IpAddress[], address: IpAddress): void {
 const mostTags = 256;
 const longestName = 1024;
 const longestValue = 4096;
+/** All together: they are written for each address, and etcd, which refuses two megabytes, keeps those of all tenants. */
+const mostCharacters = 32 * 1024;
+
+function tagsOf(info: NetworkInfoText | undefined): Tags {
+	const labels = (inBounds(info?.labels?.labels, "labels.labels") ?? []).map(labelOf);
+	const groups = (inBounds(info?.groups, "groups") ?? []).map((group, index) => nameOf(group, `groups[${index}]`));
+	const texts = [...labels.flatMap(({ key, value = "" }) => [key, value]), ...groups];
+	const characters = texts.reduce((sum, { length }) => sum + length, 0);
+	if (characters <= mostCharacters) return { labels, groups };
+	const at = groups.length === 0 ? "labels" : "groups";
+	throw refuse(at, `labels and groups have ${characters} characters together, and the limit is ${mostCharacters}`);
+}
 
 function inBounds<T>(items: readonly T[] | undefined, at: string): readonly T[] | undefined {
 	if (items === undefined || items.length <= mostTags) return items;

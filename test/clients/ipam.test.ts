@@ -22,7 +22,7 @@ beforeAll(async () => {
 	etcd = await startEtcd(world.host);
 	mkdirSync(join(world.directory, "net.d"));
 	write("files", hostLocal);
-	write("shared", { ...clusterIpam("a1"), ranges: [[{ subnet: "10.9.0.0/24" }], [{ subnet: "fd09::/64" }]] });
+	write("shared", { ...clusterIpam("a1"), ranges: [[{ subnet: "10.213.9.0/24" }], [{ subnet: "fd00:213:9::/64" }]] });
 	write("gone", { ...clusterIpam("a1"), endpoints: ["http://127.0.0.1:1"] });
 });
 afterAll(async () => {
@@ -30,10 +30,10 @@ afterAll(async () => {
 	world.dispose();
 });
 
-const hostLocal = { type: "host-local", ranges: [[{ subnet: "10.8.0.0/26" }]] };
+const hostLocal = { type: "host-local", ranges: [[{ subnet: "10.213.10.0/26" }]] };
 
 function clusterIpam(agent: string) {
-	const ranges = [[{ subnet: "10.9.0.0/24" }], [{ subnet: "fd09::/64" }]];
+	const ranges = [[{ subnet: "10.213.9.0/24" }], [{ subnet: "fd00:213:9::/64" }]];
 	const dataDir = join(world.directory, agent);
 	return {
 		type: "cluster",
@@ -87,13 +87,13 @@ describe("show", () => {
 		expect([exitCode, stderr]).toEqual([0, ""]);
 		const lines = stdout.split("\n").map((line) => line.replace(/ {2,}/g, "  "));
 		for (const line of [
-			"files  host-local  10.8.0.1-10.8.0.62  61  2  0  59  3%",
-			"shared  cluster  10.9.0.1-10.9.0.254  253  3  1  249  1%",
-			"shared  cluster  fd09::1-fd09::ffff:ffff:ffff:ffff  ~2^64  3  1  ~2^64  <1%",
+			"files  host-local  10.213.10.1-10.213.10.62  61  2  0  59  3%",
+			"shared  cluster  10.213.9.1-10.213.9.254  253  3  1  249  1%",
+			"shared  cluster  fd00:213:9::1-fd00:213:9:0:ffff:ffff:ffff:ffff  ~2^64  3  1  ~2^64  <1%",
 			"shared  a1 (this)  -  2  4  0",
-			"shared  10.9.0.16/28  a2  1  16",
-			`10.8.0.0  g██${"·".repeat(59)}`,
-			`10.9.0.0  g██~${"░".repeat(11)}█${"░".repeat(15)}${"·".repeat(32)}`,
+			"shared  10.213.9.16/28  a2  1  16",
+			`10.213.10.0  g██${"·".repeat(59)}`,
+			`10.213.9.0  g██~${"░".repeat(11)}█${"░".repeat(15)}${"·".repeat(32)}`,
 		])
 			expect(lines).toContain(line);
 	});
@@ -109,12 +109,37 @@ describe("show", () => {
 			agent: "a1",
 			held: 6,
 			resting: 2,
-			ranges: [{ start: "10.9.0.1", size: "253", held: 3 }, { size: "18446744073709551614" }],
+			ranges: [{ start: "10.213.9.1", size: "253", held: 3 }, { size: "18446744073709551614" }],
 			agents: [
 				{ agent: "a1", blocks: 2, held: 4, heldInOtherBlocks: 0 },
 				{ agent: "a2", blocks: 2, held: 2 },
 			],
 		});
+	});
+
+	test("where nothing could be looked at, nothing is said of what there is", () => {
+		const net = join(world.directory, "away.d");
+		mkdirSync(net);
+		const config = configOf("gone", { ...clusterIpam("a1"), endpoints: ["http://127.0.0.1:1"] });
+		writeFileSync(join(net, "gone.conf"), JSON.stringify(config));
+		const away = (...args: readonly string[]) =>
+			attemptIn(world.host, [cnictl, ...args], { env: { PATH: systemPath, NETCONFPATH: net } });
+		for (const args of [["ipam", "show"], ["ipam", "pool", "list"], ["agents"]]) {
+			const stderr = expect.stringMatching(/^not seen: .*"gone": Cannot reach etcd/);
+			expect(away(...args)).toMatchObject({ exitCode: 1, stdout: "", stderr });
+		}
+		expect(away("ipam", "check")).toMatchObject({
+			exitCode: 1,
+			stdout: expect.stringMatching(/\nNothing is wrong, in what was seen\n$/),
+		});
+		expect(away("ipam", "find", "c1").stderr).toMatch(/^Nobody holds "c1", .* called so, in what was seen\nnot seen: /);
+		expect(away("ipam", "release", "c1").stderr).toMatch(/: nothing is reserved .*, in what was seen\nnot seen: /);
+		expect(away("agents", "release", "a9").stderr).toMatch(
+			/: no cluster of this host knows it, in what was seen; .*\. Not seen: /,
+		);
+		expect(away("ipam", "pool", "add", "gone", "10.90.0.0/16").stderr).toMatch(
+			/: etcd has nothing of it, in what was seen; .*\. Not seen: /,
+		);
 	});
 
 	test("an unknown network is an error that names those there are", () => {
@@ -130,23 +155,23 @@ describe("find", () => {
 		);
 
 	test("by address, container and label, on files and in etcd", () => {
-		expect(found("10.8.0.2")).toEqual(["10.8.0.2  f1 address"]);
-		expect(found("fd09::40")).toEqual(["fd09::40 a2 d1 address"]);
-		expect(found("c2")).toEqual(["10.9.0.3 a1 c2 container", "fd09::3 a1 c2 container"]);
+		expect(found("10.213.10.2")).toEqual(["10.213.10.2  f1 address"]);
+		expect(found("fd00:213:9::40")).toEqual(["fd00:213:9::40 a2 d1 address"]);
+		expect(found("c2")).toEqual(["10.213.9.3 a1 c2 container", "fd00:213:9::3 a1 c2 container"]);
 		expect(found("app")).toHaveLength(4);
 		expect(found("app=other")).toEqual([]);
 	});
 
 	test("what tenants have chosen is quoted for the terminal", () => {
-		const { stdout } = ipam("find", "-n", "shared", "10.9.0.2");
+		const { stdout } = ipam("find", "-n", "shared", "10.213.9.2");
 		expect(stdout).toContain('app="evil\\u001b[2J\\nname"');
 		expect(stdout.split("\n")).toHaveLength(3);
 	});
 
 	test.each([
-		["10.9.0.4", "10.9.0.4 of network shared rests after its release, in block 10.9.0.0/28 of agent a1\n"],
-		["10.9.0.1", "10.9.0.1 of network shared is its gateway, which is given to nobody\n"],
-		["10.9.0.99", "10.9.0.99 of network shared is free\n"],
+		["10.213.9.4", "10.213.9.4 of network shared rests after its release, in block 10.213.9.0/28 of agent a1\n"],
+		["10.213.9.1", "10.213.9.1 of network shared is its gateway, which is given to nobody\n"],
+		["10.213.9.99", "10.213.9.99 of network shared is free\n"],
 	])("of %s, which nobody holds, it says why, and exits with 1", (address, text) => {
 		expect(ipam("find", "-n", "shared", address)).toMatchObject({ exitCode: 1, stdout: text });
 	});
@@ -180,34 +205,34 @@ describe("check", () => {
 		const bridgeConfig = { ...configOf("broken", clusterIpam("a1")), bridge: "br0" };
 		expect(runPlugin({ ...bridge, command: "ADD", config: bridgeConfig }).exitCode).toBe(0);
 		await transact(etcd.gateway(), {
-			success: [{ remove: { key: "/cni-suite/network/broken/address/4-0a090002" } }],
+			success: [{ remove: { key: "/cni-suite/network/broken/address/4-0ad50902" } }],
 		});
 		await put(
-			["address/4-0a090005", record("10.9.0.5", dead)],
-			[`agent/a1/owner/${dead}/eth0`, owner("10.9.0.5", "10.9.0.7")],
-			["address/4-0a090006", record("10.9.0.6", "orphan", "a2")],
-			["address/4-0a090007", record("10.9.0.7", "other", "a2")],
-			["agent/a2/owner/other/eth0", owner("10.9.0.7")],
-			["agent/a2/owner/far/eth0", owner("10.9.0.8")],
-			["block/4-0a090040-28", "a2"],
-			["agent/a3/block/4-0a090050-28", ""],
-			["address/4-0a090009", hostile],
+			["address/4-0ad50905", record("10.213.9.5", dead)],
+			[`agent/a1/owner/${dead}/eth0`, owner("10.213.9.5", "10.213.9.7")],
+			["address/4-0ad50906", record("10.213.9.6", "orphan", "a2")],
+			["address/4-0ad50907", record("10.213.9.7", "other", "a2")],
+			["agent/a2/owner/other/eth0", owner("10.213.9.7")],
+			["agent/a2/owner/far/eth0", owner("10.213.9.8")],
+			["block/4-0ad50940-28", "a2"],
+			["agent/a3/block/4-0ad50950-28", ""],
+			["address/4-0ad50909", hostile],
 			[`oth${hostile}er`, ""],
 		);
 		const sure = [
-			"address 10.9.0.6, which neither DEL nor GC would find. add it to what its owner is known to hold",
-			"address 10.9.0.2, which is free in etcd. reserve it for its owner again",
-			"address 10.9.0.5. release it",
-			'block 10.9.0.64/28 of agent "a2" is not among those that it looks into. add it to the index',
-			'block 10.9.0.80/28 among those of agent "a3". take it out of the index',
+			"address 10.213.9.6, which neither DEL nor GC would find. add it to what its owner is known to hold",
+			"address 10.213.9.2, which is free in etcd. reserve it for its owner again",
+			"address 10.213.9.5. release it",
+			'block 10.213.9.64/28 of agent "a2" is not among those that it looks into. add it to the index',
+			'block 10.213.9.80/28 among those of agent "a3". take it out of the index',
 		];
 		const unsure = [
-			"address 10.9.0.8, which is free in etcd. take it from what its owner is known to hold",
-			"address 10.9.0.9, whose holder cannot be read. ",
+			"address 10.213.9.8, which is free in etcd. take it from what its owner is known to hold",
+			"address 10.213.9.9, whose holder cannot be read. ",
 			"a key that is none of ours. ",
 		];
 		const claimed =
-			'address 10.9.0.7, which container "other" on agent "a2" holds. take it from what its owner is known to hold';
+			'address 10.213.9.7, which container "other" on agent "a2" holds. take it from what its owner is known to hold';
 		const found = findings();
 		for (const text of sure) expect(found).toContain(`sure found: ${text}`);
 		for (const text of unsure) expect(found).toContain(`unsure found: ${text}`);
@@ -220,10 +245,10 @@ describe("check", () => {
 		expect(fixed.stdout).toMatch(/\n5 fixed, 4 left\n$/);
 		expect(findings()).toEqual(unsure.map((text) => `unsure found: ${text}`));
 		const keys = keysNow(etcd, "/cni-suite/network/broken");
-		expect(keys.get("address/4-0a090002")).toContain('"containerId":"alive"');
-		expect(keys.get("agent/a2/owner/orphan/eth0")).toContain('"addresses":["10.9.0.6"]');
-		expect([...keys.keys()].filter((key) => /dead|090005|090050/.test(key))).toEqual(["resting/4-0a090005"]);
-		expect(keys.get("agent/a2/block/4-0a090040-28")).toBe("");
+		expect(keys.get("address/4-0ad50902")).toContain('"containerId":"alive"');
+		expect(keys.get("agent/a2/owner/orphan/eth0")).toContain('"addresses":["10.213.9.6"]');
+		expect([...keys.keys()].filter((key) => /dead|d50905|d50950/.test(key))).toEqual(["resting/4-0ad50905"]);
+		expect(keys.get("agent/a2/block/4-0ad50940-28")).toBe("");
 	});
 
 	test("on files: who is dead, a second address, and an index that says something else", () => {
@@ -231,34 +256,34 @@ describe("check", () => {
 		call("ADD", "local", hostLocal, "c1");
 		call("ADD", "local", hostLocal, dead);
 		const directory = join(world.dataDir, "local");
-		writeFileSync(join(directory, "10.8.0.9"), "c1\r\neth0");
-		utimesSync(join(directory, "10.8.0.3"), 1, 1);
+		writeFileSync(join(directory, "10.213.10.9"), "c1\r\neth0");
+		utimesSync(join(directory, "10.213.10.3"), 1, 1);
 		const local = () =>
 			jsonOf(ipam("check", "local", "--json")).findings.map(
 				(each: Record<string, string>) => `${each.certainty}: ${each.what}`,
 			);
 		expect(local()).toEqual(
-			expect.arrayContaining(["sure: address 10.8.0.3", "unsure: second address 10.8.0.9 beside 10.8.0.2"]),
+			expect.arrayContaining(["sure: address 10.213.10.3", "unsure: second address 10.213.10.9 beside 10.213.10.2"]),
 		);
 		expect(ipam("check", "local", "--fix").stdout).toMatch(
-			/^fixed +reservation: address 10\.8\.0\.3 of cst\d+dead\/eth0 on local/m,
+			/^fixed +reservation: address 10\.213\.10\.3 of cst\d+dead\/eth0 on local/m,
 		);
-		expect(existsSync(join(directory, "10.8.0.3"))).toBe(false);
-		rmSync(join(directory, "10.8.0.9"));
+		expect(existsSync(join(directory, "10.213.10.3"))).toBe(false);
+		rmSync(join(directory, "10.213.10.9"));
 		// Makes the index anew, which is then damaged.
 		call("DEL", "local", hostLocal, "nobody");
 		const owners = join(world.dataDir, ".cni-suite/local/owners");
 		const [shard = ""] = readdirSync(owners);
-		writeFileSync(join(owners, shard), "10.8.0.2 other eth0\n10.8.0.7 c7 eth0\n");
+		writeFileSync(join(owners, shard), "10.213.10.2 other eth0\n10.213.10.7 c7 eth0\n");
 		const faults = [
-			"sure: 10.8.0.2 is reserved for c1/eth0, and the index does not know it",
-			"sure: 10.8.0.2 is reserved for c1/eth0, and the index says other/eth0",
-			"sure: 10.8.0.7 is free, and the index says c7/eth0",
+			"sure: 10.213.10.2 is reserved for c1/eth0, and the index does not know it",
+			"sure: 10.213.10.2 is reserved for c1/eth0, and the index says other/eth0",
+			"sure: 10.213.10.7 is free, and the index says c7/eth0",
 		];
 		expect(local()).toEqual(expect.arrayContaining(faults));
 		ipam("check", "local", "--fix");
 		call("DEL", "local", hostLocal, "nobody");
-		expect(readFileSync(join(owners, shard), "utf8")).toBe("10.8.0.2 c1 eth0\n");
+		expect(readFileSync(join(owners, shard), "utf8")).toBe("10.213.10.2 c1 eth0\n");
 	});
 });
 
@@ -278,22 +303,22 @@ describe("release", () => {
 		const held = () =>
 			[...keysNow(etcd, "/cni-suite/network/released").keys()].filter((key) => /^address|owner/.test(key));
 		expect(held()).toHaveLength(6);
-		expect(ipam("release", "10.9.0.2", "-n", "released")).toMatchObject({
+		expect(ipam("release", "10.213.9.2", "-n", "released")).toMatchObject({
 			exitCode: 1,
-			stdout: `refused: 10.9.0.2 fd09::2 of ${ended}/eth0 on released: its container lives on this host. --force releases it nevertheless\n`,
+			stdout: `refused: 10.213.9.2 fd00:213:9::2 of ${ended}/eth0 on released: its container lives on this host. --force releases it nevertheless\n`,
 		});
 		expect(outcomesOf("far", "-n", "released")).toEqual([
-			'refused 10.9.0.16,fd09::40 agent "a2" alone can tell whether its container lives',
+			'refused 10.213.9.16,fd00:213:9::40 agent "a2" alone can tell whether its container lives',
 		]);
 		expect(held()).toHaveLength(6);
-		expect(ipam("release", "fd09::2", "-n", "released", "--force")).toMatchObject({
+		expect(ipam("release", "fd00:213:9::2", "-n", "released", "--force")).toMatchObject({
 			exitCode: 0,
-			stdout: `released 10.9.0.2 fd09::2 of ${ended}/eth0 on released, although its container lives on this host\n`,
+			stdout: `released 10.213.9.2 fd00:213:9::2 of ${ended}/eth0 on released, although its container lives on this host\n`,
 		});
 		expect(held()).toHaveLength(3);
-		expect(ipam("release", "fd09::2", "-n", "released")).toMatchObject({
+		expect(ipam("release", "fd00:213:9::2", "-n", "released")).toMatchObject({
 			exitCode: 1,
-			stderr: 'Cannot release what "fd09::2" holds: nothing is reserved by this name or address\n',
+			stderr: 'Cannot release what "fd00:213:9::2" holds: nothing is reserved by this name or address\n',
 		});
 	});
 
@@ -301,16 +326,16 @@ describe("release", () => {
 		write("local2", hostLocal);
 		call("ADD", "local2", hostLocal, ended);
 		expect(outcomesOf(ended, "-n", "local2")).toEqual([
-			expect.stringMatching(/^refused 10\.8\.0\.2 it is not sure that its container is gone: it is \d+ s old/),
+			expect.stringMatching(/^refused 10\.213\.10\.2 it is not sure that its container is gone: it is \d+ s old/),
 		]);
-		utimesSync(join(world.dataDir, "local2", "10.8.0.2"), 1, 1);
-		expect(outcomesOf(ended, "-n", "local2")).toEqual(["released 10.8.0.2 "]);
-		expect(existsSync(join(world.dataDir, "local2", "10.8.0.2"))).toBe(false);
+		utimesSync(join(world.dataDir, "local2", "10.213.10.2"), 1, 1);
+		expect(outcomesOf(ended, "-n", "local2")).toEqual(["released 10.213.10.2 "]);
+		expect(existsSync(join(world.dataDir, "local2", "10.213.10.2"))).toBe(false);
 	});
 });
 
 describe("migrate", () => {
-	const before = { type: "host-local", ranges: [[{ subnet: "10.9.0.0/24" }], [{ subnet: "fd09::/64" }]] };
+	const before = { type: "host-local", ranges: [[{ subnet: "10.213.9.0/24" }], [{ subnet: "fd00:213:9::/64" }]] };
 	const label = { key: "app", value: "web" };
 	const ended = `cst${process.pid}moved`;
 	const migrate = (...args: string[]) => ipam("migrate", "moving", "--from", world.dataDir, ...args);
@@ -327,11 +352,11 @@ describe("migrate", () => {
 		call("ADD", "moving", before, "m1", [label]);
 		call("ADD", "moving", before, "m2");
 		call("ADD", "moving", before, ended);
-		utimesSync(join(world.dataDir, "moving", "10.9.0.4"), 1, 1);
-		utimesSync(join(world.dataDir, "moving", "fd09::4"), 1, 1);
+		utimesSync(join(world.dataDir, "moving", "10.213.9.4"), 1, 1);
+		utimesSync(join(world.dataDir, "moving", "fd00:213:9::4"), 1, 1);
 		write("moving", clusterIpam("a1"));
 		// On another agent, which was quicker.
-		const requested = { ...clusterIpam("a2"), ranges: [[{ subnet: "10.9.0.0/24", rangeStart: "10.9.0.3" }]] };
+		const requested = { ...clusterIpam("a2"), ranges: [[{ subnet: "10.213.9.0/24", rangeStart: "10.213.9.3" }]] };
 		call("ADD", "moving", requested, "far");
 		const conflict = migrate();
 		expect(conflict).toMatchObject({
@@ -339,13 +364,13 @@ describe("migrate", () => {
 			stderr: expect.stringMatching(/^Cannot migrate to network "moving": not/),
 		});
 		expect(conflict.stdout).toMatch(
-			/^conflict +10\.9\.0\.3,fd09::3 +m2 +eth0 +container "far" on agent "a2" holds 10\.9\.0\.3$/m,
+			/^conflict +10\.213\.9\.3,fd00:213:9::3 +m2 +eth0 +container "far" on agent "a2" holds 10\.213\.9\.3$/m,
 		);
 		expect(held()).toHaveLength(1);
 		expect(ipam("release", "far", "--network", "moving", "--force").exitCode).toBe(0);
 
-		const addresses = ["m1 10.9.0.2,fd09::2: ", "m2 10.9.0.3,fd09::3: "];
-		const dead = `${ended} 10.9.0.4,fd09::4: dead it was made before the last boot, which no container outlives`;
+		const addresses = ["m1 10.213.9.2,fd00:213:9::2: ", "m2 10.213.9.3,fd00:213:9::3: "];
+		const dead = `${ended} 10.213.9.4,fd00:213:9::4: dead it was made before the last boot, which no container outlives`;
 		const all = (outcome: string) => [...addresses.map((text) => `${text}${outcome}`), dead].sort();
 		expect(outcomes("--dry-run").sort()).toEqual(all("move "));
 		expect(held()).toEqual([]);
@@ -361,11 +386,11 @@ describe("migrate", () => {
 	test("what older releases wrote, without an interface, is not guessed", () => {
 		write("older", clusterIpam("a1"));
 		mkdirSync(join(world.dataDir, "older"));
-		writeFileSync(join(world.dataDir, "older", "10.9.0.9"), hostile.slice(0, 4));
+		writeFileSync(join(world.dataDir, "older", "10.213.9.9"), hostile.slice(0, 4));
 		const { exitCode, stdout } = ipam("migrate", "older", "--from", world.dataDir);
 		expect([exitCode, stdout]).toEqual([
 			1,
-			expect.stringMatching(/^conflict +10\.9\.0\.9 +evil +- +an older release has/m),
+			expect.stringMatching(/^conflict +10\.213\.9\.9 +evil +- +an older release has/m),
 		]);
 	});
 
@@ -581,7 +606,7 @@ describe("an etcd that wants certificates", () => {
 			const env = { PATH: systemPath, NETCONFPATH: machine.directory };
 			return attemptIn(machine.host, [cnictl, "ipam", "show", "tls", "--no-picture"], { env });
 		};
-		expect(show()).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^tls +cluster +10\.9\.0\.1/m) });
+		expect(show()).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^tls +cluster +10\.213\.9\.1/m) });
 		expect(show({ serverName: "etcd.example" }).exitCode).toBe(0);
 		for (const [changes, cause] of [
 			[{ caFile: file("ca2.pem") }, /TLS: unable to get local issuer certificate; .* not in "caFile"/],

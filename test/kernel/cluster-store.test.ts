@@ -5,6 +5,7 @@ import type { Post } from "../../lib/etcd/post.ts";
 import { AttemptError } from "../../lib/http/attempt-error.ts";
 import { formatAddress } from "../../lib/ip/address.ts";
 import { formatAgent } from "../../lib/ipam/etcd-store/agent.ts";
+import { parseRange } from "../../lib/ipam/range.ts";
 import { type Agent, createPool, network, type Pool } from "../support/cluster-agents.ts";
 import { inconsistencies, keysBelow } from "../support/cluster-keys.ts";
 import { type Etcd, startEtcd } from "../support/etcd.ts";
@@ -138,10 +139,19 @@ describe("blocks", () => {
 		await a.add("x");
 		await b.add("x");
 		expect(await c.add("x")).toBe("exhausted: 2 taken, 0 resting");
+		expect(c.open().pools?.remedy).toMatch(/^As "ipam.borrow" is off, blocks of other agents are left to them\. Add /);
 		for (const container of numbered(123)) expect(await a.add(container)).toMatch(/^10\.1\.0\.\d+$/);
 		expect(await a.add("last")).toBe("exhausted: 125 taken, 0 resting");
 		expect(await faults(pool)).toEqual([]);
 	});
+});
+
+test("addresses of more ranges than a transaction has operations are counted", async () => {
+	using pool = createPool(etcd, "10.1.0.0/24", "10.1.199.0/24");
+	const a = pool.agent("a");
+	await a.add("x");
+	const set = Array.from({ length: 200 }, (_, index) => parseRange({ subnet: `10.1.${index}.0/24` }));
+	expect(await a.open().countTaken(set)).toBe(2);
 });
 
 describe("released addresses", () => {

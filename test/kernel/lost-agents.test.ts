@@ -528,7 +528,8 @@ describe("signs of life", () => {
 		expect(await reporter.report()).toEqual({ began: true, other: undefined });
 		expect(await reporter.report()).toEqual({ began: false, other: undefined });
 		await fill(pool, "silent", 1);
-		expect(await source.watch(0)).toEqual([{ agent: "a", state: "present", reason: "it reports itself alive" }]);
+		const told = { agent: "a", state: "present", reason: "it reports itself alive", bySign: true };
+		expect(await source.watch(0)).toEqual([told]);
 		expect(await source.watch(0)).toEqual([]);
 		await silence(pool, "a");
 		expect((await source.watch(0)).map(({ agent, state }) => `${agent} ${state}`)).toEqual(["a lost"]);
@@ -544,6 +545,28 @@ describe("signs of life", () => {
 		for (const { ID } of leases as { ID: string }[]) await pool.gateway().call("lease/revoke", { ID });
 		expect([...(await keysBelow(pool.gateway(), pool.prefix)).keys()]).toEqual(["reports/a"]);
 		expect(await reporter.report()).toEqual({ began: true, other: undefined });
+	});
+
+	test("of which one service has seen the end is not taken for alive by another that has looked before", async () => {
+		using pool = createPool(etcd, "10.1.0.0/16");
+		await fill(pool, "a", 1);
+		const reporter = reporterOf(pool, "a");
+		await reporter.report();
+		const [late, early] = [0, 1].map(() => watch(pool, { sources: [signsOf(pool)], now: () => start }));
+		await late?.look();
+		await early?.hear();
+		await silence(pool, "a");
+		await late?.look();
+		const mark = await markOf(pool, "a");
+		expect(mark).toContain('"lost"');
+		await early?.keeper.round();
+		expect(await markOf(pool, "a")).toBe(mark);
+		expect(early?.log).toEqual([]);
+		await early?.look();
+		expect(await markOf(pool, "a")).toBe(mark);
+		expect(await soon(reporter, ({ began }) => began)).toBe(true);
+		await early?.look();
+		expect(await markOf(pool, "a")).toBe("");
 	});
 
 	test("one that comes between the last look and the release stops it", async () => {

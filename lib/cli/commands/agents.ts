@@ -3,7 +3,7 @@ import type { PluginRegistry } from "../../cni/call.ts";
 import { writeStdout } from "../../linux/stdio.ts";
 import { agentsText, agentToJson } from "../agents/agents-text.ts";
 import { readAgents } from "../agents/read-agents.ts";
-import { reportBlind } from "../ipam/common-options.ts";
+import { isAllSeen, reportBlind } from "../ipam/common-options.ts";
 import { plainJson } from "../plain-text.ts";
 import { agentsReleaseCommand } from "./agents/release.ts";
 import { agentsReportCommand } from "./agents/report.ts";
@@ -27,6 +27,7 @@ export function agentsCommand(plugins: PluginRegistry): Command {
 
 async function list({ json = false }: { readonly json?: boolean }): Promise<void> {
 	const { agents, blind } = await readAgents();
-	writeStdout(json ? plainJson({ agents: agents.map(agentToJson), notSeen: blind }) : agentsText(agents, Date.now()));
+	if (json) writeStdout(plainJson({ agents: agents.map(agentToJson), notSeen: blind }));
+	else if (isAllSeen(agents, blind)) writeStdout(agentsText(agents, Date.now()));
 	reportBlind(blind);
 }

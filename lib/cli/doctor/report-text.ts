@@ -28,7 +28,7 @@ export function reportText({ examined, blind }: Examination, options: ReportOpti
 			...[reason, ...plan, ...more].map((line) => `${"".padEnd(width)}  ${line}`),
 		];
 	});
-	const lines = [...findings.flat(), ...blind.map((why) => `not seen  ${why}`), sumOf(examined, options)];
+	const lines = [...findings.flat(), ...blind.map((why) => `not seen  ${why}`), sumOf({ examined, blind }, options)];
 	return lines.map((line) => `${plainLine(line)}\n`).join("");
 }
 
@@ -44,10 +44,10 @@ function ownerText({ network, containerId, ifName }: Owner): string {
 }
 
 function sumOf(
-	examined: readonly Examined[],
+	{ examined, blind }: Examination,
 	{ fix, command = "cnictl doctor", nothing = "Nothing is left over on this host", done = "removed" }: ReportOptions,
 ): string {
-	if (examined.length === 0) return nothing;
+	if (examined.length === 0) return blind.length === 0 ? nothing : `${nothing}, in what was seen`;
 	const count = (outcome: Examined["outcome"]) => examined.filter((each) => each.outcome === outcome).length;
 	const gone = count("gone");
 	const withThem = gone === 0 ? "" : `${gone} gone with others, `;

@@ -25,6 +25,21 @@ export function queryOf({ dataDir }: CommonOptions, networks: readonly string[])
 	return { configDirectory: configDirectoryOf(process.env), dataDirs: dataDir, networks };
 }
 
+/** Whether there is something to show, or it may be said that there is nothing. */
+export function isAllSeen(found: readonly unknown[], blind: readonly string[]): boolean {
+	return found.length > 0 || blind.length === 0;
+}
+
+/** What ends a sentence about everything. */
+export function inWhatWasSeen(blind: readonly string[]): string {
+	return blind.length === 0 ? "" : ", in what was seen";
+}
+
+/** What could not be looked at, for an error's details. */
+export function blindDetails(blind: readonly string[]): readonly string[] {
+	return blind.map((why) => `Not seen: ${why}`);
+}
+
 /** Says on stderr what could not be looked at. @throws ExitWith 1 when there is anything */
 export function reportBlind(blind: readonly string[]): void {
 	for (const why of blind) writeStderr(`${plainLine(`not seen: ${why}`)}\n`);

@@ -90,9 +90,10 @@ export function createKeeper(options: KeeperOptions): Keeper {
 	const hasActed = ({ agent, kv }: SeenAgent): boolean =>
 		obeyed.has(agent) || (before !== undefined && before.get(agent)?.kv?.modRevision !== kv?.modRevision);
 
-	const unmark = async (seen: SeenAgent, { reason }: Verdict): Promise<void> => {
+	const unmark = async (seen: SeenAgent, { reason, bySign = false }: Verdict): Promise<void> => {
 		const { agent, state } = seen;
-		const done = await writeState(gateway, { keys, seen, state: { lostSince: undefined }, unlessAlive: false });
+		// Another keeper, which has looked later, may have marked it because its sign has ended.
+		const done = await writeState(gateway, { keys, seen, state: { lostSince: undefined }, ifAlive: bySign });
 		if (done === undefined) return;
 		unmarked.set(agent, done);
 		const what =

@@ -59,7 +59,8 @@ export function leaseSource({ gateway, prefix, intervalMs, wait, failed, succeed
 		const state = isAlive ? "present" : "lost";
 		if (told.get(agent) === state) return [];
 		told.set(agent, state);
-		return [{ agent, state, reason: isAlive ? "it reports itself alive" : "it has stopped to report itself alive" }];
+		const reason = isAlive ? "it reports itself alive" : "it has stopped to report itself alive";
+		return [{ agent, state, reason, bySign: isAlive }];
 	};
 
 	return {

@@ -28,6 +28,7 @@ export function unseen(agent: string): SeenAgent {
  * also moves the agent's fence, so that what it has sent before and was not answered has no effect any more.
  *
  * @param options.unlessAlive does nothing while the agent reports itself alive
+ * @param options.ifAlive does nothing while it does not
  * @param options.also done in the same transaction
  * @returns the agent as it is now, undefined when it was not as it was seen. @throws EtcdError
  */
@@ -37,13 +38,15 @@ export async function writeState(
 		keys,
 		seen,
 		state,
-		unlessAlive,
+		unlessAlive = false,
+		ifAlive = false,
 		also = [],
 	}: {
 		keys: AgentKeys;
 		seen: SeenAgent;
 		state: AgentState;
-		unlessAlive: boolean;
+		unlessAlive?: boolean;
+		ifAlive?: boolean;
 		also?: readonly Operation[];
 	},
 ): Promise<SeenAgent | undefined> {
@@ -53,6 +56,7 @@ export async function writeState(
 		compare: [
 			{ key, mod: kv?.modRevision ?? absent },
 			...(unlessAlive ? [{ key: keys.alive(agent), mod: absent }] : []),
+			...(ifAlive ? [{ key: keys.alive(agent), exists: true as const }] : []),
 		],
 		success: [{ put: key, value: formatAgent(state) }, { read: { key } }, ...also],
 	});

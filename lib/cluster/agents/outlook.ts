@@ -1,7 +1,7 @@
 import type { AgentSource, Sighting } from "../agent-source.ts";
 
 /** What all sources together say of an agent. */
-export type Verdict = Pick<Sighting, "state" | "reason">;
+export type Verdict = Pick<Sighting, "state" | "reason" | "bySign">;
 
 /** What sources have told, as it stands. */
 export interface Outlook {

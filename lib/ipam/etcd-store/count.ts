@@ -17,8 +17,17 @@ async function count(
 	gateway: Store["gateway"],
 	{ set, keysOf }: { set: RangeSet; keysOf: (span: AddressSpan) => KeyRange },
 ): Promise<number> {
-	const { reads } = await transact(gateway, {
-		success: set.map(({ start, end }) => ({ read: keysOf({ first: start, last: end }), only: "count" })),
-	});
-	return reads.reduce((sum, answer) => sum + answer.count, 0);
+	let sum = 0;
+	for (let at = 0; at < set.length; at += mostRanges) {
+		const { reads } = await transact(gateway, {
+			success: set
+				.slice(at, at + mostRanges)
+				.map(({ start, end }) => ({ read: keysOf({ first: start, last: end }), only: "count" })),
+		});
+		sum += reads.reduce((part, answer) => part + answer.count, 0);
+	}
+	return sum;
 }
+
+/** A transaction has 128 operations at most. */
+const mostRanges = 128;

@@ -123,9 +123,14 @@ class EtcdStore implements IpamStore {
 				return learned;
 			},
 			gateways: () => pools.gateways(),
-			remedy: `Add addresses with \`cnictl ipam pool add ${options.network} SUBNET\``,
+			remedy: remedyFor(options),
 		};
 	}
+}
+
+function remedyFor({ network, borrow }: EtcdStoreOptions): string {
+	const remark = borrow ? "" : 'As "ipam.borrow" is off, blocks of other agents are left to them. ';
+	return `${remark}Add addresses with \`cnictl ipam pool add ${network} SUBNET\``;
 }
 
 /** A release, which is noted where etcd cannot be told of it. */

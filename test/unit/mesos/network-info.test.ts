@@ -139,6 +139,11 @@ describe("what Mesos says of a task's network", () => {
 		["a label without key", { labels: { labels: [{ value: "x" }] } }, 'labels.labels[0].key": it is missing'],
 		["a long value", { labels: { labels: [{ key: "k", value: "x".repeat(4097) }] } }, "the limit is 4096"],
 		["many labels", { labels: { labels: Array(257).fill({ key: "k" }) } }, "it has 257 entries"],
+		[
+			"labels that are long together",
+			{ labels: { labels: Array(9).fill({ key: "k", value: "x".repeat(3640) }) } },
+			'labels": labels and groups have 32769 characters together, and the limit is 32768',
+		],
 		["a label that is null", { labels: { labels: [null] } }, "it is missing"],
 		["labels without the object around them", { labels: [] }, "must be an object"],
 	])("refuses %s", (_, info, text) => {

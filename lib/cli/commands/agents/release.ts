@@ -8,7 +8,7 @@ import { graceOption } from "../../agents/options.ts";
 import { type FoundAgent, readAgents } from "../../agents/read-agents.ts";
 import { markByHand, releaseByHand } from "../../agents/release-by-hand.ts";
 import { clusterGateway } from "../../ipam/cluster-gateway.ts";
-import { reportBlind } from "../../ipam/common-options.ts";
+import { blindDetails, inWhatWasSeen, reportBlind } from "../../ipam/common-options.ts";
 import { plainJson, plainLine, plainText } from "../../plain-text.ts";
 
 interface Options {
@@ -59,13 +59,15 @@ function chooseAgent(
 	const [agent, other] = agents.filter((each) => each.agent === name);
 	if (agent !== undefined && other === undefined) return agent;
 	const cause =
-		agent === undefined ? "no cluster of this host knows it" : "several clusters have an agent of this name";
+		agent !== undefined
+			? "several clusters have an agent of this name"
+			: `no cluster of this host knows it${inWhatWasSeen(blind)}`;
 	throw new CniError(ErrorCode.invalidNetworkConfig, `Cannot release agent "${name}": ${cause}`, {
 		details: [
 			agent === undefined
 				? "`cnictl agents` lists those there are; clusters are found by the networks in NETCONFPATH"
 				: "Let NETCONFPATH name a directory with configurations of one of them",
-			...blind,
+			...blindDetails(blind),
 		].join(". "),
 	});
 }

@@ -2,7 +2,14 @@ import { Command } from "commander";
 import { quoteText } from "../../../cni/quote-text.ts";
 import { writeStderr, writeStdout } from "../../../linux/stdio.ts";
 import { ExitWith } from "../../exit-with.ts";
-import { append, type CommonOptions, queryOf, reportBlind, withCommonOptions } from "../../ipam/common-options.ts";
+import {
+	append,
+	type CommonOptions,
+	inWhatWasSeen,
+	queryOf,
+	reportBlind,
+	withCommonOptions,
+} from "../../ipam/common-options.ts";
 import { describeUnheld, findHolders } from "../../ipam/find-holders.ts";
 import { holdersText, holderToJson } from "../../ipam/holders-text.ts";
 import { readPlans } from "../../ipam/read-plans.ts";
@@ -31,7 +38,10 @@ async function find(wanted: string, options: Options): Promise<void> {
 	if (options.json) writeStdout(plainJson({ found: holders.map(holderToJson), remarks, notSeen: blind }));
 	else if (holders.length > 0) writeStdout(holdersText(holders, Date.now()));
 	else if (remarks.length > 0) writeStdout(`${remarks.join("\n")}\n`);
-	else writeStderr(`Nobody holds ${quoteText(wanted)}, and no container, label or group here is called so\n`);
+	else
+		writeStderr(
+			`Nobody holds ${quoteText(wanted)}, and no container, label or group here is called so${inWhatWasSeen(blind)}\n`,
+		);
 	reportBlind(blind);
 	if (holders.length === 0) throw new ExitWith(1);
 }

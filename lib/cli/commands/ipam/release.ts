@@ -6,7 +6,14 @@ import { quoteText } from "../../../cni/quote-text.ts";
 import { formatAddress } from "../../../ip/address.ts";
 import { writeStderr, writeStdout } from "../../../linux/stdio.ts";
 import { ExitWith } from "../../exit-with.ts";
-import { append, type CommonOptions, queryOf, reportBlind, withCommonOptions } from "../../ipam/common-options.ts";
+import {
+	append,
+	type CommonOptions,
+	inWhatWasSeen,
+	queryOf,
+	reportBlind,
+	withCommonOptions,
+} from "../../ipam/common-options.ts";
 import { lookAround, minAgeOption } from "../../ipam/look-around.ts";
 import { readPlans } from "../../ipam/read-plans.ts";
 import { type Holding, holdingsOf } from "../../ipam/release/holdings.ts";
@@ -56,7 +63,9 @@ async function release(wanted: string, options: Options & { readonly plugins: Pl
 	if (json) writeStdout(plainJson({ outcomes: outcomes.map(toJson), notSeen: blind }));
 	else for (const each of outcomes) writeStdout(`${plainLine(sentenceOf(each))}\n`);
 	if (!json && outcomes.length === 0) {
-		writeStderr(`Cannot release what ${quoteText(wanted)} holds: nothing is reserved by this name or address\n`);
+		writeStderr(
+			`Cannot release what ${quoteText(wanted)} holds: nothing is reserved by this name or address${inWhatWasSeen(blind)}\n`,
+		);
 	}
 	reportBlind(blind);
 	if (outcomes.length === 0 || outcomes.some(({ outcome }) => outcome !== "released")) throw new ExitWith(1);

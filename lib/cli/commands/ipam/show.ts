@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { writeStdout } from "../../../linux/stdio.ts";
-import { type CommonOptions, queryOf, reportBlind, withCommonOptions } from "../../ipam/common-options.ts";
+import { type CommonOptions, isAllSeen, queryOf, reportBlind, withCommonOptions } from "../../ipam/common-options.ts";
 import { readPlans } from "../../ipam/read-plans.ts";
 import { planToJson } from "../../ipam/show-json.ts";
 import { showText } from "../../ipam/show-text.ts";
@@ -22,11 +22,8 @@ export function ipamShowCommand(): Command {
 		.action(async (networks: string[], options: Options) => {
 			const { plans, blind } = await readPlans(queryOf(options, networks));
 			const { blocks = false, picture, json = false } = options;
-			writeStdout(
-				json
-					? plainJson({ networks: plans.map(planToJson), notSeen: blind })
-					: showText(plans, { blocks, picture, now: Date.now() }),
-			);
+			if (json) writeStdout(plainJson({ networks: plans.map(planToJson), notSeen: blind }));
+			else if (isAllSeen(plans, blind)) writeStdout(showText(plans, { blocks, picture, now: Date.now() }));
 			reportBlind(blind);
 		});
 }

@@ -2,6 +2,7 @@ import { CniError, ErrorCode, errorText } from "../../../cni/error.ts";
 import { countPools, type PoolCount } from "../../../ipam/etcd-store/pools.ts";
 import { clusterGateway } from "../cluster-gateway.ts";
 import { type Cluster, clustersOf } from "../clusters.ts";
+import { blindDetails, inWhatWasSeen } from "../common-options.ts";
 import type { ClusterNetwork } from "../networks.ts";
 import { chooseNetworks, type PlanQuery } from "../read-plans.ts";
 
@@ -50,12 +51,12 @@ export function requireNetwork(
 	if (found !== undefined && other === undefined) return found;
 	const [cause, help] =
 		found === undefined
-			? ["etcd has nothing of it", "Clusters are found by the networks in NETCONFPATH"]
+			? [`etcd has nothing of it${inWhatWasSeen(blind)}`, "Clusters are found by the networks in NETCONFPATH"]
 			: [
 					"several clusters have a network of this name",
 					"Let NETCONFPATH name a directory with configurations of one of them",
 				];
 	throw new CniError(ErrorCode.invalidNetworkConfig, `Cannot ${task}: ${cause}`, {
-		details: [help, ...blind].join(". "),
+		details: [help, ...blindDetails(blind)].join(". "),
 	});
 }

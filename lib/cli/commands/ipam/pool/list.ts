@@ -7,7 +7,13 @@ import { formatRangeSet } from "../../../../ipam/range-set.ts";
 import { writeStdout } from "../../../../linux/stdio.ts";
 import { formatTable } from "../../../format-table.ts";
 import { clusterGateway } from "../../../ipam/cluster-gateway.ts";
-import { type CommonOptions, queryOf, reportBlind, withCommonOptions } from "../../../ipam/common-options.ts";
+import {
+	type CommonOptions,
+	isAllSeen,
+	queryOf,
+	reportBlind,
+	withCommonOptions,
+} from "../../../ipam/common-options.ts";
 import { type JudgedPool, judgePools } from "../../../ipam/pool/judge-pools.ts";
 import { readNetworks, type StoredNetwork } from "../../../ipam/pool/read-networks.ts";
 import { plainJson, plainLine, plainText } from "../../../plain-text.ts";
@@ -23,7 +29,8 @@ export function ipamPoolListCommand(): Command {
 			const { networks, blind } = await readNetworks(queryOf(options, []));
 			const listed: ListedNetwork[] = [];
 			for (const network of networks) listed.push({ network, pools: await listPools(network) });
-			writeStdout(options.json ? plainJson({ pools: listed.map(toJson), notSeen: blind }) : textOf(listed));
+			if (options.json) writeStdout(plainJson({ pools: listed.map(toJson), notSeen: blind }));
+			else if (isAllSeen(listed, blind)) writeStdout(textOf(listed));
 			reportBlind(blind);
 		});
 }
