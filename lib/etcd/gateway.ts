@@ -140,6 +140,8 @@ function judge({
 	body,
 }: HttpResponse): Exclude<Round, { kind: "away" }> | ({ kind: "failed" } & Omit<Failure, "endpoint" | "sent">) {
 	const answer = parseObject(body);
+	// This one, of all that its gateway says, is plain text.
+	if (body.includes(commonNameRefused)) return { kind: "refused", message: body.trim() };
 	if (answer === undefined || !isOfEtcd(status, answer)) {
 		const cause = `no answer of etcd, but HTTP status ${status}: ${shorten(body)}`;
 		const passes = passingStatuses.includes(status);
@@ -157,6 +159,8 @@ function judge({
 function isOfEtcd(status: number, { header, result, message, error }: Readonly<Record<string, unknown>>): boolean {
 	return status === 200 ? (header ?? result) !== undefined : (message ?? error) !== undefined;
 }
+
+const commonNameRefused = "CommonName of client";
 
 const strangerHelp = 'Something else than etcd listens there: check "endpoints"';
 
@@ -184,7 +188,7 @@ const loginHelp = 'Check "user" and what stands in "passwordFile"';
 
 function helpFor(message: string): string {
 	if (message.includes("user name is empty")) return 'etcd wants to know who asks: set "user" and "passwordFile"';
-	if (message.includes("CommonName of client")) {
+	if (message.includes(commonNameRefused)) {
 		return 'While etcd has authentication on, the certificate in "certFile" must have no common name (CN)';
 	}
 	if (message.includes("permission denied")) return 'The user needs a role that may read and write below "prefix"';
