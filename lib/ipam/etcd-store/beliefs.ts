@@ -32,11 +32,10 @@ export function given(
 	while (cursors.length < setIndex) cursors.push("");
 	cursors[setIndex] = addressName(address);
 	if (block === undefined) return { ...hint, cursors };
-	const { fence, stale } = hint;
-	const spare = hint.spare.includes(block.name) ? others(hint.spare, block.name) : hint.spare;
-	const free = without(block.free, placeIn(block, address));
-	const { full, open } = having(hint, { name: block.name, free });
-	return { fence, cursors, stale, spare, full, open };
+	const { name } = block;
+	const { full, open } = having(hint, { name, free: without(block.free, placeIn(block, address)) });
+	const spare = hint.spare.includes(name) ? others(hint.spare, name) : hint.spare;
+	return { fence: hint.fence, cursors, stale: hint.stale, spare, full, open };
 }
 
 /** A block has become ours. */
@@ -100,7 +99,8 @@ export function owning(hint: Hint, names: readonly string[]): Hint {
 
 /** In these of our blocks others may have become free. */
 export function doubted(hint: Hint, names: readonly string[]): Hint {
-	const added = names.filter((name) => isOurs(hint, name) && !hint.stale.includes(name));
+	const ours = namesOf(hint);
+	const added = names.filter((name) => ours.includes(name) && !hint.stale.includes(name));
 	return added.length === 0 ? hint : { ...hint, stale: [...hint.stale, ...added] };
 }
 
