@@ -1,7 +1,7 @@
 import { hostEndOf } from "../../../lib/attachment/host-end.ts";
 import { ownerAlias } from "../../../lib/attachment/host-links.ts";
 import { isOfAnother } from "../../../lib/attachment/link-owner.ts";
-import { openSandbox, openSandboxIfPresent, type Sandbox } from "../../../lib/attachment/sandbox.ts";
+import { openSandbox, type Sandbox } from "../../../lib/attachment/sandbox.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
@@ -42,18 +42,17 @@ export function findHostLink(host: NetlinkSocket, request: Request & { readonly 
 }
 
 /** The same for DEL, told less: by the pair, or by the alias that our plugins give. Undefined when it is gone. */
-export function findHostLinkIfPresent(host: NetlinkSocket, request: Request): Link | undefined {
-	using sandbox = openSandboxIfPresent(request.netns, request.log);
+export function findHostLinkIfPresent(
+	host: NetlinkSocket,
+	{ request, sandbox }: { request: Request; sandbox: Sandbox | undefined },
+): Link | undefined {
 	if (sandbox !== undefined) return ownPeer(host, { sandbox, request });
 	const owner = ownerAlias(request);
 	return listLinks(host).find(({ alias, kind }) => kind === "veth" && alias === owner);
 }
 
 /** Not that of another network, which has the interface's name: a DEL that follows a failed ADD would lift its limits. */
-function ownPeer(
-	host: NetlinkSocket,
-	{ sandbox, request }: { sandbox: Sandbox; request: AttachmentRequest<unknown> },
-): Link | undefined {
+function ownPeer(host: NetlinkSocket, { sandbox, request }: { sandbox: Sandbox; request: Request }): Link | undefined {
 	const inside = findLink(sandbox.socket, { name: request.ifName });
 	if (inside === undefined || isOfAnother(inside, request)) return undefined;
 	return hostEndOf(host, inside);
