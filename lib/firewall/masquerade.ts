@@ -4,7 +4,13 @@ import { everyOne } from "../cni/every-one.ts";
 import type { AttachmentRequest } from "../cni/plugin.ts";
 import type { Shared } from "../cni/shared.ts";
 import { formatPrefix, type IpPrefix } from "../ip/address.ts";
-import { lockFirewallIfKept, type RecordOwner, removeRecord, writeRecord } from "../state/firewall-records.ts";
+import {
+	lockFirewallIfKept,
+	type RecordOwner,
+	recordedAt,
+	removeRecord,
+	writeRecord,
+} from "../state/firewall-records.ts";
 import { collectStale } from "./collect-stale.ts";
 import { isIptablesInUse } from "./iptables/in-use.ts";
 import { iptablesMasquerade } from "./iptables-masquerade.ts";
@@ -75,6 +81,11 @@ export function removeMasquerade(
 	if (onlyIf?.() === false) return;
 	everyOne(backends, (backend) => backend.remove(attachment, addresses));
 	removeRecord("masquerade", attachmentPrefix(attachment));
+}
+
+/** Whether ADD has put it on record, whatever the configuration says by now. */
+export function isMasqueradeRecorded(attachment: NetworkAttachment): boolean {
+	return recordedAt("masquerade", attachmentPrefix(attachment)) !== undefined;
 }
 
 /** The same, with the addresses that the result of its ADD names. @throws CniError */

@@ -1,3 +1,4 @@
+import { utf8Length } from "../linux/bytes.ts";
 import { Errno, errnoOf } from "../linux/errno.ts";
 import {
 	IFF_UP,
@@ -66,11 +67,16 @@ const IFLA_LINK_NETNSID = 37;
 const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
 
+/** ALTIFNAMSIZ of the kernel, less the closing NUL. */
+const longestName = 127;
+
 /** Leaves the counters out of the answer. */
 const RTEXT_FILTER_SKIP_STATS = 1 << 3;
 
 /** `ip link show NAME`; undefined when there is none. @throws NetlinkError */
 export function findLink(socket: NetlinkSocket, link: LinkReference): Link | undefined {
+	// No interface has such a name, not as a second one either, and the kernel refuses to look.
+	if (!("index" in link) && utf8Length(link.name) > longestName) return undefined;
 	const request = {
 		type: RTM_GETLINK,
 		header: ifinfomsg(link),

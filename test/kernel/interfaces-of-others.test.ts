@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { attemptIn } from "../support/namespace.ts";
-import { createWorld, type World } from "../support/world.ts";
+import { createWorld, leftovers, type World } from "../support/world.ts";
 import { type Attachment, attachment, type Config, hostLocal, shell, shownLink, shownLinks } from "./bridge-network.ts";
 
 /*
@@ -9,7 +9,7 @@ import { type Attachment, attachment, type Config, hostLocal, shell, shownLink, 
  */
 
 const kinds: Readonly<Record<string, Config>> = {
-	bridge: { bridge: "br0", isGateway: true },
+	bridge: { bridge: "br0", isGateway: true, ipMasq: true, macspoofchk: true },
 	ptp: {},
 	macvlan: { master: "lower0" },
 	tap: {},
@@ -99,5 +99,23 @@ describe("an interface that a tenant has put in the place of its own", () => {
 		tenant.must("DEL");
 		expect(shownLinks(tenant.container).map(({ ifname }) => ifname)).not.toContain("hidden");
 		expect(shownLinks(world.host).filter(({ ifname }) => ifname.startsWith("veth"))).toEqual([]);
+	});
+});
+
+describe("masquerading that the configuration has had since", () => {
+	it.each([
+		["bridge", { ipMasq: false }],
+		["bridge", { ipMasq: "yes" }],
+		["ptp", { ipMasq: false }],
+	])("goes with the attachment: %s, %j", (type, changes) => {
+		using world = createWorld();
+		const one = on(world, { type, name: "first" });
+		const config = { ...(one.call.config as Config), ipMasq: true };
+		const masked = attachment(world, { ...one.call, netns: one.container, config });
+		masked.add();
+		expect(shell(world.host, "nft list ruleset")).toContain("net: first");
+		masked.must("DEL", { config: { ...config, ...changes, macspoofchk: true } });
+		expect(shell(world.host, "nft list ruleset")).not.toContain("net: first");
+		expect(leftovers(world).filter((line) => line.includes("masquerade/"))).toEqual([]);
 	});
 });

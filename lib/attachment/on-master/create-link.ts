@@ -108,7 +108,10 @@ function creationError(error: NetlinkError, { place, ifName }: { place: LinkPlac
 		case Errno.EINVAL:
 			return failed(
 				`failed to create ${kind}: ${error.message}`,
-				`Master "${master.name}" may be in use in a way that excludes this one: ip -d link show`,
+				// The kernel names other causes, such as an MTU that is too small.
+				error.kernelText === ""
+					? `Master "${master.name}" may be in use in a way that excludes this one: ip -d link show`
+					: "",
 			);
 		default:
 			return failed(`failed to create ${kind}: ${error.message}`);
