@@ -232,7 +232,7 @@ describe("what a tenant writes is validated", () => {
 	});
 
 	test("a host name that is none, of an option", () => {
-		const outcome = agent.cnictl("run", "--plugins-dir", "/nowhere", "--hostname", "a b", "--", "true");
+		const outcome = agent.run({ options: ["--hostname", "a b"], command: ["true"] });
 		expect([outcome.exitCode, outcome.stdout]).toEqual([1, ""]);
 		expect(outcome.stderr).toContain('"--hostname" of the task: "a b" is no host name');
 		expect(agent.list()).toEqual([]);
