@@ -64,7 +64,9 @@ export function connectionOf({ ipam }: ClusterConfig): Connection {
 	const endpoints = texts.map((text, index) => {
 		const endpoint = parseEndpoint(text);
 		if (endpoint !== undefined) return endpoint;
-		throw invalid(`endpoints[${index}]`, text, 'Write "http://HOST:PORT" or "https://HOST:PORT"');
+		// Nobody is told a password that stands in it.
+		const shown = text.replace(/\/\/.*@/s, "//…@");
+		throw invalid(`endpoints[${index}]`, shown, 'Write "http://HOST:PORT" or "https://HOST:PORT"');
 	});
 	const { timeout = 5, user, passwordFile } = ipam ?? {};
 	if (timeout < 1 || timeout > 300) throw invalid("timeout", timeout, "Give seconds, from 1 to 300");

@@ -1,5 +1,5 @@
-import { inDirectoryOf, unlessAbsent } from "../linux/absent.ts";
-import { SystemError } from "../linux/errno.ts";
+import { inDirectoryOf } from "../linux/absent.ts";
+import { errnoOf } from "../linux/errno.ts";
 import { readText, rename, writeFile } from "../linux/files.ts";
 
 /**
@@ -11,7 +11,7 @@ import { readText, rename, writeFile } from "../linux/files.ts";
 export function tokenFile(path: string, user: string) {
 	return {
 		recall(): string | undefined {
-			const [owner, token] = (unlessAbsent(() => readText(path)) ?? "").split("\n");
+			const [owner, token] = textOf(path).split("\n");
 			return owner === user && token !== "" ? token : undefined;
 		},
 		remember(token: string): void {
@@ -21,8 +21,18 @@ export function tokenFile(path: string, user: string) {
 				rename(incomplete, path);
 			} catch (thrown) {
 				// It only saves time.
-				if (!(thrown instanceof SystemError)) throw thrown;
+				if (errnoOf(thrown) === 0) throw thrown;
 			}
 		},
 	};
+}
+
+/** Empty where it cannot be read: one logs in then. */
+function textOf(path: string): string {
+	try {
+		return readText(path);
+	} catch (thrown) {
+		if (errnoOf(thrown) === 0) throw thrown;
+		return "";
+	}
 }

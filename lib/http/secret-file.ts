@@ -1,5 +1,5 @@
 import { errnoOf, errnoText } from "../linux/errno.ts";
-import { readText, stat } from "../linux/files.ts";
+import { isRegularFile, readText, stat } from "../linux/files.ts";
 import { FileError } from "./file-error.ts";
 
 /** Anybody else's access, in the mode of a file. */
@@ -16,6 +16,8 @@ export function readSecretFile(path: string, key: string): string {
 		new FileError(`Cannot use the secret in "${path}": ${cause}`, details);
 	try {
 		const { mode } = stat(path);
+		// A pipe would never end, and the rights of a directory are others.
+		if (!isRegularFile(path)) throw refuse("it is no regular file", `"${key}" names a file with the secret alone`);
 		if ((mode & othersMay) !== 0) {
 			throw refuse(`others may read it (mode ${(mode & 0o777).toString(8)})`, `chmod 600 "${path}"`);
 		}

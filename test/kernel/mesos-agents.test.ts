@@ -106,8 +106,13 @@ test("the program that listens to the master is started again when it is killed,
 	process.kill(Number(child), "SIGKILL");
 	waitUntil("it to be started again", () => service.log().split("Watching agents at").length === 3, 20_000);
 	expect(service.log()).toMatch(/cni-suite" has ended \(SIGKILL\)\. It is started again/);
-	service.stop();
+	// As systemd does, which ends all processes of a service at once.
+	const [next = ""] = listeners().filter((pid) => !before.includes(pid));
+	process.kill(Number(next), "SIGTERM");
 	waitUntil("it to end", () => listeners().every((pid) => before.includes(pid)));
+	service.stop();
+	waitUntil("the service to end", () => service.log().includes(" ended; it has released"));
+	expect(service.log()).not.toContain("(SIGTERM)");
 });
 
 test.each([

@@ -242,6 +242,14 @@ describe("what a tenant writes is validated", () => {
 		expect(agent.left()).toEqual([]);
 	});
 
+	test("a host name that is none, of an option", () => {
+		const outcome = agent.run({ options: ["--hostname", "a b"], command: ["true"] });
+		expect([outcome.exitCode, outcome.stdout]).toEqual([1, ""]);
+		expect(outcome.stderr).toContain('"--hostname" of the task: "a b" is no host name');
+		expect(agent.list()).toEqual([]);
+		expect(agent.left()).toEqual([]);
+	});
+
 	test("a container id that is in use", async () => {
 		const task = await agent.start({ networks: ["net1"], containerId: "one", command: sleeping });
 		const second = agent.run({ networks: ["net1"], containerId: "one", command: ["true"] });

@@ -45,10 +45,13 @@ export function mesosSource({ executable, master, bell, log }: MesosSourceOption
 		child.on("close", (code, signal) => {
 			isCurrent = false;
 			if (isOver) return;
-			log(
-				`Cannot watch Mesos: "${executable}" has ended (${trouble || signal || `exit code ${code}`}). It is started again`,
-			);
-			restart = setTimeout(start, restartMs);
+			restart = setTimeout(() => {
+				// Not before: what ends the service, as a terminal or systemd does, may have ended the program first.
+				log(
+					`Cannot watch Mesos: "${executable}" has ended (${trouble || signal || `exit code ${code}`}). It is started again`,
+				);
+				start();
+			}, restartMs);
 		});
 	};
 	const hear = (report: Seen) => {

@@ -37,7 +37,7 @@ export function createNetworkCatalogue(place: ConfigPlace | undefined): NetworkC
 				details:
 					place === undefined
 						? "No directory of configurations was given"
-						: `No usable file in ${place.configDirectory} has this name; what is wrong with the others was said before`,
+						: `No usable file in ${place.configDirectory} has this name; of one that cannot be used it was said why`,
 			});
 		},
 	};

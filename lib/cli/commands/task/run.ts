@@ -62,6 +62,8 @@ async function run(command: readonly string[], options: RunOptions): Promise<num
 	const isolator = isolatorOf(options);
 	if (containerId.parent !== undefined) isolator.adopt(rootOf(containerId));
 	const taskId = task.taskId ?? formatContainerId(containerId);
+	const hostname = options.hostname === undefined ? undefined : hostnameOf(options.hostname, "--hostname");
+	// From here on there is something to clean up.
 	const record = records.create({
 		taskId,
 		name: task.name,
@@ -75,10 +77,7 @@ async function run(command: readonly string[], options: RunOptions): Promise<num
 		taskId,
 		executorId: task.executorId,
 		containerId,
-		hostname:
-			options.hostname === undefined
-				? (task.hostname ?? containerId.value)
-				: hostnameOf(options.hostname, "--hostname"),
+		hostname: hostname ?? task.hostname ?? containerId.value,
 		networkInfos: task.networkInfos,
 		rootfs: options.rootfs === undefined ? undefined : resolve(options.rootfs),
 		command: { program: line.program, argv: line.argv },
