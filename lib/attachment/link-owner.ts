@@ -9,17 +9,22 @@ import { ownerAlias, parseOwnerAlias } from "./host-links.ts";
  * nothing else: whose the interface is, its alias says, or that of its end on the host.
  */
 
-/** Whether a container's interface was surely made for another attachment of this suite. */
-export function isOfAnother(link: Link, attachment: NetworkAttachment): boolean {
-	const owner = parseOwnerAlias(aliasOf(link));
-	return owner !== undefined && owner.prefix !== attachmentPrefix(attachment);
+/**
+ * Whose a container's interface is: of this attachment, of another one of this suite, of somebody who gives aliases in
+ * another form, such as the reference to a device that it has moved; unknown without alias, as the reference makes them.
+ */
+export function ownerOf(link: Link, attachment: NetworkAttachment): "this" | "another" | "foreign" | "unknown" {
+	const alias = aliasOf(link);
+	if (alias === "") return "unknown";
+	if (alias === ownerAlias(attachment)) return "this";
+	const owner = parseOwnerAlias(alias);
+	if (owner === undefined) return "foreign";
+	return owner.prefix === attachmentPrefix(attachment) ? "this" : "another";
 }
 
-/** Whether it may have been made for this one: the reference gives no aliases, but to devices that it has moved. */
-export function mayBeOf(link: Link, attachment: NetworkAttachment): boolean {
-	const alias = aliasOf(link);
-	if (alias === "" || alias === ownerAlias(attachment)) return true;
-	return parseOwnerAlias(alias)?.prefix === attachmentPrefix(attachment);
+/** Whether it was surely made for another attachment. */
+export function isOfAnother(link: Link, attachment: NetworkAttachment): boolean {
+	return ownerOf(link, attachment) === "another";
 }
 
 /** That of the end on the host first: the other one a tenant may have written. */

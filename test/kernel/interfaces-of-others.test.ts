@@ -91,11 +91,15 @@ describe("plugins behind the one that makes the interface", () => {
 });
 
 describe("an interface that a tenant has put in the place of its own", () => {
-	it.each(["bridge", "ptp"])("does not keep DEL from the pair: %s", (type) => {
+	it.each([
+		["bridge", "bridge"],
+		["bridge", "veth"],
+		["ptp", "veth"],
+	])("does not keep DEL from the pair: %s, %s", (type, kind) => {
 		using world = createWorld();
 		const tenant = on(world, { type, name: "first" });
 		tenant.add();
-		shell(tenant.container, "ip link set eth0 name hidden; ip link add eth0 type bridge");
+		shell(tenant.container, `ip link set eth0 name hidden; ip link add eth0 type ${kind}`);
 		tenant.must("DEL");
 		expect(shownLinks(tenant.container).map(({ ifname }) => ifname)).not.toContain("hidden");
 		expect(shownLinks(world.host).filter(({ ifname }) => ifname.startsWith("veth"))).toEqual([]);

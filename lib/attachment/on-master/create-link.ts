@@ -62,12 +62,12 @@ export function refuseExistingInterface({ socket }: Sandbox, { kind, ifName }: {
 	if (findLink(socket, { name: ifName }) !== undefined) throw alreadyExists({ kind, ifName });
 }
 
-/** Removes the attachment's link; whether there was one. */
+/** Removes the attachment's link, under its own name or the temporary one. */
 export function removeOwnLink(
 	sandbox: Sandbox,
 	{ request, kind }: { request: AttachmentRequest<unknown>; kind: string },
-): boolean {
-	return removeInterfaceIn(sandbox, { request, kind }) || removeLink(sandbox.socket, { name: temporaryName(request) });
+): void {
+	if (!removeInterfaceIn(sandbox, { request, kind })) removeLink(sandbox.socket, { name: temporaryName(request) });
 }
 
 function requestLink({ settings, sandbox, lower, master }: LinkPlace, name: string): NetlinkError | undefined {
