@@ -4,14 +4,16 @@ import { keptByPortMaps, leftovers } from "../support/world.ts";
 import { addPorts, backends, createContainer, createPortmapNetwork, portmapCall } from "./portmap-network.ts";
 
 /** A range of ports, as media servers have them. */
-const mappings = Array.from({ length: 400 }, (_, index) => ({
-	hostPort: 20_000 + index,
-	containerPort: 20_000 + index,
-	protocol: "udp",
-}));
+const mappingsOf = (count: number) =>
+	Array.from({ length: count }, (_, index) => ({
+		hostPort: 20_000 + index,
+		containerPort: 20_000 + index,
+		protocol: "udp",
+	}));
 
 it.each(backends)("400 ports are mapped, checked and deleted in a few seconds: $name", (backend) => {
 	const { world } = createPortmapNetwork();
+	const mappings = mappingsOf(400);
 	try {
 		const container = createContainer(world, 2);
 		addPorts(world, { container, mappings, backend });
@@ -20,6 +22,23 @@ it.each(backends)("400 ports are mapped, checked and deleted in a few seconds: $
 		expect(runPlugin({ ...call, command: "CHECK", timeoutMs: 8000 })).toMatchObject({ exitCode: 0, stdout: "" });
 		expect(runPlugin({ ...call, command: "DEL" })).toMatchObject({ exitCode: 0, stdout: "" });
 		expect(leftovers(world, { except: keptByPortMaps }).filter((line) => /20\d\d\d/.test(line))).toEqual([]);
+	} finally {
+		world.dispose();
+	}
+});
+
+const nftables = backends.filter(({ name }) => name === "nftables");
+
+it.each(nftables)("5000 ports are one transaction, for which a socket has no room at first: $name", (backend) => {
+	const { world } = createPortmapNetwork();
+	const mappings = mappingsOf(5000);
+	try {
+		const container = createContainer(world, 2);
+		addPorts(world, { container, mappings, backend });
+		const call = portmapCall(world, { container, mappings, backend });
+		expect(runPlugin({ ...call, command: "CHECK" })).toMatchObject({ exitCode: 0, stdout: "" });
+		expect(runPlugin({ ...call, command: "DEL" })).toMatchObject({ exitCode: 0, stdout: "" });
+		expect(leftovers(world, { except: keptByPortMaps }).filter((line) => /2\d\d\d\d/.test(line))).toEqual([]);
 	} finally {
 		world.dispose();
 	}

@@ -1,5 +1,5 @@
 import { closeInBackground } from "../../linux/close-in-background.ts";
-import { Errno, SystemError } from "../../linux/errno.ts";
+import { Errno, errnoOf, SystemError } from "../../linux/errno.ts";
 import {
 	AF_NETLINK,
 	bind,
@@ -24,6 +24,7 @@ const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 const SOL_SOCKET = 1;
+const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 
 /** Opens a socket of the given netlink family in the thread's current namespace. @throws SystemError */
@@ -70,7 +71,16 @@ function kernelTransport(fd: number, { portId, close }: { portId: number; close:
 	const kernel = sockaddr();
 	return {
 		portId,
-		send: (datagram) => send(fd, { data: datagram, address: kernel }),
+		send(datagram) {
+			try {
+				send(fd, { data: datagram, address: kernel });
+			} catch (thrown) {
+				if (errnoOf(thrown) !== Errno.EMSGSIZE) throw thrown;
+				// A transaction of nf_tables is one datagram, and larger than what a socket usually has room for, some 200 KiB.
+				setsockoptInt(fd, { level: SOL_SOCKET, option: SO_SNDBUFFORCE, value: datagram.byteLength });
+				send(fd, { data: datagram, address: kernel });
+			}
+		},
 		receive() {
 			buffer ??= new Uint8Array(1024 * 1024);
 			const size = receive(fd, { buffer, flags: MSG_TRUNC });
