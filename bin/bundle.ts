@@ -11,7 +11,8 @@ await Bun.build({
 	entrypoints: [entry],
 	outdir,
 	naming: { entry: "entry.js", chunk: "[hash].js" },
-	target: "node",
+	// Like Bun, this engine has `using`; for others it would become a stack of closures.
+	target: "bun",
 	format: "esm",
 	splitting: true,
 	minify: true,

@@ -40,16 +40,14 @@ export interface IfbDevice {
  */
 export function findIfbDevice(
 	host: NetlinkSocket,
-	{ attachment, hostLink }: { attachment: NetworkAttachment; hostLink: () => Link | undefined },
+	{ attachment, hostLink }: { attachment: NetworkAttachment; hostLink: Link | undefined },
 ): IfbDevice {
 	const names = ifbNames(attachment);
 	const taken = names.flatMap((name) => findLink(host, { name }) ?? []);
 	const owner = ownerAlias(attachment);
 	const own = taken.find(({ kind, alias }) => kind === "ifb" && alias === owner);
 	return {
-		link:
-			own ??
-			taken.find((link) => isIfbDevice(link) && link.alias === "" && mayClaim(host, { link, hostLink: hostLink() })),
+		link: own ?? taken.find((link) => isIfbDevice(link) && link.alias === "" && mayClaim(host, { link, hostLink })),
 		freeName: names.find((name) => taken.every((link) => link.name !== name)),
 	};
 }

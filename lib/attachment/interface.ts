@@ -45,6 +45,11 @@ export function ipv6Sysctls(name: string, addresses: readonly IpPrefix[]): reado
 /** Routes of a result with each missing gateway filled in: the first gateway of the family among the addresses. */
 export function resolveRoutes(routes: readonly ResultRoute[], ips: readonly ResultIp[]): readonly ResultRoute[] {
 	return routes.map((route) => {
+		// To the kernel too, 0.0.0.0 and :: are no gateway: the interface leads there.
+		if (route.gw?.value === 0n) {
+			const { gw: _none, ...straight } = route;
+			return straight;
+		}
 		const gw = route.gw ?? firstGateway(ips, route.dst.address.family);
 		return gw === undefined ? route : { ...route, gw };
 	});

@@ -91,7 +91,7 @@ export function ignoreRouterAdvertisements(linkName: string): void {
 }
 
 function removeOwn({ name, alias }: { name: string; alias: string }): void {
-	// The sockets of the ADD are closed by then.
+	// That of the ADD may be closed by then.
 	using socket = openRouteSocket();
 	// Not by its owner alone: a faster ADD of the same attachment may have made a pair of its own.
 	if (findLink(socket, { name })?.alias === alias) removeLink(socket, { name });

@@ -61,7 +61,7 @@ export function networkPrefix(network: string): string {
 }
 
 function shortHash(text: string): string {
-	return sha512Hex(text).slice(0, 16);
+	return sha512Hex(text, 16);
 }
 
 function isAscii(text: string): boolean {

@@ -1,4 +1,3 @@
-import { stat } from "../linux/files.ts";
 import { askVersions } from "./ask-versions.ts";
 import type { Call } from "./call.ts";
 import { decodeResult } from "./decode-result.ts";
@@ -6,13 +5,13 @@ import type { Delegate, DelegateAnswer } from "./delegate.ts";
 import { encodeResult } from "./encode-result.ts";
 import { CniError, ErrorCode } from "./error.ts";
 import { executePlugin } from "./execute.ts";
-import { findPlugin, splitPath } from "./find-plugin.ts";
+import { findExecutable, splitPath } from "./find-plugin.ts";
 import { given } from "./given.ts";
-import { versionTextOf } from "./network-config.ts";
+import { type Document, versionTextOf } from "./network-config.ts";
 import type { Plugin } from "./plugin.ts";
 import { emptyResult, type Result } from "./result.ts";
 import { serve } from "./serve.ts";
-import { isSpecVersion, resultFamilyOf, type SpecVersion } from "./version.ts";
+import { isSpecVersion, latestVersion, resultFamilyOf, type SpecVersion } from "./version.ts";
 
 /** The plugin of the type `type` for the plugin that serves `call`. */
 export function delegateOf(type: string, call: Call): Delegate {
@@ -24,13 +23,24 @@ export function delegateOf(type: string, call: Call): Delegate {
 			return own === undefined ? versionsAt(path) : own.versions;
 		}),
 		isOwn: async () => (await find()).own !== undefined,
-		async run(verb, { document, log = call.log } = {}) {
+		async run(verb, { document, prevResult, log = call.log } = {}) {
 			const { path, own } = await find();
-			const given = document === undefined ? {} : { document, stdin: JSON.stringify(document) };
+			const given = document === undefined ? {} : configurationOf(document, prevResult);
 			const delegated = { ...call, ...given, verb, log };
 			return own === undefined ? execute(path, delegated) : await runInProcess(own, delegated);
 		},
 	};
+}
+
+/** A configuration of the caller's making; its text is for executables. */
+function configurationOf(document: Document, prevResult: Result | undefined): Partial<Call> {
+	const stdin = () => {
+		const version = versionTextOf(document);
+		const encoded =
+			prevResult === undefined ? undefined : encodeResult(prevResult, isSpecVersion(version) ? version : latestVersion);
+		return JSON.stringify(encoded === undefined ? document : { ...document, prevResult: encoded });
+	};
+	return { document, prevResult, stdin };
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {
@@ -41,20 +51,15 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 	};
 }
 
-interface Executable {
+interface Located {
 	readonly path: string;
 	/** Set when the path leads to this executable. */
 	readonly own: Plugin | undefined;
 }
 
-async function locate(type: string, call: Call): Promise<Executable> {
-	const path = findPlugin(type, splitPath(call.environment.path));
-	return { path, own: isOwnExecutable(path) ? await call.plugins.load(type) : undefined };
-}
-
-/** Whether `path` is the file that this process runs from, whichever links lead to it. */
-function isOwnExecutable(path: string): boolean {
-	return stat("/proc/self/exe").identity === stat(path).identity;
+async function locate(type: string, call: Call): Promise<Located> {
+	const { path, identity } = findExecutable(type, splitPath(call.environment.path));
+	return { path, own: identity === call.executable() ? await call.plugins.load(type) : undefined };
 }
 
 function versionsAt(path: string): readonly SpecVersion[] {
@@ -77,7 +82,7 @@ function throughVersion(result: Result, version: SpecVersion): Result {
 }
 
 function execute(path: string, { verb, document, stdin }: Call): DelegateAnswer {
-	const stdout = executePlugin({ path, environment: { ...process.env, CNI_COMMAND: verb }, stdin });
+	const stdout = executePlugin({ path, environment: { ...process.env, CNI_COMMAND: verb }, stdin: stdin() });
 	return { result: () => decodeResult(parseAnswer(stdout), { assumedVersion: versionTextOf(document) }) };
 }
 

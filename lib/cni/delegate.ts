@@ -23,6 +23,8 @@ export interface Delegate {
 export interface DelegateRequest {
 	/** The configuration that it is given; without one it gets that of its caller, byte for byte. */
 	readonly document?: Readonly<Record<string, unknown>>;
+	/** What the document is to have as `prevResult`: handed over as it is where the delegate runs in this process. */
+	readonly prevResult?: Result | undefined;
 	/** By default that of its caller. */
 	readonly log?: Log;
 }

@@ -1,4 +1,4 @@
-import { isRegularFile } from "../linux/files.ts";
+import { regularFile } from "../linux/files.ts";
 import { CniError, ErrorCode } from "./error.ts";
 
 /**
@@ -7,6 +7,11 @@ import { CniError, ErrorCode } from "./error.ts";
  * @throws CniError with the texts that callers know from libcni
  */
 export function findPlugin(type: string, paths: readonly string[]): string {
+	return findExecutable(type, paths).path;
+}
+
+/** The same, and which file it is, whichever links lead to it. */
+export function findExecutable(type: string, paths: readonly string[]): Executable {
 	if (type === "") throw new CniError(ErrorCode.internal, "no plugin name provided");
 	if (type.includes("/")) throw new CniError(ErrorCode.internal, `invalid plugin name: ${type}`);
 	if (paths.length === 0) {
@@ -17,9 +22,16 @@ export function findPlugin(type: string, paths: readonly string[]): string {
 	for (const directory of paths) {
 		const path = `${directory}/${type}`;
 		// Whatever makes one directory unusable, the plugin may be in the next.
-		if (isRegularFile(path)) return path;
+		const status = regularFile(path);
+		if (status !== undefined) return { path, identity: status.identity };
 	}
 	throw new CniError(ErrorCode.internal, `failed to find plugin "${type}" in path [${paths.join(" ")}]`);
+}
+
+export interface Executable {
+	readonly path: string;
+	/** Device and inode. */
+	readonly identity: string;
 }
 
 /** The directories in CNI_PATH. */

@@ -1,3 +1,4 @@
+import { stat } from "../linux/files.ts";
 import { isOwnNamespace } from "../linux/netns.ts";
 import type { PluginRegistry } from "./call.ts";
 import { delegateOf } from "./call-delegate.ts";
@@ -9,6 +10,7 @@ import { createLog, type Log } from "./log.ts";
 import { networkNameOf, parseDocument, versionTextOf } from "./network-config.ts";
 import type { Plugin } from "./plugin.ts";
 import { serve } from "./serve.ts";
+import { createShared } from "./shared.ts";
 import type { Verb } from "./verb.ts";
 import { latestVersion } from "./version.ts";
 
@@ -68,7 +70,20 @@ async function answer<Config extends CommonConfig>(plugin: Plugin<Config>, host:
 
 		const log = openLog(plugin, { environment, host, verb, network });
 		try {
-			const call = { verb, environment, stdin, document, network, plugins: host.plugins, delegate: delegateOf, log };
+			using sharing = createShared();
+			const { shared } = sharing;
+			const call = {
+				verb,
+				environment,
+				stdin: () => stdin,
+				document,
+				network,
+				plugins: host.plugins,
+				delegate: delegateOf,
+				executable: ownExecutable(),
+				shared,
+				log,
+			};
 			const served = await log.step(verb, () => serve(plugin, call));
 			const stdout = served.result === undefined ? "" : formatJson(encodeResult(served.result, served.version));
 			return { stdout, exitCode: 0 };
@@ -78,6 +93,15 @@ async function answer<Config extends CommonConfig>(plugin: Plugin<Config>, host:
 	} catch (thrown) {
 		return { stdout: formatJson(errorAnswer(thrown, version)), exitCode: 1 };
 	}
+}
+
+/** Asked at most once, and by nobody who does not delegate. */
+function ownExecutable(): () => string {
+	let identity: string | undefined;
+	return () => {
+		identity ??= stat("/proc/self/exe").identity;
+		return identity;
+	};
 }
 
 function helpText<Config extends CommonConfig>(plugin: Plugin<Config>, host: Host): string {

@@ -4,6 +4,7 @@ import type { Ipam } from "./ipam.ts";
 import type { Log } from "./log.ts";
 import type { Result } from "./result.ts";
 import type { Schema } from "./schema.ts";
+import type { Shared } from "./shared.ts";
 import type { SpecVersion } from "./version.ts";
 
 /**
@@ -41,11 +42,13 @@ export interface NetworkRequest<Config> {
 	/** The configuration as it came, decoded but not interpreted. */
 	readonly document: Readonly<Record<string, unknown>>;
 	/** Its text, which alone shows what `document` cannot: a key that an object has twice. */
-	readonly stdin: Uint8Array | string;
+	readonly stdin: () => Uint8Array | string;
 	/** The IPAM plugin that `ipam.type` names, or undefined for a network without addresses. */
 	readonly ipam: Ipam | undefined;
 	/** Another plugin of CNI_PATH, called in the place of this one. It need not exist; calling it says so. */
 	readonly delegate: (type: string) => Delegate;
+	/** What is opened once in a call, for the plugins that take part in it. */
+	readonly shared: Shared;
 	readonly log: Log;
 }
 

@@ -32,8 +32,10 @@ export interface Schema<T> {
 export type Infer<S> = S extends Schema<infer T> ? T : never;
 
 export interface DecodeContext {
-	/** Where in the document: `ipam.ranges[0][1].subnet`. */
-	readonly path: string;
+	/** Of the object or list that the value is in; undefined for the whole document. */
+	readonly within?: DecodeContext;
+	/** Its key there, or its place in the list. */
+	readonly step: string | number;
 	/** Instead of throwing, reports a problem and treats the value as absent: for DEL, which must not stop. */
 	readonly tolerate?: (problem: SchemaError) => void;
 }
@@ -51,7 +53,7 @@ export class SchemaError extends Error {
 
 /** Decodes the whole document `value`. @throws SchemaError */
 export function decodeDocument<T>(schema: Schema<T>, value: unknown, tolerate?: DecodeContext["tolerate"]): T {
-	return decodePresent(schema, value, tolerate === undefined ? { path: "" } : { path: "", tolerate });
+	return decodePresent(schema, value, tolerate === undefined ? { step: "" } : { step: "", tolerate });
 }
 
 export function boolean(): Schema<boolean | undefined>;
@@ -84,9 +86,9 @@ export function unsigned(absent: number): Schema<number> {
 	return {
 		shape: { kind: "integer" },
 		absent,
-		decode(value, { path }) {
+		decode(value, context) {
 			if (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 2 ** 64) return Number(value);
-			throw wrongType(path, "an integer of 0 or more", value);
+			throw wrongType(context, "an integer of 0 or more", value);
 		},
 	};
 }
@@ -109,8 +111,8 @@ export function list<T>(of: Schema<T>): Schema<readonly T[] | undefined> {
 		},
 		absent: undefined,
 		decode(value, context) {
-			if (!Array.isArray(value)) throw wrongType(context.path, "a list", value);
-			return value.map((item, index) => decodePresent(of, item, { ...context, path: `${context.path}[${index}]` }));
+			if (!Array.isArray(value)) throw wrongType(context, "a list", value);
+			return value.map((item, index) => decodePresent(of, item, below(context, index)));
 		},
 	};
 }
@@ -123,10 +125,8 @@ export function record<T>(of: Schema<T>): Schema<Readonly<Record<string, T>> | u
 		},
 		absent: undefined,
 		decode(value, context) {
-			const entries = Object.entries(asObject(value, context.path));
-			return Object.fromEntries(
-				entries.map(([key, item]) => [key, decodePresent(of, item, { ...context, path: join(context.path, key) })]),
-			);
+			const entries = Object.entries(asObject(value, context));
+			return Object.fromEntries(entries.map(([key, item]) => [key, decodePresent(of, item, below(context, key))]));
 		},
 	};
 }
@@ -136,6 +136,10 @@ type Decoded<F extends Fields> = { readonly [K in keyof F]: Infer<F[K]> };
 
 /** An object with declared keys, all of them optional. Absent: undefined. */
 export function object<F extends Fields>(fields: F): Schema<Decoded<F> | undefined> {
+	// Known when the executable is built, where a plugin finds them ready.
+	const names = Object.keys(fields);
+	const folded = new Map(names.toReversed().map((name) => [name.toLowerCase(), name]));
+	const absent = Object.fromEntries(names.map((name) => [name, fields[name]?.absent]));
 	return {
 		// Made when a tool asks for it: a plugin never does, and every one of them declares dozens of keys.
 		get shape(): Shape {
@@ -144,25 +148,18 @@ export function object<F extends Fields>(fields: F): Schema<Decoded<F> | undefin
 		},
 		absent: undefined,
 		decode(value, context) {
-			const decoded: Record<string, unknown> = {};
-			for (const name in fields) decoded[name] = fields[name]?.absent;
-			const entries = asObject(value, context.path);
+			const decoded: Record<string, unknown> = { ...absent };
+			const entries = asObject(value, context);
 			for (const key of Object.keys(entries)) {
 				const item = entries[key];
-				const name = Object.hasOwn(fields, key) ? key : foldedName(fields, key);
+				const name = Object.hasOwn(fields, key) ? key : folded.get(key.toLowerCase());
 				const field = name === undefined ? undefined : fields[name];
 				if (name === undefined || field === undefined || item === null) continue;
-				decoded[name] = decodePresent(field, item, { ...context, path: join(context.path, key) });
+				decoded[name] = decodePresent(field, item, below(context, key));
 			}
 			return decoded as Decoded<F>;
 		},
 	};
-}
-
-function foldedName(fields: Fields, key: string): string | undefined {
-	const folded = key.toLowerCase();
-	for (const name in fields) if (name.toLowerCase() === folded) return name;
-	return undefined;
 }
 
 /** The same schema, but an absent object is decoded as an empty one. */
@@ -177,7 +174,7 @@ export function required<T extends object>(schema: Schema<T | undefined>): Schem
 			return schema.shape;
 		},
 		get absent(): T {
-			return decode({}, { path: "" });
+			return decode({}, { step: "" });
 		},
 		decode,
 	};
@@ -200,21 +197,21 @@ function scalar<T>(kind: "boolean" | "integer" | "string", absent: T, accepts: (
 	return {
 		shape: { kind },
 		absent,
-		decode(value, { path }) {
+		decode(value, context) {
 			if (accepts(value)) return value as T;
 			const wanted = typeof value === kind ? `a ${kind} without NUL` : `${article} ${kind}`;
-			throw wrongType(path, wanted, value);
+			throw wrongType(context, wanted, value);
 		},
 	};
 }
 
-function asObject(value: unknown, path: string): Record<string, unknown> {
-	if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrongType(path, "an object", value);
+function asObject(value: unknown, context: DecodeContext): Record<string, unknown> {
+	if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrongType(context, "an object", value);
 	return value as Record<string, unknown>;
 }
 
-function wrongType(path: string, wanted: string, value: unknown): SchemaError {
-	return new SchemaError(path, `must be ${wanted}, not ${describeValue(value)}`);
+function wrongType(context: DecodeContext, wanted: string, value: unknown): SchemaError {
+	return new SchemaError(pathOf(context), `must be ${wanted}, not ${describeValue(value)}`);
 }
 
 /** A value as an error text shows it: its type, and the value itself where it is short. */
@@ -226,6 +223,15 @@ export function describeValue(value: unknown): string {
 	return `the ${typeof value} ${text.length <= 64 ? text : `${text.slice(0, 61)}…`}`;
 }
 
-function join(path: string, key: string): string {
-	return path === "" ? key : `${path}.${key}`;
+function below(within: DecodeContext, step: string | number): DecodeContext {
+	const { tolerate } = within;
+	return tolerate === undefined ? { within, step } : { within, step, tolerate };
+}
+
+/** Where in the document, for an error: `ipam.ranges[0][1].subnet`. */
+function pathOf({ within, step }: DecodeContext): string {
+	if (within === undefined) return "";
+	const path = pathOf(within);
+	if (typeof step === "number") return `${path}[${step}]`;
+	return path === "" ? step : `${path}.${step}`;
 }

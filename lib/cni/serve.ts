@@ -1,6 +1,7 @@
 import type { Call } from "./call.ts";
 import type { CommonConfig } from "./common-keys.ts";
 import { decodeResult } from "./decode-result.ts";
+import { encodeResult } from "./encode-result.ts";
 import { annotate, CniError, ErrorCode, errorText } from "./error.ts";
 import { ipamOf } from "./ipam.ts";
 import { type Document, validAttachmentsOf, versionTextOf } from "./network-config.ts";
@@ -8,7 +9,7 @@ import type { AttachmentRequest, NetworkRequest, Plugin } from "./plugin.ts";
 import type { Result } from "./result.ts";
 import { createRollback } from "./rollback.ts";
 import { decodeDocument, type Schema, SchemaError } from "./schema.ts";
-import type { SpecVersion } from "./version.ts";
+import { resultFamilyOf, type SpecVersion } from "./version.ts";
 import { negotiateVersion } from "./version-gate.ts";
 
 export interface Served {
@@ -83,12 +84,13 @@ function decodeRequest<Config extends CommonConfig>(
 		stdin: call.stdin,
 		ipam: config.ipam?.type ? ipamOf(call.delegate(config.ipam.type, call), log) : undefined,
 		delegate: (type) => call.delegate(type, call),
+		shared: call.shared,
 		log,
 		containerId: environment.containerId,
 		ifName: environment.ifName,
 		netns: environment.netns,
 		args: environment.args,
-		prevResult: decodePrevResult(config.prevResult, { call, version }),
+		prevResult: prevResultOf(config, { call, version }),
 	};
 }
 
@@ -101,6 +103,17 @@ function decode<T>(schema: Schema<T>, document: Document, tolerate?: (problem: S
 			details: "`cnictl validate FILE` checks a configuration file",
 		});
 	}
+}
+
+function prevResultOf(
+	config: CommonConfig,
+	{ call, version }: { call: Call; version: SpecVersion },
+): Result | undefined {
+	const { prevResult } = call;
+	if (prevResult === undefined) return decodePrevResult(config.prevResult, { call, version });
+	// From 1.0.0 on a result can say everything; before, the plugin is told what an executable would be.
+	if (resultFamilyOf(version) === "current") return prevResult;
+	return decodeResult(encodeResult(prevResult, version), { assumedVersion: version });
 }
 
 /** Runtimes of versions before 0.4.0 pass none on DEL; one that cannot be read must not keep DEL from its work. */

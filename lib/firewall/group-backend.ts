@@ -12,7 +12,15 @@ export interface GroupHolder {
 	record(): FirewallRecord | undefined;
 }
 
+export interface GroupHolders {
+	readonly others: readonly GroupHolder[];
+	/** Whether the attachment itself has any of it. */
+	readonly own: boolean;
+}
+
 export interface GroupChange {
+	/** Of the member's port and addresses, the kernel has none: asked under the same lock. */
+	readonly isNew?: boolean;
 	/** What the attachment was before, of which nothing else may stay. */
 	readonly previous?: GroupMember | undefined;
 	/** Reads every rule that all members share, and writes anew what is not as it should be. */
@@ -21,8 +29,8 @@ export interface GroupChange {
 
 /** The seam: who keeps groups in the kernel. One implementation so far: only nf_tables can judge what is bridged. */
 export interface GroupBackend {
-	/** Who has the member's port or one of its addresses; the attachment itself left out. */
-	holders(member: GroupMember): readonly GroupHolder[];
+	/** Who has the member's port or one of its addresses. */
+	holders(member: GroupMember): GroupHolders;
 	/** Makes it so in one transaction; again is no change. */
 	apply(member: GroupMember, change?: GroupChange): void;
 	/** What is missing, in words that name each thing; empty when all is as `apply` leaves it. */

@@ -2,6 +2,7 @@ import { attachmentPrefix, type NetworkAttachment } from "../cni/attachment-tag.
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { everyOne } from "../cni/every-one.ts";
 import type { Rollback } from "../cni/plugin.ts";
+import type { Shared } from "../cni/shared.ts";
 import {
 	collectRecords,
 	lockFirewall,
@@ -12,10 +13,11 @@ import {
 	writeRecord,
 } from "../state/firewall-records.ts";
 import { isSandboxGone } from "../state/sandbox-identity.ts";
-import type { GroupHolder } from "./group-backend.ts";
+import type { GroupBackend, GroupHolder } from "./group-backend.ts";
 import type { GroupMember } from "./group-member.ts";
 import { recordedMember, recordMember } from "./group-record.ts";
 import { nftablesGroups } from "./nftables-groups.ts";
+import { nftablesOf, withNftables } from "./nftables-session.ts";
 import type { Removal } from "./removal.ts";
 
 /**
@@ -26,34 +28,36 @@ import type { Removal } from "./removal.ts";
  */
 export function applyGroups(
 	owner: RecordOwner,
-	{ member, rollback }: { member: GroupMember; rollback: Rollback },
+	{ member, rollback, shared }: { member: GroupMember; rollback: Rollback; shared?: Shared },
 ): void {
+	const backend = nftablesGroups(nftablesOf(shared));
 	using _ = lockFirewall();
-	takeOver(nftablesGroups.holders(member));
+	const { others, own } = backend.holders(member);
+	takeOver(backend, others);
 	const record = recordOf("groups", owner);
 	const previous = record === undefined ? undefined : recordedMember(record);
 	rollback.push("groups", () => {
-		if (previous === undefined) return removeGroups(owner);
+		if (previous === undefined) return removeGroups(owner, { shared });
 		writeRecord("groups", { owner, rules: recordMember(previous) });
-		nftablesGroups.apply(previous, { previous: member });
+		backend.apply(previous, { previous: member });
 	});
 	writeRecord("groups", { owner, rules: recordMember(member) });
-	nftablesGroups.apply(member, { previous });
+	backend.apply(member, { previous, isNew: previous === undefined && !own });
 }
 
 /** The same without asking who else has what, and without a record: for what is on record. @throws CniError */
 export function putGroups(member: GroupMember): void {
-	nftablesGroups.apply(member, { repair: true });
+	nftablesGroups(withNftables).apply(member, { repair: true });
 }
 
 /** What is missing of what {@link applyGroups} made, in words. @throws CniError */
 export function missingGroups(member: GroupMember): readonly string[] {
-	return nftablesGroups.verify(member);
+	return nftablesGroups(withNftables).verify(member);
 }
 
 /** @throws CniError that names everything that is missing of what {@link applyGroups} made */
 export function verifyGroups(member: GroupMember): void {
-	const missing = nftablesGroups.verify(member);
+	const missing = missingGroups(member);
 	if (missing.length === 0) return;
 	const { network, containerId, ifName } = member.attachment;
 	throw new CniError(
@@ -64,12 +68,12 @@ export function verifyGroups(member: GroupMember): void {
 }
 
 /** Removes what is there of the attachment; nothing there is success. @throws CniError */
-export function removeGroups(attachment: NetworkAttachment, { onlyIf }: Removal = {}): void {
+export function removeGroups(attachment: NetworkAttachment, { onlyIf, shared }: Removal = {}): void {
 	using _ = lockFirewallIfKept();
 	if (onlyIf?.() === false) return;
 	const record = recordOf("groups", attachment);
 	const known = record === undefined ? undefined : recordedMember(record);
-	nftablesGroups.remove(attachment, known);
+	nftablesGroups(nftablesOf(shared)).remove(attachment, known);
 	removeRecord("groups", attachmentPrefix(attachment));
 }
 
@@ -78,7 +82,7 @@ export function collectGroups(network: string, validAttachments: readonly Omit<N
 	using _ = lockFirewallIfKept();
 	everyOne(
 		[
-			() => nftablesGroups.collect(network, validAttachments),
+			() => nftablesGroups(withNftables).collect(network, validAttachments),
 			() => collectRecords("groups", { network, valid: validAttachments }),
 		],
 		(collect) => collect(),
@@ -87,10 +91,10 @@ export function collectGroups(network: string, validAttachments: readonly Omit<N
 
 /** Whether an ADD could succeed on this host; nothing is changed. @throws CniError */
 export function probeGroups(): void {
-	nftablesGroups.probe();
+	nftablesGroups(withNftables).probe();
 }
 
-function takeOver(holders: readonly GroupHolder[]): void {
+function takeOver(backend: GroupBackend, holders: readonly GroupHolder[]): void {
 	const gone = new Map<string, GroupMember>();
 	for (const holder of holders) {
 		const record = holder.record();
@@ -99,7 +103,7 @@ function takeOver(holders: readonly GroupHolder[]): void {
 		gone.set(attachmentPrefix(member.attachment), member);
 	}
 	for (const [name, member] of gone) {
-		nftablesGroups.remove(member.attachment, member);
+		backend.remove(member.attachment, member);
 		removeRecord("groups", name);
 	}
 }

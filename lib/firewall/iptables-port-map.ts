@@ -90,11 +90,12 @@ function missingLines(portMap: PortMap, { family, saved }: Present): readonly st
 	const chain = portChainOf(portMap.attachment);
 	const chains = parseSavedChains(saved);
 	const rules = parseSavedRules(saved);
+	const isThere = rulesByChain(rules);
 	const shared = sharedRules(portMap);
 	return [
 		...shared.chains.filter((name) => !chains.includes(name)).map(declaration),
 		...shared.rules
-			.filter((rule) => !isThere(rule, rules))
+			.filter((rule) => !isThere(rule))
 			.map(({ first, ...rule }) => `${first ? `-I ${rule.chain} 1` : `-A ${rule.chain}`} ${rule.specification}`),
 		...(isWhole(portMap, { family, rules })
 			? []
@@ -131,26 +132,38 @@ function jumpsTo(rules: readonly SavedRule[], chain: string): readonly SavedRule
 	return rules.filter((rule) => rule.target === chain);
 }
 
-function isThere({ chain, specification }: WantedRule, rules: readonly SavedRule[]): boolean {
-	const wanted = canonicalRule(specification);
-	return rules.some((rule) => rule.chain === chain && canonicalRule(rule.specification) === wanted);
+/**
+ * Tells whether a wanted rule is among those of its chain. Each chain is read once, when it is first asked for: one
+ * container can have hundreds of rules, and the host thousands.
+ */
+function rulesByChain(rules: readonly SavedRule[]): (rule: WantedRule) => boolean {
+	const known = new Map<string, ReadonlySet<string>>();
+	return ({ chain, specification }) => {
+		let present = known.get(chain);
+		if (present === undefined) {
+			const own = rules.filter((rule) => rule.chain === chain);
+			present = new Set(own.map((rule) => canonicalRule(rule.specification)));
+			known.set(chain, present);
+		}
+		return present.has(canonicalRule(specification));
+	};
 }
 
 function missingWords(portMap: PortMap, { family, saved }: Present): readonly string[] {
 	const chain = portChainOf(portMap.attachment);
 	const chains = parseSavedChains(saved);
 	const rules = parseSavedRules(saved);
+	const isThere = rulesByChain(rules);
 	const shared = sharedRules(portMap);
 	const place = `of iptables table "nat" (IPv${family})`;
 	return [
 		...[...shared.chains, chain].filter((name) => !chains.includes(name)).map((name) => `chain "${name}" ${place}`),
 		...[...shared.rules, ...containerRules(portMap, family)]
-			.filter((rule) => chains.includes(rule.chain) && !isThere(rule, rules))
+			.filter((rule) => chains.includes(rule.chain) && !isThere(rule))
 			.map((rule) => `rule "${rule.specification}" in chain "${rule.chain}" ${place}`),
 		...jumpRules(portMap, family)
 			.filter(
-				(rule) =>
-					chains.includes(rule.chain) && !isThere(rule, rules) && !isThereInOtherWords(rule, { portMap, family }),
+				(rule) => chains.includes(rule.chain) && !isThere(rule) && !isThereInOtherWords(rule, { portMap, family }),
 			)
 			.map((rule) => `rule "${rule.specification}" in chain "${rule.chain}" ${place}`),
 	];

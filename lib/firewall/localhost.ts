@@ -3,6 +3,7 @@ import { ensureSysctl, readSysctl } from "../linux/sysctl.ts";
 import { findLink } from "../netlink/link.ts";
 import { routeTo } from "../netlink/route.ts";
 import { openRouteSocket } from "../netlink/rtnetlink.ts";
+import type { NetlinkSocket } from "../netlink/wire/socket.ts";
 
 /**
  * Lets connections to 127.0.0.1 leave for the container: on the interface that leads to it, route_localnet. It stays
@@ -10,22 +11,22 @@ import { openRouteSocket } from "../netlink/rtnetlink.ts";
  *
  * @throws SystemError
  */
-export function enableLocalhost(container: IpAddress): void {
-	const parameter = parameterFor(container);
+export function enableLocalhost(host: NetlinkSocket, container: IpAddress): void {
+	const parameter = parameterFor(host, container);
 	if (parameter !== undefined) ensureSysctl(parameter, "1");
 }
 
 /** What is missing of it, in words. */
 export function missingLocalhost(container: IpAddress): readonly string[] {
-	const parameter = parameterFor(container);
+	using host = openRouteSocket();
+	const parameter = parameterFor(host, container);
 	if (parameter === undefined) return [];
 	// The kernel lets either of them count.
 	const isOn = [parameter, "net/ipv4/conf/all/route_localnet"].some((path) => readSysctl(path) === "1");
 	return isOn ? [] : [`sysctl ${parameter}=1`];
 }
 
-function parameterFor(container: IpAddress): string | undefined {
-	using host = openRouteSocket();
+function parameterFor(host: NetlinkSocket, container: IpAddress): string | undefined {
 	const index = routeTo(host, container);
 	const link = index === undefined ? undefined : findLink(host, { index });
 	return link === undefined ? undefined : `net/ipv4/conf/${link.name}/route_localnet`;

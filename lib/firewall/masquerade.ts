@@ -1,9 +1,16 @@
 import { attachmentPrefix, type NetworkAttachment } from "../cni/attachment-tag.ts";
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { everyOne } from "../cni/every-one.ts";
-import type { Result } from "../cni/result.ts";
+import type { AttachmentRequest } from "../cni/plugin.ts";
+import type { Shared } from "../cni/shared.ts";
 import { formatPrefix, type IpPrefix } from "../ip/address.ts";
-import { lockFirewallIfKept, type RecordOwner, removeRecord, writeRecord } from "../state/firewall-records.ts";
+import {
+	lockFirewallIfKept,
+	type RecordOwner,
+	recordedAt,
+	removeRecord,
+	writeRecord,
+} from "../state/firewall-records.ts";
 import { collectStale } from "./collect-stale.ts";
 import { isIptablesInUse } from "./iptables/in-use.ts";
 import { iptablesMasquerade } from "./iptables-masquerade.ts";
@@ -11,12 +18,14 @@ import type { Masquerade, MasqueradeBackend } from "./masquerade-backend.ts";
 import type { MasqueradeBackendName } from "./masquerade-choice.ts";
 import { recordMasquerade } from "./masquerade-record.ts";
 import { nftablesMasquerade } from "./nftables-masquerade.ts";
-import { isWithoutNftables } from "./nftables-session.ts";
+import { isWithoutNftables, type Nftables, nftablesOf, withNftables } from "./nftables-session.ts";
 import type { Removal } from "./removal.ts";
 
 export interface MasqueradeOptions {
 	readonly addresses: readonly IpPrefix[];
 	readonly backend: MasqueradeBackendName;
+	/** What the call has open, if it is one of a runtime. */
+	readonly shared?: Shared | undefined;
 }
 
 /** Masquerades what the addresses send beyond their networks; when it is so already, nothing changes. @throws CniError */
@@ -26,14 +35,14 @@ export function applyMasquerade(attachment: RecordOwner, options: MasqueradeOpti
 }
 
 /** The same without a record of it: for what is on record. @throws CniError */
-export function putMasquerade(attachment: NetworkAttachment, { addresses, backend }: MasqueradeOptions): void {
+export function putMasquerade(attachment: NetworkAttachment, { addresses, backend, shared }: MasqueradeOptions): void {
 	const masquerade: Masquerade = { attachment, addresses };
 	if (backend === "iptables") {
 		iptablesMasquerade.apply(masquerade);
 		return;
 	}
 	try {
-		nftablesMasquerade.apply(masquerade);
+		nftablesMasquerade(nftablesOf(shared)).apply(masquerade);
 	} catch (thrown) {
 		if (backend !== "automatic" || !isWithoutNftables(thrown)) throw thrown;
 		iptablesMasquerade.apply(masquerade);
@@ -64,9 +73,9 @@ export function isMasqueradeThere(attachment: NetworkAttachment, { addresses, ba
  */
 export function removeMasquerade(
 	attachment: NetworkAttachment,
-	{ addresses, onlyIf }: { addresses?: readonly IpPrefix[] } & Removal = {},
+	{ addresses, onlyIf, shared }: { addresses?: readonly IpPrefix[] } & Removal = {},
 ): void {
-	const backends = backendsInUse();
+	const backends = backendsInUse(nftablesOf(shared));
 	// Rules and record go together: `cnictl firewall reload` in between would put back what nobody removes.
 	using _ = lockFirewallIfKept();
 	if (onlyIf?.() === false) return;
@@ -74,11 +83,16 @@ export function removeMasquerade(
 	removeRecord("masquerade", attachmentPrefix(attachment));
 }
 
+/** Whether ADD has put it on record, whatever the configuration says by now. */
+export function isMasqueradeRecorded(attachment: NetworkAttachment): boolean {
+	return recordedAt("masquerade", attachmentPrefix(attachment)) !== undefined;
+}
+
 /** The same, with the addresses that the result of its ADD names. @throws CniError */
-export function removeMasqueradeOf(attachment: NetworkAttachment & { readonly prevResult: Result | undefined }): void {
+export function removeMasqueradeOf(request: AttachmentRequest<unknown>): void {
 	// In iptables, a second interface of the container is told by its addresses only.
-	const addresses = attachment.prevResult?.ips.map(({ address }) => address) ?? [];
-	removeMasquerade(attachment, { addresses });
+	const addresses = request.prevResult?.ips.map(({ address }) => address) ?? [];
+	removeMasquerade(request, { addresses, shared: request.shared });
 }
 
 /**
@@ -90,12 +104,12 @@ export function collectMasquerade(
 	network: string,
 	validAttachments: readonly Omit<NetworkAttachment, "network">[],
 ): void {
-	collectStale(backendsInUse(), { kind: "masquerade", network, validAttachments });
+	collectStale(backendsInUse(withNftables), { kind: "masquerade", network, validAttachments });
 }
 
 function missingInFirewall(masquerade: Masquerade, backend: MasqueradeBackendName): readonly string[] {
-	const [first, other] =
-		backend === "iptables" ? [iptablesMasquerade, nftablesMasquerade] : [nftablesMasquerade, iptablesMasquerade];
+	const nftables = nftablesMasquerade(withNftables);
+	const [first, other] = backend === "iptables" ? [iptablesMasquerade, nftables] : [nftables, iptablesMasquerade];
 	const missing = first.verify(masquerade);
 	if (missing.length === 0) return missing;
 	// The reference prefers the other backend, and containers that it started outlive a change of suite.
@@ -112,6 +126,7 @@ function isWhole(backend: MasqueradeBackend, masquerade: Masquerade): boolean {
 }
 
 /** Those in which something may be. */
-function backendsInUse(): readonly MasqueradeBackend[] {
-	return isIptablesInUse() ? [nftablesMasquerade, iptablesMasquerade] : [nftablesMasquerade];
+function backendsInUse(nftables: Nftables): readonly MasqueradeBackend[] {
+	const first = nftablesMasquerade(nftables);
+	return isIptablesInUse(nftables) ? [first, iptablesMasquerade] : [first];
 }

@@ -58,7 +58,7 @@ function apply(socket: NetlinkSocket, forward: Forward): void {
 	// What another attachment had and left behind: its DEL may come yet, and must not take it from this one.
 	const superseded = owned.filter(({ comment }, index) => (found[index]?.comment ?? comment) !== comment);
 	const messages = [
-		...makeLayouts(socket, layoutsOf(forward), { repair: true }),
+		...makeLayouts(socket, layoutsOf(forward), { repair: true }).flat(),
 		...deletion(superseded),
 		...addition(owned),
 		// Also where they are: the last attachment of the bridge may be about to take them away.

@@ -8,7 +8,7 @@ import type { SetName } from "../netlink/nftables/message.ts";
 import { listSets } from "../netlink/nftables/set.ts";
 import type { NetlinkSocket } from "../netlink/wire/socket.ts";
 import { readRecord } from "../state/firewall-records.ts";
-import type { GroupBackend, GroupChange, GroupHolder } from "./group-backend.ts";
+import type { GroupBackend, GroupChange, GroupHolder, GroupHolders } from "./group-backend.ts";
 import type { GroupMember } from "./group-member.ts";
 import { recordedMembers } from "./group-record.ts";
 import { abandonedBy, allAbandoned } from "./nftables-groups/abandoned.ts";
@@ -20,7 +20,7 @@ import { layoutsFor } from "./nftables-groups/layouts.ts";
 import { memberClass } from "./nftables-groups/member-class.ts";
 import { bridgeSet, bridgeTable, helpWhenFull, inetSet, tables } from "./nftables-groups/tables.ts";
 import { makeLayouts, missingOfLayout } from "./nftables-layout.ts";
-import { rulesetError, withNftables } from "./nftables-session.ts";
+import { type Nftables, rulesetError } from "./nftables-session.ts";
 import {
 	additionsOf,
 	deletionsOf,
@@ -32,30 +32,32 @@ import {
 } from "./owned-elements.ts";
 
 /** Groups in nf_tables; `nftables-groups/` draws what they look like. */
-export const nftablesGroups: GroupBackend = {
-	holders: (member) =>
-		withNftables(
-			(socket) => holders(socket, member),
-			() => [],
-		),
-	apply: (member, change) => withNftables((socket) => changing(() => apply(socket, { member, ...change }))),
-	verify: (member) =>
-		withNftables(
-			(socket) => verify(socket, member),
-			() => ["all of it (the kernel has no nf_tables)"],
-		),
-	remove: (attachment, known) =>
-		withNftables(
-			(socket) => changing(() => remove(socket, { attachment, known })),
-			() => {},
-		),
-	collect: (network, valid) =>
-		withNftables(
-			(socket) => retryDisturbed(() => collect(socket, { network, valid })),
-			() => {},
-		),
-	probe: () => withNftables(probe),
-};
+export function nftablesGroups(nftables: Nftables): GroupBackend {
+	return {
+		holders: (member) =>
+			nftables(
+				(socket) => holders(socket, member),
+				() => ({ others: [], own: false }),
+			),
+		apply: (member, change) => nftables((socket) => changing(() => apply(socket, { member, ...change }))),
+		verify: (member) =>
+			nftables(
+				(socket) => verify(socket, member),
+				() => ["all of it (the kernel has no nf_tables)"],
+			),
+		remove: (attachment, known) =>
+			nftables(
+				(socket) => changing(() => remove(socket, { attachment, known })),
+				() => {},
+			),
+		collect: (network, valid) =>
+			nftables(
+				(socket) => retryDisturbed(() => collect(socket, { network, valid })),
+				() => {},
+			),
+		probe: () => nftables(probe),
+	};
+}
 
 /** Adding may find that the host is full, and so may removing, which brings a former table into the present form. */
 function changing(change: () => void): void {
@@ -67,15 +69,22 @@ function changing(change: () => void): void {
 	}
 }
 
-function holders(socket: NetlinkSocket, member: GroupMember): readonly GroupHolder[] {
+function holders(socket: NetlinkSocket, member: GroupMember): GroupHolders {
+	const others: GroupHolder[] = [];
+	let own = false;
 	const identity = identityOf(member);
 	const found = findElements(socket, identity);
-	return identity.flatMap(({ name }, index) => {
+	for (const [index, { name }] of identity.entries()) {
 		const element = found[index];
-		if (element === undefined || isOwnedBy(element, member.attachment)) return [];
+		if (element === undefined) continue;
+		if (isOwnedBy(element, member.attachment)) {
+			own = true;
+			continue;
+		}
 		const record = () => readRecord("groups", ownerOf(element));
-		return { description: describeTag(element.comment ?? ""), what: name, record };
-	});
+		others.push({ description: describeTag(element.comment ?? ""), what: name(), record });
+	}
+	return { others, own };
 }
 
 /**
@@ -83,7 +92,7 @@ function holders(socket: NetlinkSocket, member: GroupMember): readonly GroupHold
  * or one of the matches.
  */
 function probe(socket: NetlinkSocket): void {
-	const changes = makeLayouts(socket, [bridgeLayout(), inetLayout()]);
+	const changes = makeLayouts(socket, [bridgeLayout(), inetLayout()]).flat();
 	if (changes.length === 0) return;
 	const messages = [...changes, deleteChain({ ...bridgeTable, chain: "that is not there" })];
 	try {
@@ -97,27 +106,36 @@ interface Application extends GroupChange {
 	readonly member: GroupMember;
 }
 
-function apply(socket: NetlinkSocket, { member, previous, repair = false }: Application): void {
-	const layouts = layoutsFor(member);
+function apply(socket: NetlinkSocket, { member, previous, isNew = false, repair = false }: Application): void {
+	const { tables: shared, own } = layoutsFor(member);
+	const layouts = [...shared, ...own];
 	let changes = makeLayouts(socket, layouts, { repair });
-	if (changes.length > 0 && isFormer(socket)) {
+	// A table in its former form has other rules than it should.
+	if (changes.some((messages, index) => index < shared.length && messages.length > 0) && isFormer(socket)) {
 		adoptFormer(socket, recordedMembers());
 		changes = makeLayouts(socket, layouts, { repair });
 	}
 	const wanted = elementsOf(member);
 	// All that there is of an attachment came in one transaction: without a port, it has nothing.
-	const isNew = previous === undefined && !repair && foundAt(socket, identityOf(member)).length === 0;
-	const present = isNew ? [] : findElements(socket, wanted);
-	const isThere = (element: PlacedElement, found: SetElement | undefined) =>
-		found !== undefined && isSameElement(element, found);
-	const added = wanted.filter((element, index) => !isThere(element, present[index]));
-	const replaced = added.filter((element) => present[wanted.indexOf(element)] !== undefined);
+	const { added, replaced } = isNew ? { added: wanted, replaced: [] } : compare(socket, wanted);
 	commit(socket, [
-		...changes,
+		...changes.flat(),
 		...deletionsOf([...replaced, ...outdated(socket, { member, previous })]),
 		...additionsOf([...added, ...bridgeElements(member)]),
 	]);
 	if (previous !== undefined && memberClass(previous).key !== memberClass(member).key) sweep(socket);
+}
+
+/** What of it is not there, and what stands in the way of it. */
+function compare(
+	socket: NetlinkSocket,
+	wanted: readonly PlacedElement[],
+): { readonly added: readonly PlacedElement[]; readonly replaced: readonly PlacedElement[] } {
+	const present = findElements(socket, wanted);
+	const isThere = (element: PlacedElement, found: SetElement | undefined) =>
+		found !== undefined && isSameElement(element, found);
+	const added = wanted.filter((element, index) => !isThere(element, present[index]));
+	return { added, replaced: added.filter((element) => present[wanted.indexOf(element)] !== undefined) };
 }
 
 /** What the attachment has had, and has no more. */
@@ -135,11 +153,12 @@ function verify(socket: NetlinkSocket, member: GroupMember): readonly string[] {
 	const wanted = elementsOf(member);
 	const present = findElements(socket, wanted);
 	const shared = bridgeElements(member);
+	const layouts = layoutsFor(member);
 	const missingShared = findElements(socket, shared).flatMap((found, index) =>
 		found === undefined ? [`bridge "${member.bridges[index]}" (element of ${describeSet(inetSet("bridges"))})`] : [],
 	);
 	return [
-		...layoutsFor(member).flatMap((layout) => missingOfLayout(socket, layout)),
+		...[...layouts.tables, ...layouts.own].flatMap((layout) => missingOfLayout(socket, layout)),
 		...missingShared,
 		...wanted.flatMap((element, index) => {
 			const found = present[index];
@@ -148,7 +167,7 @@ function verify(socket: NetlinkSocket, member: GroupMember): readonly string[] {
 				found === undefined || isOwnedBy(found, member.attachment)
 					? ""
 					: `; it is of ${describeTag(found.comment ?? "")}`;
-			return [`${element.name} (element of ${describeSet(element.set)}${held})`];
+			return [`${element.name()} (element of ${describeSet(element.set)}${held})`];
 		}),
 	];
 }

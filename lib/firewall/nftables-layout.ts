@@ -1,4 +1,4 @@
-import { addChain, type Chain, findChain, findChains, type Hook } from "../netlink/nftables/chain.ts";
+import { addChain, type Chain, countUses, findChain, type Hook } from "../netlink/nftables/chain.ts";
 import { type Expression, sameExpressions } from "../netlink/nftables/expression.ts";
 import type { TableName } from "../netlink/nftables/message.ts";
 import { addRule, flushChain, listRules } from "../netlink/nftables/rule.ts";
@@ -36,21 +36,21 @@ export interface RuleLayout {
  * Rules are counted, not read, for reading those of a table takes longer than all the rest of an ADD; a rule in the place
  * of another is for {@link missingOfLayout} to find, and for `repair`, which reads them. Without it, sets are not
  * looked for either: the kernel keeps those that a rule looks into.
+ *
+ * @returns the messages for each of the layouts
  */
 export function makeLayouts(
 	socket: NetlinkSocket,
 	layouts: readonly TableLayout[],
 	{ repair = false } = {},
-): readonly Message[] {
-	const found = findChains(
+): readonly (readonly Message[])[] {
+	const uses = countUses(
 		socket,
 		layouts.flatMap(({ family, table, chains }) => chains.map(({ chain }) => ({ family, table, chain }))),
 	);
 	let next = 0;
-	return layouts.flatMap((layout) => {
-		const chains = layout.chains.filter(
-			(chain) => !isAsWanted(socket, layout, { chain, found: found[next++], repair }),
-		);
+	return layouts.map((layout) => {
+		const chains = layout.chains.filter((chain) => !isAsWanted(socket, layout, { chain, uses: uses[next++], repair }));
 		return messagesFor(layout, {
 			sets: repair ? missingSets(socket, layout) : chains.length > 0 ? layout.sets : [],
 			chains,
@@ -60,14 +60,15 @@ export function makeLayouts(
 
 interface PresentChain {
 	readonly chain: ChainLayout;
-	readonly found: Chain | undefined;
+	/** Undefined: there is no such chain. */
+	readonly uses: number | undefined;
 	readonly repair: boolean;
 }
 
-function isAsWanted(socket: NetlinkSocket, table: TableName, { chain, found, repair }: PresentChain): boolean {
-	if (found === undefined) return false;
+function isAsWanted(socket: NetlinkSocket, table: TableName, { chain, uses, repair }: PresentChain): boolean {
+	if (uses === undefined) return false;
 	if (repair) return isRight(socket, table, chain);
-	if (chain.uses !== undefined) return found.uses === chain.uses;
+	if (chain.uses !== undefined) return uses === chain.uses;
 	return (
 		chain.rules === undefined ||
 		listRules(socket, { ...nameOf(table), chain: chain.chain }).length === chain.rules.length

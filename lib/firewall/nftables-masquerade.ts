@@ -9,7 +9,7 @@ import { addTable, hasTable } from "../netlink/nftables/table.ts";
 import type { Message } from "../netlink/wire/message.ts";
 import type { NetlinkSocket } from "../netlink/wire/socket.ts";
 import type { Masquerade, MasqueradeBackend, MasqueradeEntry } from "./masquerade-backend.ts";
-import { withNftables } from "./nftables-session.ts";
+import { type Nftables, withNftables } from "./nftables-session.ts";
 
 /**
  * The table, shared with the reference suite, which finds rules in it as we do: by the hashes that their comment
@@ -36,24 +36,26 @@ const tableComment = "Masquerading for plugins from github.com/containernetworki
 const checksComment = "Masquerade traffic from certain IPs to any (non-multicast) IP outside their subnet";
 
 /** Masquerading through nf_tables. */
-export const nftablesMasquerade: MasqueradeBackend = {
-	apply: (masquerade) => withNftables((socket) => retryDisturbed(() => apply(socket, masquerade))),
-	verify: (masquerade) =>
-		withNftables(
-			(socket) => verify(socket, masquerade),
-			() => [`table "${table.family} ${table.table}" (the kernel has no nf_tables)`],
-		),
-	remove: (attachment) =>
-		withNftables(
-			(socket) => retryDisturbed(() => removeByPrefix(socket, attachmentPrefix(attachment))),
-			() => {},
-		),
-	list: (network) =>
-		withNftables(
-			(socket) => list(socket, network),
-			() => [],
-		),
-};
+export function nftablesMasquerade(nftables: Nftables): MasqueradeBackend {
+	return {
+		apply: (masquerade) => nftables((socket) => retryDisturbed(() => apply(socket, masquerade))),
+		verify: (masquerade) =>
+			nftables(
+				(socket) => verify(socket, masquerade),
+				() => [`table "${table.family} ${table.table}" (the kernel has no nf_tables)`],
+			),
+		remove: (attachment) =>
+			nftables(
+				(socket) => retryDisturbed(() => removeByPrefix(socket, attachmentPrefix(attachment))),
+				() => {},
+			),
+		list: (network) =>
+			nftables(
+				(socket) => list(socket, network),
+				() => [],
+			),
+	};
+}
 
 function apply(socket: NetlinkSocket, masquerade: Masquerade): void {
 	const wanted = rulesOf(masquerade);

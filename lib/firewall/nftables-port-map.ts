@@ -27,7 +27,7 @@ import {
 	sizesOf,
 } from "./nftables-ports/elements.ts";
 import { addressSet, conditionsChain, conditionsChainPrefix, table } from "./nftables-ports/layout.ts";
-import { withNftables } from "./nftables-session.ts";
+import { type Nftables, withNftables } from "./nftables-session.ts";
 import { additionsOf, deletionsOf, foundAt, isOwnedBy, isSameElement, type PlacedElement } from "./owned-elements.ts";
 import {
 	describePort,
@@ -41,32 +41,34 @@ import {
 } from "./port-map-backend.ts";
 
 /** Port maps through nf_tables; `nftables-ports/layout.ts` draws what they look like. */
-export const nftablesPortMap: PortMapBackend = {
-	holders: (portMap) =>
-		withNftables(
-			(socket) => holders(socket, portMap),
-			() => [],
-		),
-	apply(portMap) {
-		makeConditionsChain(portMap);
-		withNftables((socket) => retryDisturbed(() => apply(socket, portMap)));
-	},
-	verify: (portMap) =>
-		withNftables(
-			(socket) => verify(socket, portMap),
-			() => [`table "${table.family} ${table.table}" (the kernel has no nf_tables)`],
-		),
-	remove: (attachment, known) =>
-		withNftables(
-			(socket) => retryDisturbed(() => remove(socket, { attachment, known })),
-			() => {},
-		),
-	list: (network) =>
-		withNftables(
-			(socket) => list(socket, network),
-			() => [],
-		),
-};
+export function nftablesPortMap(nftables: Nftables): PortMapBackend {
+	return {
+		holders: (portMap) =>
+			nftables(
+				(socket) => holders(socket, portMap),
+				() => [],
+			),
+		apply(portMap) {
+			makeConditionsChain(portMap);
+			nftables((socket) => retryDisturbed(() => apply(socket, portMap)));
+		},
+		verify: (portMap) =>
+			nftables(
+				(socket) => verify(socket, portMap),
+				() => [`table "${table.family} ${table.table}" (the kernel has no nf_tables)`],
+			),
+		remove: (attachment, known) =>
+			nftables(
+				(socket) => retryDisturbed(() => remove(socket, { attachment, known })),
+				() => {},
+			),
+		list: (network) =>
+			nftables(
+				(socket) => list(socket, network),
+				() => [],
+			),
+	};
+}
 
 function apply(socket: NetlinkSocket, portMap: PortMap): void {
 	const wanted = elementsOf(portMap);

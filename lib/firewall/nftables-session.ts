@@ -1,4 +1,5 @@
 import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
+import type { Shared } from "../cni/shared.ts";
 import { Errno, errnoOf } from "../linux/errno.ts";
 import { BatchError, readGeneration } from "../netlink/nftables/batch.ts";
 import { NetlinkError } from "../netlink/wire/error.ts";
@@ -13,10 +14,47 @@ const EAFNOSUPPORT = 97;
  * @param absent what to return when this kernel has no nf_tables; without it that is an error
  * @throws CniError
  */
+export type Nftables = <T>(action: (socket: NetlinkSocket) => T, absent?: () => T) => T;
+
+/** With a socket of its own. */
 export function withNftables<T>(action: (socket: NetlinkSocket) => T, absent?: () => T): T {
-	try {
+	return explaining(absent, () => {
 		using socket = openNetlinkSocket(NETLINK_NETFILTER);
 		return action(socket);
+	});
+}
+
+/** With one socket for all actions, which the first one opens. */
+function openNftables(): { readonly nftables: Nftables } & Disposable {
+	let kept: NetlinkSocket | undefined;
+	const forget = () => {
+		kept?.[Symbol.dispose]();
+		kept = undefined;
+	};
+	return {
+		nftables: (action, absent) =>
+			explaining(absent, () => {
+				kept ??= openNetlinkSocket(NETLINK_NETFILTER);
+				try {
+					return action(kept);
+				} catch (thrown) {
+					// Whatever was under way: nobody finds its answers in front of his own.
+					forget();
+					throw thrown;
+				}
+			}),
+		[Symbol.dispose]: forget,
+	};
+}
+
+/** The way of a call that shares what it has open, or with a socket for each action. */
+export function nftablesOf(shared: Shared | undefined): Nftables {
+	return shared === undefined ? withNftables : shared(openNftables).nftables;
+}
+
+function explaining<T>(absent: (() => T) | undefined, action: () => T): T {
+	try {
+		return action();
 	} catch (thrown) {
 		if (absent !== undefined && isUnavailable(thrown)) return absent();
 		throw explain(thrown);

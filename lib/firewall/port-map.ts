@@ -3,7 +3,9 @@ import { annotate, CniError, ErrorCode, messageOf } from "../cni/error.ts";
 import { everyOne } from "../cni/every-one.ts";
 import type { Log } from "../cni/log.ts";
 import type { Rollback } from "../cni/plugin.ts";
+import type { Shared } from "../cni/shared.ts";
 import type { IpAddress } from "../ip/address.ts";
+import { openRouteSocket } from "../netlink/rtnetlink.ts";
 import {
 	keepsRecords,
 	lockFirewall,
@@ -19,7 +21,7 @@ import { isIptablesInUse } from "./iptables/in-use.ts";
 import { iptablesPortMap } from "./iptables-port-map.ts";
 import { enableLocalhost, missingLocalhost } from "./localhost.ts";
 import { nftablesPortMap } from "./nftables-port-map.ts";
-import { isWithoutNftables } from "./nftables-session.ts";
+import { isWithoutNftables, type Nftables, nftablesOf, withNftables } from "./nftables-session.ts";
 import {
 	type KnownPorts,
 	type PortEntry,
@@ -39,6 +41,8 @@ export interface PortMapOptions {
 	readonly backend: PortMapBackendName;
 	readonly rollback: Rollback;
 	readonly log: Log;
+	/** What the call has open. */
+	readonly shared: Shared;
 }
 
 /**
@@ -47,11 +51,13 @@ export interface PortMapOptions {
  *
  * @throws CniError
  */
-export function applyPortMap(owner: RecordOwner, { portMap, backend, rollback, log }: PortMapOptions): void {
-	const backends = backendsInUse(backend);
+export function applyPortMap(owner: RecordOwner, options: PortMapOptions): void {
+	const { portMap, backend, rollback, log, shared } = options;
+	const nftables = nftablesOf(shared);
+	const backends = backendsInUse(nftables, backend);
 	{
 		using _ = lockFirewall();
-		takeOver([...backends, referencePortMap].flatMap((each) => each.holders(portMap)));
+		takeOver([...backends, referencePortMap(nftables)].flatMap((each) => each.holders(portMap)));
 		const rules = recordPortMap(portMap, backend);
 		const previous = recordOf("portmap", owner);
 		if (previous !== undefined && JSON.stringify(previous.rules) !== JSON.stringify(rules)) {
@@ -59,24 +65,24 @@ export function applyPortMap(owner: RecordOwner, { portMap, backend, rollback, l
 			const known = recordedPortMap(previous)?.portMap;
 			everyOne(backends, (each) => each.remove(owner, known));
 		}
-		rollback.push("port mappings", () => removePortMap(owner, { told: portMap, log }));
+		rollback.push("port mappings", () => removePortMap(owner, { told: portMap, log, shared }));
 		writeRecord("portmap", { owner, rules });
-		putPortMap(portMap, backend);
+		putPortMap(portMap, backend, nftables);
 	}
 	for (const container of localhostTargets(portMap)) {
-		annotate("unable to enable route_localnet", () => enableLocalhost(container));
+		annotate("unable to enable route_localnet", () => enableLocalhost(shared(openRouteSocket), container));
 	}
 	forgetStale(portEntries(portMap), { log, because: "taken" });
 }
 
 /** The same without asking who holds the ports, and without a record: for what is on record. @throws CniError */
-export function putPortMap(portMap: PortMap, backend: PortMapBackendName): void {
+export function putPortMap(portMap: PortMap, backend: PortMapBackendName, nftables: Nftables = withNftables): void {
 	if (backend === "iptables") {
 		iptablesPortMap.apply(portMap);
 		return;
 	}
 	try {
-		nftablesPortMap.apply(portMap);
+		nftablesPortMap(nftables).apply(portMap);
 	} catch (thrown) {
 		if (backend !== "automatic" || !isWithoutNftables(thrown)) throw thrown;
 		iptablesPortMap.apply(portMap);
@@ -108,9 +114,10 @@ export function isPortMapThere(portMap: PortMap, backend: PortMapBackendName): b
  */
 export function removePortMap(
 	attachment: NetworkAttachment,
-	{ told, log, onlyIf }: { told: KnownPorts | undefined; log: Log } & Removal,
+	{ told, log, onlyIf, shared }: { told: KnownPorts | undefined; log: Log } & Removal,
 ): void {
-	const backends = backendsInUse();
+	const nftables = nftablesOf(shared);
+	const backends = backendsInUse(nftables);
 	let known: KnownPorts | undefined;
 	{
 		using _ = lockFirewallIfKept();
@@ -118,8 +125,14 @@ export function removePortMap(
 		known = knownOf(attachment, told);
 		// The reference's rules do not say of which network they are: without a record, what the call was told is better
 		// than nothing, and without that they may be of another.
-		const all = (known ?? told) === undefined ? backends : [...backends, referencePortMap];
-		everyOne(all, (backend) => backend.remove(attachment, backend === referencePortMap ? (known ?? told) : known));
+		const reference = (known ?? told) === undefined ? [] : [referencePortMap(nftables)];
+		everyOne(
+			[
+				...backends.map((backend) => () => backend.remove(attachment, known)),
+				...reference.map((backend) => () => backend.remove(attachment, known ?? told)),
+			],
+			(remove) => remove(),
+		);
 		removeRecord("portmap", attachmentPrefix(attachment));
 	}
 	const ports = known ?? told;
@@ -135,21 +148,22 @@ export function collectPortMaps(
 	network: string,
 	validAttachments: readonly Omit<NetworkAttachment, "network">[],
 ): void {
-	collectStale(backendsInUse(), { kind: "portmap", network, validAttachments });
+	collectStale(backendsInUse(withNftables), { kind: "portmap", network, validAttachments });
 }
 
 function missingInFirewall(portMap: PortMap, backend: PortMapBackendName): readonly string[] {
-	const [first, other] =
-		backend === "iptables" ? [iptablesPortMap, nftablesPortMap] : [nftablesPortMap, iptablesPortMap];
+	const nftables = nftablesPortMap(withNftables);
+	const [first, other] = backend === "iptables" ? [iptablesPortMap, nftables] : [nftables, iptablesPortMap];
 	const missing = first.verify(portMap);
 	if (missing.length === 0) return missing;
 	// The reference prefers the other backend, and containers that it started outlive a change of suite.
-	return isWhole(other, portMap) || isWhole(referencePortMap, portMap) ? [] : missing;
+	return isWhole(other, portMap) || isWhole(referencePortMap(withNftables), portMap) ? [] : missing;
 }
 
 /** Those in which something may be, and the wanted one. */
-function backendsInUse(wanted?: PortMapBackendName): readonly PortMapBackend[] {
-	return wanted === "iptables" || isIptablesInUse() ? [nftablesPortMap, iptablesPortMap] : [nftablesPortMap];
+function backendsInUse(nftables: Nftables, wanted?: PortMapBackendName): readonly PortMapBackend[] {
+	const first = nftablesPortMap(nftables);
+	return wanted === "iptables" || isIptablesInUse(nftables) ? [first, iptablesPortMap] : [first];
 }
 
 /** The container's addresses that the host's localhost is to reach. */

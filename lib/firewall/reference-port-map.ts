@@ -4,9 +4,9 @@ import { sameBytes } from "../linux/same-bytes.ts";
 import { commit, readGeneration, retryDisturbed } from "../netlink/nftables/batch.ts";
 import type { Expression } from "../netlink/nftables/expression.ts";
 import { deleteRule, listRules, type Rule } from "../netlink/nftables/rule.ts";
-import { hasTable } from "../netlink/nftables/table.ts";
+import { haveTables } from "../netlink/nftables/table.ts";
 import type { NetlinkSocket } from "../netlink/wire/socket.ts";
-import { withNftables } from "./nftables-session.ts";
+import { type Nftables, withNftables } from "./nftables-session.ts";
 import {
 	describePort,
 	hostPorts,
@@ -34,16 +34,18 @@ import {
  *         }
  *     }
  */
-export const referencePortMap: Pick<PortMapBackend, "holders" | "verify" | "remove"> = {
-	holders: (portMap) => inTables([], (socket, family) => holders(socket, { portMap, family })),
-	verify: (portMap) => inTables([], (socket, family) => missing(socket, { portMap, family }), { always: true }),
-	remove(attachment, known) {
-		inTables([], (socket, family) => {
-			retryDisturbed(() => remove(socket, { attachment, known, family }));
-			return [];
-		});
-	},
-};
+export function referencePortMap(nftables: Nftables): Pick<PortMapBackend, "holders" | "verify" | "remove"> {
+	return {
+		holders: (portMap) => inTables(nftables, (socket, family) => holders(socket, { portMap, family })),
+		verify: (portMap) => inTables(nftables, (socket, family) => missing(socket, { portMap, family }), { always: true }),
+		remove(attachment, known) {
+			inTables(nftables, (socket, family) => {
+				retryDisturbed(() => remove(socket, { attachment, known, family }));
+				return [];
+			});
+		},
+	};
+}
 
 /** What the reference has for a container, of whichever network. */
 export interface ReferencePorts {
@@ -56,7 +58,7 @@ export interface ReferencePorts {
 
 /** All containers that such rules name. @throws CniError */
 export function listReferencePorts(): readonly ReferencePorts[] {
-	const rules = inTables([], (socket, family) =>
+	const rules = inTables(withNftables, (socket, family) =>
 		[...portChains, masqueradeChain].flatMap((chain) =>
 			listRules(socket, { ...tableOf(family), chain })
 				.filter(({ comment }) => comment !== "")
@@ -68,7 +70,7 @@ export function listReferencePorts(): readonly ReferencePorts[] {
 		([containerId, some]) => ({
 			containerId,
 			addresses: some.flatMap(({ address }) => address ?? []),
-			remove: () => referencePortMap.remove({ network: "", ifName: "", containerId }, undefined),
+			remove: () => referencePortMap(withNftables).remove({ network: "", ifName: "", containerId }, undefined),
 		}),
 	);
 }
@@ -76,22 +78,24 @@ export function listReferencePorts(): readonly ReferencePorts[] {
 const portChains = ["hostports", "hostip_hostports"] as const;
 const masqueradeChain = "masquerading";
 
+const families = [4, 6] as const;
+
 function tableOf(family: Family) {
 	return { family: family === 4 ? "ip" : "ip6", table: "cni_hostport" } as const;
 }
 
 /** Runs the action for each family that has the table, or for both. */
 function inTables<T>(
-	without: readonly T[],
+	nftables: Nftables,
 	action: (socket: NetlinkSocket, family: Family) => readonly T[],
 	{ always = false } = {},
 ): readonly T[] {
-	return withNftables(
-		(socket) =>
-			([4, 6] as const).flatMap((family) =>
-				always || hasTable(socket, tableOf(family)) ? action(socket, family) : [],
-			),
-		() => without,
+	return nftables(
+		(socket) => {
+			const present = always ? [] : haveTables(socket, families.map(tableOf));
+			return families.flatMap((family, index) => (always || present[index] ? action(socket, family) : []));
+		},
+		() => [],
 	);
 }
 

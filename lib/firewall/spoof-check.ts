@@ -108,8 +108,9 @@ export function verifySpoofCheck({ hostIfName, mac, ...attachment }: SpoofCheck)
 }
 
 /** Removes what is there of the attachment's check; nothing there is success. @throws CniError */
-export function removeSpoofCheck(attachment: Omit<NetworkAttachment, "network">): void {
-	removeNames(namesOf(attachment));
+export function removeSpoofCheck(attachment: NetworkAttachment): void {
+	const own = attachmentPrefix(attachment);
+	removeNames(namesOf(attachment), (tag) => tag === "" || tag.startsWith(own));
 }
 
 /**
@@ -222,13 +223,15 @@ function assertLengths(names: Names): void {
 	);
 }
 
-function removeNames(names: Names): void {
+/** @param isOwn of the tag of what has the names, where another network of the container may have them */
+function removeNames(names: Names, isOwn: (tag: string) => boolean = () => true): void {
 	// Names that are too long cannot be there, and the kernel would refuse to look.
 	if (!haveValidLengths(names)) return;
 	withNftables(
 		(socket) =>
 			retryDisturbed(() => {
 				const generation = readGeneration(socket);
+				if (!isOwn(findChain(socket, names.iface)?.comment ?? "")) return;
 				commit(socket, removal(socket, names), { generation });
 			}),
 		() => {},

@@ -14,38 +14,34 @@ export interface Span {
  * this set, from the first range's start. Each range's own gateway is left out.
  *
  * A range is a span, never a loop: an IPv6 /64 has as many spans as a /24.
+ * As a rule the first one is enough, and the others are never made.
  */
-export function roundRobin(set: RangeSet, cursor: IpAddress | undefined): readonly Span[] {
+export function* roundRobin(set: RangeSet, cursor: IpAddress | undefined): Generator<Span, void> {
 	const current = cursor === undefined ? -1 : set.findIndex((range) => rangeContains(range, cursor));
 	const range = set[current];
-	if (cursor === undefined || range === undefined) return wholly(set);
-	const { first, last } = spanOf(range);
-	return [
-		...usable(range, { first: cursor.value + 1n, last }),
-		...wholly(set.slice(current + 1)),
-		...wholly(set.slice(0, current)),
-		...usable(range, { first, last: cursor.value }),
-	];
+	if (cursor === undefined || range === undefined) {
+		yield* wholly(set);
+		return;
+	}
+	yield* usable(range, { first: cursor.value + 1n, last: range.end.value });
+	yield* wholly(set.slice(current + 1));
+	yield* wholly(set.slice(0, current));
+	yield* usable(range, { first: range.start.value, last: cursor.value });
 }
 
-function wholly(ranges: readonly AddressRange[]): readonly Span[] {
-	const spans: Span[] = [];
-	for (const range of ranges) spans.push(...usable(range, spanOf(range)));
-	return spans;
-}
-
-function spanOf({ start, end }: AddressRange): Span {
-	return { first: start.value, last: end.value };
+function* wholly(ranges: readonly AddressRange[]): Generator<Span, void> {
+	for (const range of ranges) yield* usable(range, { first: range.start.value, last: range.end.value });
 }
 
 /** The span without its range's gateway: none, one or two spans. */
-function usable({ start, gateway }: AddressRange, { first, last }: Span): readonly Span[] {
-	const split = gateway.family === start.family && gateway.value >= first && gateway.value <= last;
-	const spans = split
-		? [
-				{ first, last: gateway.value - 1n },
-				{ first: gateway.value + 1n, last },
-			]
-		: [{ first, last }];
-	return spans.filter((span) => span.first <= span.last);
+function usable({ start, gateway }: AddressRange, span: Span): readonly Span[] {
+	const { first, last } = span;
+	const { family, value } = gateway;
+	const isSplit = family === start.family && value >= first && value <= last;
+	if (!isSplit) return first <= last ? [span] : [];
+	const parts = [
+		{ first, last: value - 1n },
+		{ first: value + 1n, last },
+	];
+	return parts.filter((part) => part.first <= part.last);
 }

@@ -24,6 +24,7 @@ export function parseRoute(text: RouteText): ResultRoute {
 		});
 	}
 	const { mtu, advmss, priority, table, scope } = text;
+	for (const [key, value] of Object.entries({ mtu, advmss, priority, table, scope })) requireRoom(key, value);
 	const gw = optionalAddress(text.gw);
 	return {
 		dst: requiredPrefix(text.dst),
@@ -34,4 +35,15 @@ export function parseRoute(text: RouteText): ResultRoute {
 		...(table === undefined ? {} : { table }),
 		...(scope === undefined ? {} : { scope }),
 	};
+}
+
+const largest: Readonly<Record<string, number>> = { scope: 0xff };
+
+/** The kernel has 32 bits for each, and 8 for the scope: a number that is cut off would mean something else. */
+function requireRoom(key: string, value: number | undefined): void {
+	const most = largest[key] ?? 0xffff_ffff;
+	if (value === undefined || (value >= 0 && value <= most)) return;
+	throw new CniError(ErrorCode.invalidNetworkConfig, `Cannot use "${key}" ${value} of a route in "ipam.routes"`, {
+		details: `It must be between 0 and ${most}`,
+	});
 }

@@ -11,8 +11,8 @@ export function unless<T>(errnos: readonly number[], action: () => T): T | undef
 	}
 }
 
-/** What a path answers that leads nowhere: to no file, or through something that is no directory. */
-const absent: readonly number[] = [Errno.ENOENT, Errno.ENOTDIR];
+/** What a path answers that leads nowhere: to no file, through something that is no directory, by a name no file has. */
+const absent: readonly number[] = [Errno.ENOENT, Errno.ENOTDIR, Errno.ENAMETOOLONG];
 
 /** What `action` returns, or undefined when what it looks for is not there. */
 export function unlessAbsent<T>(action: () => T): T | undefined {

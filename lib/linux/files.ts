@@ -1,9 +1,11 @@
 import { Errno, errnoOf } from "./errno.ts";
 import {
 	close,
+	type FileStatus,
 	fsync,
 	ftruncate,
 	getdents,
+	leadsSomewhere,
 	mkdir,
 	O_APPEND,
 	O_CREAT,
@@ -55,10 +57,11 @@ export function readText(path: string): string {
 
 /** Everything from an open file to its end. */
 export function readAll(fd: number, readSome: typeof read = read): Uint8Array {
-	let buffer = new Uint8Array(4096);
+	// Most files are shorter, and the engine fills new memory with zeros.
+	let buffer = new Uint8Array(1024);
 	let length = 0;
 	for (;;) {
-		const count = readSome(fd, buffer.subarray(length));
+		const count = readSome(fd, length === 0 ? buffer : buffer.subarray(length));
 		if (count === 0) return buffer.subarray(0, length);
 		length += count;
 		if (length === buffer.byteLength) {
@@ -90,12 +93,9 @@ export function writeFile(path: string, data: Uint8Array | string): void {
 /** The same for an open file that had `before` bytes: it is cut off where it has become shorter. */
 export function replaceContent(fd: number, { data, before }: { data: string; before: number }): void {
 	const bytes = encodeUtf8(data);
-	let offset = 0;
-	writeAll(fd, bytes, (_, rest) => {
-		const count = pwrite(fd, { data: rest, offset });
-		offset += count;
-		return count;
-	});
+	for (let offset = 0; offset < bytes.byteLength; ) {
+		offset += pwrite(fd, { data: offset === 0 ? bytes : bytes.subarray(offset), offset });
+	}
 	if (bytes.byteLength < before) ftruncate(fd, bytes.byteLength);
 }
 
@@ -121,17 +121,22 @@ export function updateFile(path: string, change: (fd: number) => void): void {
 
 /** `mkdir -p`, with mode 0755. */
 export function makeDirectories(path: string): void {
-	try {
-		mkdir(path, 0o755);
-	} catch (thrown) {
-		const errno = errnoOf(thrown);
-		const parent = path.slice(0, path.lastIndexOf("/"));
-		if (errno === Errno.ENOENT && parent !== "") {
+	for (let attempt = 1; ; attempt++) {
+		try {
+			mkdir(path, 0o755);
+			return;
+		} catch (thrown) {
+			const errno = errnoOf(thrown);
+			if (errno === Errno.EEXIST && isDirectory(path)) return;
+			const parent = path.slice(0, path.lastIndexOf("/"));
+			// Somebody may remove it again meanwhile; in /proc nothing can be made, and the answer is the same.
+			if (errno !== Errno.ENOENT || parent === "" || attempt === directoryAttempts) throw thrown;
 			makeDirectories(parent);
-			makeDirectories(path);
-		} else if (errno !== Errno.EEXIST || !isDirectory(path)) throw thrown;
+		}
 	}
 }
+
+const directoryAttempts = 5;
 
 /** `struct linux_dirent64`: u64 inode, i64 offset, u16 length, u8 type, name and NUL. */
 const nameOffset = 19;
@@ -155,7 +160,7 @@ export function listDirectory(path: string): readonly string[] {
 
 /** Whether the path leads to anything. */
 export function exists(path: string): boolean {
-	return kindOf(path) !== undefined;
+	return !path.includes("\0") && leadsSomewhere(path);
 }
 
 /** Where the path leads when all symbolic links are followed; realpath(3). */
@@ -169,16 +174,26 @@ const S_IFDIR = 0o040000;
 
 /** Whether there is a regular file, whatever keeps us from seeing one. */
 export function isRegularFile(path: string): boolean {
-	return kindOf(path) === S_IFREG;
+	return regularFile(path) !== undefined;
+}
+
+/** The status of a regular file; undefined where there is none, or something keeps us from seeing it. */
+export function regularFile(path: string): FileStatus | undefined {
+	return ofKind(path, S_IFREG);
 }
 
 export function isDirectory(path: string): boolean {
-	return kindOf(path) === S_IFDIR;
+	return ofKind(path, S_IFDIR) !== undefined;
 }
 
-function kindOf(path: string): number | undefined {
+function ofKind(path: string, kind: number): FileStatus | undefined {
+	const status = statusOf(path);
+	return status !== undefined && (status.mode & S_IFMT) === kind ? status : undefined;
+}
+
+function statusOf(path: string): FileStatus | undefined {
 	try {
-		return stat(path).mode & S_IFMT;
+		return stat(path);
 	} catch (thrown) {
 		if (errnoOf(thrown) === 0) throw thrown;
 		return undefined;

@@ -1,3 +1,4 @@
+import { utf8Length } from "../linux/bytes.ts";
 import { Errno, errnoOf } from "../linux/errno.ts";
 import {
 	IFF_UP,
@@ -19,7 +20,7 @@ import {
 } from "./link-message.ts";
 import { formatMac } from "./mac.ts";
 import { RTM_DELLINK, RTM_GETLINK, RTM_SETLINK } from "./rtnetlink.ts";
-import { attribute, decodeAttributes, read } from "./wire/attributes.ts";
+import { attribute, decodeAttributes, read, u32 } from "./wire/attributes.ts";
 import type { Message, ReceivedMessage } from "./wire/message.ts";
 import type { NetlinkSocket } from "./wire/socket.ts";
 
@@ -66,11 +67,16 @@ const IFLA_LINK_NETNSID = 37;
 const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
 
+/** ALTIFNAMSIZ of the kernel, less the closing NUL. */
+const longestName = 127;
+
 /** Leaves the counters out of the answer. */
 const RTEXT_FILTER_SKIP_STATS = 1 << 3;
 
 /** `ip link show NAME`; undefined when there is none. @throws NetlinkError */
 export function findLink(socket: NetlinkSocket, link: LinkReference): Link | undefined {
+	// No interface has such a name, not as a second one either, and the kernel refuses to look.
+	if (!("index" in link) && utf8Length(link.name) > longestName) return undefined;
 	const request = {
 		type: RTM_GETLINK,
 		header: ifinfomsg(link),
@@ -146,28 +152,27 @@ export function isNoSuchLink(thrown: unknown): boolean {
 }
 
 export function decodeLink({ body }: ReceivedMessage): Link {
-	const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
 	const attributes = decodeAttributes(body.subarray(16));
 	const info = read.nested(attributes.get(IFLA_LINKINFO));
-	const kind = read.string(info.get(IFLA_INFO_KIND)) ?? "";
-	const portOf = read.string(info.get(IFLA_INFO_SLAVE_KIND));
+	const kind = info.string(IFLA_INFO_KIND) ?? "";
+	const portOf = info.string(IFLA_INFO_SLAVE_KIND);
 	const mac = attributes.get(IFLA_ADDRESS);
-	const flags = view.getUint32(8, true);
+	const flags = u32(body, 8);
 	return {
-		index: view.getInt32(4, true),
-		name: read.string(attributes.get(IFLA_IFNAME)) ?? "",
-		alias: read.string(attributes.get(IFLA_IFALIAS)) ?? "",
+		index: u32(body, 4) | 0,
+		name: attributes.string(IFLA_IFNAME) ?? "",
+		alias: attributes.string(IFLA_IFALIAS) ?? "",
 		kind,
 		mac: mac === undefined ? "" : formatMac(mac),
-		mtu: read.u32(attributes.get(IFLA_MTU)) ?? 0,
+		mtu: attributes.u32(IFLA_MTU) ?? 0,
 		up: (flags & IFF_UP) !== 0,
 		operState: operStates[read.u8(attributes.get(IFLA_OPERSTATE)) ?? 0] ?? "unknown",
-		master: read.u32(attributes.get(IFLA_MASTER)) ?? 0,
-		peerIndex: read.u32(attributes.get(IFLA_LINK)) ?? 0,
+		master: attributes.u32(IFLA_MASTER) ?? 0,
+		peerIndex: attributes.u32(IFLA_LINK) ?? 0,
 		isPeerElsewhere: attributes.get(IFLA_LINK_NETNSID) !== undefined,
-		promiscuity: read.u32(attributes.get(IFLA_PROMISCUITY)) ?? 0,
+		promiscuity: attributes.u32(IFLA_PROMISCUITY) ?? 0,
 		allMulticast: (flags & IFF_ALLMULTI) !== 0,
-		txQueueLength: read.u32(attributes.get(IFLA_TXQLEN)) ?? 0,
+		txQueueLength: attributes.u32(IFLA_TXQLEN) ?? 0,
 		kindData: info.get(IFLA_INFO_DATA),
 		portData: portOf === "bridge" ? info.get(IFLA_INFO_SLAVE_DATA) : undefined,
 	};

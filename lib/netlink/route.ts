@@ -148,15 +148,15 @@ export function decodeRoute({ body }: Pick<ReceivedMessage, "body">): InstalledR
 			destination === undefined
 				? defaultPrefix(family)
 				: { address: addressFromBytes(destination), length: view.getUint8(1) },
-		table: read.u32(attributes.get(RTA_TABLE)) ?? view.getUint8(4),
+		table: attributes.u32(RTA_TABLE) ?? view.getUint8(4),
 		scope: view.getUint8(6),
-		priority: read.u32(attributes.get(RTA_PRIORITY)) ?? 0,
+		priority: attributes.u32(RTA_PRIORITY) ?? 0,
 		source: addressIn(attributes.get(RTA_PREFSRC)),
-		mtu: read.u32(metrics.get(RTAX_MTU)) ?? 0,
-		advmss: read.u32(metrics.get(RTAX_ADVMSS)) ?? 0,
+		mtu: metrics.u32(RTAX_MTU) ?? 0,
+		advmss: metrics.u32(RTAX_ADVMSS) ?? 0,
 		hops:
 			multipath === undefined
-				? [{ linkIndex: read.u32(attributes.get(RTA_OIF)) ?? 0, gateway: gatewayIn(attributes) }]
+				? [{ linkIndex: attributes.u32(RTA_OIF) ?? 0, gateway: gatewayIn(attributes) }]
 				: decodeNextHops(multipath),
 	};
 }

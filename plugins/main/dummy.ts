@@ -1,6 +1,7 @@
 import { allocate } from "../../lib/attachment/allocate.ts";
 import { applyInterface } from "../../lib/attachment/apply-interface.ts";
 import { describeInterface } from "../../lib/attachment/describe-interface.ts";
+import { ownerAlias } from "../../lib/attachment/host-links.ts";
 import { ownPart } from "../../lib/attachment/own-part.ts";
 import { removeInterface } from "../../lib/attachment/remove-interface.ts";
 import { openSandbox, type Sandbox } from "../../lib/attachment/sandbox.ts";
@@ -15,7 +16,7 @@ import { createTeardown } from "../../lib/cni/teardown.ts";
 import { specVersions } from "../../lib/cni/version.ts";
 import { Errno, errnoOf } from "../../lib/linux/errno.ts";
 import { addDummy, probeDummy } from "../../lib/netlink/dummy.ts";
-import { findLink, type Link } from "../../lib/netlink/link.ts";
+import { findLink, type Link, setLink } from "../../lib/netlink/link.ts";
 import { openRouteSocket } from "../../lib/netlink/rtnetlink.ts";
 
 const schema = required(object(commonKeys));
@@ -39,7 +40,7 @@ export const dummy: Plugin<Infer<typeof schema>> = {
 		const { ipam, log } = request;
 		const teardown = createTeardown(log);
 		await teardown.step("link", () => {
-			removeInterface(request);
+			removeInterface(request, "dummy");
 		});
 		await teardown.step("ipam", () => ipam?.del());
 		teardown.finish();
@@ -101,11 +102,13 @@ function create(request: AddRequest<unknown>, { socket }: Sandbox): Link {
 		throw new CniError(ErrorCode.internal, message, { details, cause: thrown });
 	}
 	rollback.push(`dummy "${ifName}"`, () => {
-		removeInterface(request);
+		removeInterface(request, "dummy");
 	});
 	const link = findLink(socket, { name: ifName });
-	if (link !== undefined) return link;
-	throw new CniError(ErrorCode.internal, `failed to fetch dummy "${ifName}": Link not found`);
+	if (link === undefined) throw new CniError(ErrorCode.internal, `failed to fetch dummy "${ifName}": Link not found`);
+	// Not together with its creation: that may be refused because somebody else's has the name.
+	socket.request(setLink(link, { alias: ownerAlias(request) }));
+	return link;
 }
 
 const driverHelp = "The kernel has no such interfaces: load the module with `modprobe dummy`";

@@ -7,9 +7,11 @@ import { type Attachment, attachment, bridgeNetwork, type Config, shell } from "
 
 const routes = [
 	{ dst: "198.51.100.0/24", gw: "10.1.2.7", mtu: 1300, advmss: 1200, priority: 77 },
+	{ dst: "203.0.113.0/25", gw: "0.0.0.0" },
 	{ dst: "203.0.113.0/24", table: 5000 },
 	{ dst: "192.0.2.0/24", scope: 200 },
 	{ dst: "2001:db8:9::/48", gw: "fd00:1::7", mtu: 1280, priority: 55 },
+	{ dst: "2001:db8:8::/48", gw: "::" },
 ];
 
 /** A container with everything that can be checked at once. */

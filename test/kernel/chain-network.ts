@@ -24,6 +24,8 @@ export interface ChainCall {
 	/** Over the keys of the configuration. */
 	readonly with?: Config;
 	readonly env?: Readonly<Record<string, string>>;
+	/** Put before the command line. */
+	readonly wrapper?: readonly string[];
 }
 
 export interface RecordedCall {

@@ -346,6 +346,20 @@ describe("cnictl doctor", () => {
 		}
 	});
 
+	it("does not call young what is dated after the present time", () => {
+		host.network("app", [bridge]);
+		const container = host.world.container();
+		const id = host.add("app", container);
+		host.end(container);
+		const directories = [host.varLib, host.runSuite];
+		runIn(host.world.host, ["find", ...directories, "-type", "f", "-exec", "touch", "-d", "now + 1 hour", "{}", "+"]);
+		const { findings } = JSON.parse(host.cnictl(["doctor", "--json"]).stdout) as { findings: FoundThing[] };
+		const reasons = findings.filter(({ containerId }) => containerId === id).map(({ reason }) => reason);
+		expect(reasons).toContainEqual(
+			expect.stringMatching(/^it is dated \d{4} s after the present time of the clock, and/),
+		);
+	});
+
 	it("shows ids as they are never to a terminal", () => {
 		const directory = join(host.varLib, "cni/networks/app");
 		mkdirSync(directory, { recursive: true });

@@ -128,6 +128,17 @@ describe("a container on no bridge", () => {
 	}
 });
 
+describe("cnictl groups", () => {
+	it("prints nothing that commands a terminal", () => {
+		const chain = chainNetwork(world, { plugins: [bridgeMember(world), { type: "groups", groups: ["web"] }] });
+		const red = { netns: world.container(), ifName: "\x1b[31m" };
+		expect(chain.run("ADD", red).exitCode).toBe(0);
+		const printed = runIn(world.host, [`${distribution}/cnictl`, "groups"]);
+		expect([printed.includes("\x1b"), printed.includes("\\u001b[31m")]).toEqual([false, true]);
+		expect(chain.run("DEL", red).exitCode).toBe(0);
+	});
+});
+
 describe("a second ADD with other groups", () => {
 	it("changes them, and DEL leaves nothing", () => {
 		const network = groupsNetwork(world);

@@ -225,6 +225,14 @@ describe("host-local, where the reference is weak", () => {
 		expect(statSync(join(dataDir, "mynet")).mode & 0o777).toBe(0o755);
 	});
 
+	test("dataDir where nothing can be made is refused", () => {
+		const refused = config("1.1.0", { ipam: { subnet: "10.1.2.0/24", dataDir: "/proc/x" } });
+		expect(mustFail({ command: "ADD", config: refused })).toMatchObject({
+			code: 5,
+			msg: 'Cannot keep reservations in "/proc/x": no such file or directory',
+		});
+	});
+
 	test("dataDir may be relative to the working directory", () => {
 		const same = { config: config("1.1.0", { ipam: { subnet: "10.1.2.0/24", dataDir: "state" } }), cwd: root };
 		mustCall({ ...same, command: "ADD" });

@@ -218,6 +218,7 @@ describe("ADD", () => {
 
 const refused: readonly (readonly [config: Config, msg: string, args?: string])[] = [
 	[{ mode: "source" }, 'unknown macvlan mode: "source"'],
+	[{ master: "m".repeat(300) }, `failed to lookup master "${"m".repeat(300)}": Link not found`],
 	[{ master: "no-such" }, 'failed to lookup master "no-such": Link not found'],
 	[{ mtu: 1501 }, "invalid MTU 1501, must be [0, master MTU(1500)]"],
 	[{ mtu: -100 }, "invalid MTU -100, must be [0, master MTU(1500)]"],

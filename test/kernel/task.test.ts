@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, test } from "@jest/globals";
-import { runIn } from "../support/namespace.ts";
+import { attemptIn, runIn } from "../support/namespace.ts";
+import { distribution } from "../support/paths.ts";
 import { httpGet, ping, serve } from "../support/traffic.ts";
 import { createWorld, type World } from "../support/world.ts";
 import { type Agent, bridgeFile, createAgent } from "./agent.ts";
@@ -43,6 +44,16 @@ describe("cnictl task run", () => {
 		expect(states).toEqual(["TASK_STARTING", "TASK_RUNNING", "TASK_KILLING", "TASK_KILLED"]);
 		expect([message, exitCode]).toEqual(["Command terminated with signal Terminated", 143]);
 		expect(agent.left()).toEqual([]);
+	});
+
+	it.each([
+		[{ CNI_PATH: distribution }, "networks", "Give --config-dir, or set NETCONFPATH"],
+		[{ NETCONFPATH: "/etc/cni/net.d" }, "plugins", "Give --plugins-dir, or set CNI_PATH"],
+	])("says what is missing, in its own words: with %j", (env, missing, help) => {
+		const line = [`${distribution}/cnictl`, "task", "run", "--", "true"];
+		const { exitCode, stderr } = attemptIn(world.host, line, { env });
+		expect(exitCode).toBe(1);
+		expect(stderr).toContain(`Cannot run tasks: nothing names the directory of the ${missing}; ${help}`);
 	});
 
 	it.each([

@@ -208,6 +208,8 @@ describe("tuning ADD", () => {
 		],
 		["a missing parameter", { sysctl: { "net.ipv4.no_such": "1" } }, "Cannot set net/ipv4/no_such: open"],
 		["no hardware address", { mac: "x" }, "invalid args x for MAC addr: address x: invalid MAC address"],
+		["one of eight bytes", { mac: "02:00:00:00:00:07:00:01" }, "invalid MAC address"],
+		["one of many", { mac: "01:00:5e:00:00:01" }, "invalid MAC address"],
 		["a negative MTU", { mtu: -1 }, '"mtu" must be between 0 and 2147483647, not -1'],
 		["a value that is no text", { sysctl: { "net.ipv4.ip_forward": 1 } }, "must be a string"],
 		["no prevResult", { mtu: 1400, prevResult: null }, "Required prevResult missing"],

@@ -13,6 +13,7 @@ export const O_PATH = 0o10000000;
 export const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_APPEND, O_NONBLOCK, W_OK, X_OK } = fs.constants;
 
 export const access = fs.accessSync;
+export const leadsSomewhere = fs.existsSync;
 export const fsync = fs.fsyncSync;
 export const ftruncate = fs.ftruncateSync;
 export const mkdir = fs.mkdirSync;

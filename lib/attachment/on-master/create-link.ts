@@ -1,11 +1,12 @@
 import { attachmentPrefix, type NetworkAttachment } from "../../cni/attachment-tag.ts";
 import { CniError, ErrorCode } from "../../cni/error.ts";
-import type { AddRequest } from "../../cni/plugin.ts";
+import type { AddRequest, AttachmentRequest } from "../../cni/plugin.ts";
 import { Errno } from "../../linux/errno.ts";
 import { findLink, type Link, setLink } from "../../netlink/link.ts";
 import type { NetlinkError } from "../../netlink/wire/error.ts";
 import type { NetlinkSocket } from "../../netlink/wire/socket.ts";
 import { ownerAlias, removeLink } from "../host-links.ts";
+import { removeInterfaceIn } from "../remove-interface.ts";
 import { openSandboxIfPresent, type Sandbox } from "../sandbox.ts";
 import type { OnMasterSettings } from "./link-on-master.ts";
 import { loadHint } from "./readiness.ts";
@@ -30,7 +31,7 @@ export function createLink(request: AddRequest<unknown>, place: LinkPlace): Link
 		if (refused) return;
 		// That of the ADD is closed by then.
 		using again = openSandboxIfPresent(request.netns, request.log);
-		if (again !== undefined) removeOwnLink(again, request);
+		if (again !== undefined) removeOwnLink(again, { request, kind });
 	});
 	let name = ifName;
 	let error = requestLink(place, name);
@@ -61,9 +62,12 @@ export function refuseExistingInterface({ socket }: Sandbox, { kind, ifName }: {
 	if (findLink(socket, { name: ifName }) !== undefined) throw alreadyExists({ kind, ifName });
 }
 
-/** Removes the attachment's link; whether there was one. */
-export function removeOwnLink({ socket }: Sandbox, attachment: NetworkAttachment): boolean {
-	return removeLink(socket, { name: attachment.ifName }) || removeLink(socket, { name: temporaryName(attachment) });
+/** Removes the attachment's link, under its own name or the temporary one. */
+export function removeOwnLink(
+	sandbox: Sandbox,
+	{ request, kind }: { request: AttachmentRequest<unknown>; kind: string },
+): void {
+	if (!removeInterfaceIn(sandbox, { request, kind })) removeLink(sandbox.socket, { name: temporaryName(request) });
 }
 
 function requestLink({ settings, sandbox, lower, master }: LinkPlace, name: string): NetlinkError | undefined {
@@ -104,7 +108,10 @@ function creationError(error: NetlinkError, { place, ifName }: { place: LinkPlac
 		case Errno.EINVAL:
 			return failed(
 				`failed to create ${kind}: ${error.message}`,
-				`Master "${master.name}" may be in use in a way that excludes this one: ip -d link show`,
+				// The kernel names other causes, such as an MTU that is too small.
+				error.kernelText === ""
+					? `Master "${master.name}" may be in use in a way that excludes this one: ip -d link show`
+					: "",
 			);
 		default:
 			return failed(`failed to create ${kind}: ${error.message}`);

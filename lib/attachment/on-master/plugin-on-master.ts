@@ -28,7 +28,7 @@ export function pluginOnMaster<Config extends OnMasterConfig>(own: LinkOnMaster<
 			await tearDownWithIpam(teardown, { ipam: request.ipam, verb: "del" }, () =>
 				teardown.step("link", () => {
 					using sandbox = openSandboxIfPresent(request.netns, request.log);
-					if (sandbox !== undefined) removeOwnLink(sandbox, request);
+					if (sandbox !== undefined) removeOwnLink(sandbox, { request, kind: own.kind });
 				}),
 			);
 			teardown.finish();

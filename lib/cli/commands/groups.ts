@@ -7,6 +7,7 @@ import { missingGroups } from "../../firewall/groups.ts";
 import { formatAddress, parseAddress, sameAddress } from "../../ip/address.ts";
 import { writeStdout } from "../../linux/stdio.ts";
 import { formatTable } from "../format-table.ts";
+import { plainText } from "../plain-text.ts";
 
 /** `cnictl groups` and `cnictl groups may A B` */
 export function groupsCommand(): Command {
@@ -39,8 +40,8 @@ function list(json: boolean): void {
 	}
 	const rows = members.map(({ member, missing }) => [
 		member.attachment.network,
-		member.attachment.containerId,
-		member.attachment.ifName,
+		plainText(member.attachment.containerId),
+		plainText(member.attachment.ifName),
 		member.addresses.map(formatAddress).join(","),
 		member.groups.length > 0 ? member.groups.map(quoteText).join(",") : standing(member),
 		missing.length === 0 ? "ok" : `${missing.length} missing`,

@@ -1,6 +1,7 @@
 import type { NetworkAttachment } from "../../cni/attachment-tag.ts";
 import { CniError, ErrorCode } from "../../cni/error.ts";
 import { decodeDocument } from "../../cni/schema.ts";
+import { createShared } from "../../cni/shared.ts";
 import { latestVersion } from "../../cni/version.ts";
 import type { Look } from "./finding.ts";
 
@@ -16,13 +17,14 @@ export async function callDel({ plugins, log }: Look, { type, attachment, config
 	const plugin = await plugins.load(type);
 	if (plugin === undefined)
 		throw new CniError(ErrorCode.internal, `Cannot call "${type}": it is no plugin of this suite`);
+	using sharing = createShared();
 	const document = { cniVersion: latestVersion, name: attachment.network, type, ...config };
 	await plugin.del({
 		...attachment,
 		config: decodeDocument(plugin.schema, document),
 		cniVersion: latestVersion,
 		document,
-		stdin: JSON.stringify(document),
+		stdin: () => JSON.stringify(document),
 		netns: "",
 		args: "",
 		prevResult: undefined,
@@ -30,6 +32,7 @@ export async function callDel({ plugins, log }: Look, { type, attachment, config
 		delegate(other) {
 			throw new CniError(ErrorCode.internal, `Cannot call "${other}" for "${type}": nothing is to be attached`);
 		},
+		shared: sharing.shared,
 		log,
 	});
 }

@@ -74,8 +74,7 @@ function doubtOf(owner: Owner, { survey, heard, minAgeMs, exhibit }: Case): stri
 	if (bearer !== undefined) return `${describeProcess(bearer)} bears the id of its container`;
 	const youngest = Math.max(exhibit.since ?? 0, ...heard.map(({ since }) => since ?? 0));
 	const ageMs = survey.takenAt - youngest;
-	if (ageMs < minAgeMs)
-		return `it is ${Math.max(0, Math.round(ageMs / 1000))} s old, and an ADD or DEL may be under way`;
+	if (ageMs < minAgeMs) return `${ageText(ageMs)}, and an ADD or DEL may be under way`;
 	// Of the container's other addresses too: who has one of them may be the container.
 	for (const address of [...(owner.addresses ?? []), ...heard.flatMap(({ addresses }) => addresses)]) {
 		const [holder] = survey.namespaces.holdersOf(address);
@@ -85,6 +84,12 @@ function doubtOf(owner: Owner, { survey, heard, minAgeMs, exhibit }: Case): stri
 		}
 	}
 	return undefined;
+}
+
+/** A clock that was set back tells nothing of the age of what it saw before. */
+function ageText(ageMs: number): string {
+	const seconds = Math.round(ageMs / 1000);
+	return seconds < 0 ? `it is dated ${-seconds} s after the present time of the clock` : `it is ${seconds} s old`;
 }
 
 /** A witness of an earlier life of the container proves nothing about what has come since. */

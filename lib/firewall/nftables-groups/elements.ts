@@ -9,21 +9,21 @@ import type { PlacedElement } from "../owned-elements.ts";
 import { type MemberClass, memberClass } from "./member-class.ts";
 import { bridgeSet, classChains, families, groupSets, inetSet, inetTable } from "./tables.ts";
 
-/** An element of a member, and what it is called in messages. */
+/** An element of a member, and what it is called in messages: few are ever named. */
 export interface MemberElement extends PlacedElement {
-	readonly name: string;
+	readonly name: () => string;
 }
 
 /** Everything that there is of a member, with its tag. */
 export function elementsOf(member: GroupMember): readonly MemberElement[] {
-	const [comment, owner] = [attachmentTag(member.attachment), attachmentPrefix(member.attachment)];
+	const [tag, owner] = [attachmentTag(member.attachment), attachmentPrefix(member.attachment)];
 	const kind = memberClass(member);
 	const atPort = isBridged(member) ? bridgedElements(member, kind) : unbridgedElements(member);
-	return [...identityOf(member), ...atPort, ...routedElements(member, kind)].map((element) => ({
-		...element,
+	return [...identityOf(member), ...atPort, ...routedElements(member, kind)].map(({ set, key, value, name }) => {
 		// Those with a value jump, and the kernel walks over all of them: the shorter they are, the faster.
-		comment: element.value === undefined ? comment : owner,
-	}));
+		const comment = value === undefined ? tag : owner;
+		return { set, key, value, comment, name };
+	});
 }
 
 /** The elements that only one member can have: its port and its addresses. */
@@ -31,18 +31,18 @@ export function identityOf(member: GroupMember): readonly MemberElement[] {
 	const { port, addresses } = member;
 	const addressSets = isBridged(member) ? [bridgeSet, inetSet] : [inetSet];
 	return [
-		{ set: portSet(member), key: interfaceName(port), name: `port "${port}"` },
+		{ set: portSet(member), key: interfaceName(port), name: () => `port "${port}"` },
 		...addressSets.flatMap((setOf) =>
 			addresses.map((address) => ({
 				set: setOf(`addresses${address.family}`),
 				key: addressToBytes(address),
-				name: `address ${formatAddress(address)}`,
+				name: () => `address ${formatAddress(address)}`,
 			})),
 		),
 		...(isBridged(member) ? linkLocalOf(member) : []).map((address) => ({
 			set: bridgeSet("addresses6"),
 			key: addressToBytes(address),
-			name: `address ${formatAddress(address)}`,
+			name: () => `address ${formatAddress(address)}`,
 		})),
 	];
 }
@@ -78,12 +78,12 @@ function bridgedElements(member: GroupMember, { groups, key: classKey }: MemberC
 		...sourcesOf(member).map((address) => ({
 			set: bridgeSet(`sources${address.family}`),
 			key: concatenate([key, macBytes(mac), addressToBytes(address)]),
-			name: `source ${mac} ${formatAddress(address)} of port "${port}"`,
+			name: () => `source ${mac} ${formatAddress(address)} of port "${port}"`,
 		})),
 		...groups.map((group) => ({
 			set: groupSets(group.key).bridge,
 			key,
-			name: `${group.name} of port "${port}"`,
+			name: () => `${group.name} of port "${port}"`,
 		})),
 		...(classKey === undefined
 			? []
@@ -92,10 +92,10 @@ function bridgedElements(member: GroupMember, { groups, key: classKey }: MemberC
 						set: bridgeSet("classes"),
 						key,
 						value: jumpTo(classChains(classKey).bridge.chain),
-						name: `class of port "${port}"`,
+						name: () => `class of port "${port}"`,
 					},
 				]),
-		...(outside ? [{ set: bridgeSet("reachable"), key, name: `reachability of port "${port}"` }] : []),
+		...(outside ? [{ set: bridgeSet("reachable"), key, name: () => `reachability of port "${port}"` }] : []),
 	];
 }
 
@@ -104,7 +104,7 @@ function unbridgedElements(member: GroupMember): readonly MemberElement[] {
 	return sourcesOf(member).map((address) => ({
 		set: inetSet(`sources${address.family}`),
 		key: concatenate([interfaceName(port), addressToBytes(address)]),
-		name: `source ${formatAddress(address)} of port "${port}"`,
+		name: () => `source ${formatAddress(address)} of port "${port}"`,
 	}));
 }
 
@@ -113,11 +113,13 @@ function routedElements(member: GroupMember, { groups, key: classKey }: MemberCl
 	const ofAddresses = member.addresses.flatMap((address) => {
 		const { family } = address;
 		const key = addressToBytes(address);
-		const whose = formatAddress(address);
+		const whose = () => formatAddress(address);
 		return [
-			...groups.map((group) => ({ set: groupSets(group.key)[family], key, name: `${group.name} of ${whose}` })),
-			...(hostPorts ? [{ set: inetSet(`published${family}`), key, name: `openness of host ports of ${whose}` }] : []),
-			...(outside ? [{ set: inetSet(`reachable${family}`), key, name: `reachability of ${whose}` }] : []),
+			...groups.map((group) => ({ set: groupSets(group.key)[family], key, name: () => `${group.name} of ${whose()}` })),
+			...(hostPorts
+				? [{ set: inetSet(`published${family}`), key, name: () => `openness of host ports of ${whose()}` }]
+				: []),
+			...(outside ? [{ set: inetSet(`reachable${family}`), key, name: () => `reachability of ${whose()}` }] : []),
 		];
 	});
 	return classKey === undefined ? ofAddresses : [...routedClass(member, classKey), ...ofAddresses];
@@ -133,7 +135,7 @@ function routedClass(member: GroupMember, classKey: string): readonly MemberElem
 		set: inetSet("classes"),
 		key: concatenate([interfaceName(name), macBytes(mac)]),
 		value: jumpTo(classChains(classKey).inet.chain),
-		name: `class of ${mac} at "${name}"`,
+		name: () => `class of ${mac} at "${name}"`,
 	}));
 }
 

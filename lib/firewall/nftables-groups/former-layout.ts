@@ -39,7 +39,7 @@ export function adoptFormer(socket: NetlinkSocket, members: readonly GroupMember
 			.map(addSet),
 	);
 	for (const message of additionsOf(classes)) commit(socket, [message]);
-	commit(socket, [...makeLayouts(socket, [inetLayout()]), ...families.map(formerMap).map(deleteSet)]);
+	commit(socket, [...makeLayouts(socket, [inetLayout()]).flat(), ...families.map(formerMap).map(deleteSet)]);
 }
 
 /** The classes whose chain is there: somebody may have flushed the rules. */

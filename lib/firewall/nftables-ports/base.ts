@@ -1,7 +1,7 @@
-import { addChain, type Chain, findChain, findChains } from "../../netlink/nftables/chain.ts";
+import { addChain, type Chain, countUses, findChain } from "../../netlink/nftables/chain.ts";
 import { type Expression, sameExpressions } from "../../netlink/nftables/expression.ts";
 import { addRule, flushChain, listRules } from "../../netlink/nftables/rule.ts";
-import { addSet, listSets } from "../../netlink/nftables/set.ts";
+import { addSet, listSets, type NewSet } from "../../netlink/nftables/set.ts";
 import { addTable, hasTable } from "../../netlink/nftables/table.ts";
 import type { Message } from "../../netlink/wire/message.ts";
 import type { NetlinkSocket } from "../../netlink/wire/socket.ts";
@@ -26,14 +26,10 @@ import {
  */
 export function makeBase(socket: NetlinkSocket, sizes: readonly NetworkSize[]): readonly Message[] {
 	const sets = listSets(socket, table);
-	const missingSets = wantedSets(sets, sizes).filter(({ set }) => !sets.has(set));
-	const chains = wantedChains(sets, sizes);
-	const found = findChains(
-		socket,
-		chains.map(({ chain }) => ({ ...table, chain })),
-	);
-	const wrong = chains.filter((wanted, index) => found[index]?.uses !== usesOf(wanted, chains));
-	if (missingSets.length === 0 && wrong.length === 0) return [];
+	const all = allSizes(sets, sizes);
+	const missingSets = wantedSets(all).filter(({ set }) => !sets.has(set));
+	if (missingSets.length === 0 && areChainsWhole(socket, all.length)) return [];
+	const chains = wantedChains(all);
 	return [
 		addTable(table, { comment: tableComment }),
 		...missingSets.map(addSet),
@@ -46,10 +42,20 @@ export function makeBase(socket: NetlinkSocket, sizes: readonly NetworkSize[]): 
 	];
 }
 
-/** Rules in the chain, and jumps to it from the others. */
-function usesOf(wanted: BaseChain, chains: readonly BaseChain[]): number {
-	const jumps = chains.flatMap(({ rules }) => rules).filter(({ target }) => target === wanted.chain);
-	return wanted.rules.length + jumps.length;
+const chains = baseChains();
+const chainNames = chains.map(({ chain }) => ({ ...table, chain }));
+
+/** Rules in each chain, and jumps to it from the others; those of masquerading left out, of which there is one for each size. */
+const uses = chains.map(({ chain, rules }) => {
+	const jumps = chains.flatMap((other) => other.rules).filter(({ target }) => target === chain);
+	return rules.length + jumps.length;
+});
+
+function areChainsWhole(socket: NetlinkSocket, masqueradeRules: number): boolean {
+	const found = countUses(socket, chainNames);
+	return chains.every(
+		({ chain }, index) => found[index] === (uses[index] ?? 0) + (chain === masqueradeChain ? masqueradeRules : 0),
+	);
 }
 
 /** What is missing of table, sets and base chains, in words. */
@@ -57,11 +63,12 @@ export function missingBase(socket: NetlinkSocket, sizes: readonly NetworkSize[]
 	const inTable = `of table "${table.family} ${table.table}"`;
 	if (!hasTable(socket, table)) return [inTable.slice(3)];
 	const sets = listSets(socket, table);
+	const all = allSizes(sets, sizes);
 	return [
-		...wantedSets(sets, sizes)
+		...wantedSets(all)
 			.filter(({ set }) => !sets.has(set))
 			.map(({ set }) => `set "${set}" ${inTable}`),
-		...wantedChains(sets, sizes).flatMap((wanted) => {
+		...wantedChains(all).flatMap((wanted) => {
 			const found = findChain(socket, { ...table, chain: wanted.chain });
 			if (found === undefined) return [`chain "${wanted.chain}" ${inTable}`];
 			const rules = rulesOf(socket, wanted);
@@ -75,13 +82,15 @@ export function missingBase(socket: NetlinkSocket, sizes: readonly NetworkSize[]
 	];
 }
 
-function wantedSets(present: ReadonlySet<string>, sizes: readonly NetworkSize[]) {
-	return [...baseSets(), ...allSizes(present, sizes).map(newMasqueradeSet)];
+const sharedSets = baseSets();
+
+function wantedSets(all: readonly NetworkSize[]): readonly NewSet[] {
+	return [...sharedSets, ...all.map(newMasqueradeSet)];
 }
 
-function wantedChains(present: ReadonlySet<string>, sizes: readonly NetworkSize[]): readonly BaseChain[] {
-	const rules = allSizes(present, sizes).map(masqueradeRule);
-	return baseChains().map((chain) => (chain.chain === masqueradeChain ? { ...chain, rules } : chain));
+function wantedChains(all: readonly NetworkSize[]): readonly BaseChain[] {
+	const rules = all.map(masqueradeRule);
+	return chains.map((chain) => (chain.chain === masqueradeChain ? { ...chain, rules } : chain));
 }
 
 /** Those wanted now and those of others, each once and in an order that does not depend on who came first. */

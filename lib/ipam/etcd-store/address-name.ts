@@ -13,8 +13,9 @@ export function addressName({ family, value }: IpAddress): string {
 
 /** The address in the last part of a key: that of an {@link addressName}, or of the name of a block. */
 export function addressOfKey(key: string): IpAddress | undefined {
-	const [, familyText, digits = ""] = /(?:^|\/)([46])-([0-9a-f]+)(?:-\d+)?$/.exec(key) ?? [];
-	const family = familyText === "4" ? 4 : 6;
+	const parts = /(?:^|\/)([46])-([0-9a-f]+)(?:-\d+)?$/.exec(key);
+	const family = parts?.[1] === "4" ? 4 : 6;
+	const digits = parts?.[2] ?? "";
 	return digits.length === digitsOf(family) ? { family, value: BigInt(`0x${digits}`) } : undefined;
 }
 

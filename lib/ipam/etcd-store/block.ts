@@ -33,8 +33,9 @@ export function blockName({ network, length }: Block): string {
 
 /** The inverse of {@link blockName}, also for a key that ends in it. */
 export function parseBlock(key: string): Block | undefined {
-	const network = addressOfKey(key);
-	const length = Number(/-(\d+)$/.exec(key)?.[1]);
+	const end = key.lastIndexOf("-");
+	const network = addressOfKey(key.slice(0, end));
+	const length = Number(key.slice(end + 1));
 	return network === undefined || !(length <= bitsOf(network.family)) ? undefined : { network, length };
 }
 

@@ -41,89 +41,66 @@ export function ownerValue({ plans, before, call }: Reservation): string {
  * was removed, nobody gets twice (the owner's key), and nothing comes of it once it was given up (the fence).
  */
 export function commit(reservation: Reservation): Required<Pick<Transaction, "compare" | "success">> {
-	const { layout, agent, owner, before, fence, wasLost, plans } = reservation;
+	const { layout, agent, owner, before, fence, wasLost, plans, rested } = reservation;
 	const ownerKey = layout.owner(agent, owner);
-	const parts = plans.map((plan) => part(plan, reservation));
-	const rested = reservation.rested.slice(0, mostRested);
-	return {
-		compare: [
-			{ key: ownerKey, mod: before?.modRevision ?? absent },
-			{ key: layout.agent(agent), mod: fence },
-			...parts.flatMap(({ compare }) => compare),
-			...poolGuards(layout, reservation),
-			...rested.map(({ key, modRevision }) => ({ key, mod: modRevision })),
-		],
-		success: once([
-			{ put: ownerKey, value: ownerValue(reservation) },
-			...(wasLost ? [{ put: layout.agent(agent), value: "" }] : []),
-			...parts.flatMap(({ success }) => success),
-			...dispossess(plans, reservation.call),
-			...rested.map(({ key }) => ({ remove: { key } })),
-		]),
-	};
+	const compare: Compare[] = [
+		{ key: ownerKey, mod: before?.modRevision ?? absent },
+		{ key: layout.agent(agent), mod: fence },
+	];
+	const success: Operation[] = [{ put: ownerKey, value: ownerValue(reservation) }];
+	if (wasLost) success.push({ put: layout.agent(agent), value: "" });
+	for (const plan of plans) take(plan, { reservation, compare, success });
+	dispossess(reservation, success);
+	compare.push(...poolGuards(layout, reservation));
+	for (const { key, modRevision } of rested.slice(0, mostRested)) {
+		compare.push({ key, mod: modRevision });
+		success.push({ remove: { key } });
+	}
+	return { compare, success };
 }
 
 /** A transaction has 128 compares and 128 operations at most. */
 const mostRested = 64;
 
-interface Part {
-	readonly compare: readonly Compare[];
-	readonly success: readonly Operation[];
-}
-
-function part(plan: Plan, { layout, agent, owner, tags, time }: Reservation): Part {
+/** The part of one plan. */
+function take(
+	plan: Plan,
+	{ reservation, compare, success }: { reservation: Reservation; compare: Compare[]; success: Operation[] },
+): void {
+	const { layout, agent, owner, tags, time } = reservation;
 	const { address } = plan;
 	const key = layout.address(address);
 	const resting = layout.resting(address);
-	const hasRested = !("rest" in plan) || plan.rest !== absent;
-	const take: readonly Operation[] = [
-		{ put: key, value: formatRecord(address, { ...tags, ...owner, agent, time }) },
-		...(hasRested ? [{ remove: { key: resting } }] : []),
-	];
-	const isFree: Compare = { key, mod: absent };
+	success.push({ put: key, value: formatRecord(address, { ...tags, ...owner, agent, time }) });
+	if (plan.how !== "takeover") compare.push({ key, mod: absent });
+	if ("rest" in plan) compare.push({ key: resting, mod: plan.rest });
+	if (!("rest" in plan) || plan.rest !== absent) success.push({ remove: { key: resting } });
 	switch (plan.how) {
 		case "own":
-			return { compare: [isFree, rests(plan), { key: layout.block(plan.block), value: agent }], success: take };
+			compare.push({ key: layout.block(plan.block), value: agent });
+			break;
 		case "claim": {
 			const block = layout.block(plan.block);
-			const claim: readonly Operation[] = [
-				{ put: block, value: agent },
-				{ put: layout.blockOf(agent, plan.block), value: "" },
-			];
-			return { compare: [isFree, rests(plan), { key: block, mod: absent }], success: [...take, ...claim] };
+			compare.push({ key: block, mod: absent });
+			// etcd refuses to put a key twice, and addresses of both sets may come out of one block.
+			if (success.some((operation) => "put" in operation && operation.put === block)) break;
+			success.push({ put: block, value: agent }, { put: layout.blockOf(agent, plan.block), value: "" });
+			break;
 		}
-		case "borrow":
-			return { compare: [isFree, rests(plan)], success: take };
-		case "request":
-			return { compare: [isFree], success: take };
-		case "takeover": {
-			const unchanged = [plan.from.address, plan.from.owner, plan.from.agent];
-			return { compare: unchanged.map((kv) => ({ key: kv.key, mod: kv.modRevision })), success: take };
-		}
-	}
-
-	function rests({ rest }: { readonly rest: string }): Compare {
-		return { key: resting, mod: rest };
+		case "takeover":
+			for (const kv of [plan.from.address, plan.from.owner, plan.from.agent]) {
+				compare.push({ key: kv.key, mod: kv.modRevision });
+			}
 	}
 }
 
 /** Takes what is taken over from those who had it: several addresses may come from one owner. */
-function dispossess(plans: readonly Plan[], call: string): readonly Operation[] {
-	const takeovers = plans.flatMap((plan) => (plan.how === "takeover" ? [plan] : []));
+function dispossess({ plans, call }: Reservation, success: Operation[]): void {
+	const takeovers = plans.filter((plan) => plan.how === "takeover");
+	if (takeovers.length === 0) return;
 	const owners = new Map(takeovers.map(({ from }) => [from.owner.key, from.owner]));
-	return [...owners.values()].map(({ key, value }): Operation => {
+	for (const { key, value } of owners.values()) {
 		const left = parseOwner(value).filter((held) => !takeovers.some(({ address }) => sameAddress(address, held)));
-		return left.length === 0 ? { remove: { key } } : { put: key, value: formatOwner(left, call) };
-	});
-}
-
-/** etcd refuses to put a key twice: addresses of both sets may come out of one block that is claimed. */
-function once(operations: readonly Operation[]): readonly Operation[] {
-	const seen = new Set<string>();
-	return operations.filter((operation) => {
-		if (!("put" in operation)) return true;
-		const isNew = !seen.has(operation.put);
-		seen.add(operation.put);
-		return isNew;
-	});
+		success.push(left.length === 0 ? { remove: { key } } : { put: key, value: formatOwner(left, call) });
+	}
 }

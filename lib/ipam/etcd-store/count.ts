@@ -5,12 +5,12 @@ import type { Store } from "./store.ts";
 
 /** How many addresses of the set are held. */
 export function countHeld({ gateway, layout }: Store, set: RangeSet): Promise<number> {
-	return count(gateway, { set, keysOf: layout.addresses });
+	return count(gateway, { set, keysOf: (span) => layout.addresses(span) });
 }
 
 /** How many rest, or have rested. */
 export function countResting({ gateway, layout }: Store, set: RangeSet): Promise<number> {
-	return count(gateway, { set, keysOf: layout.restingIn });
+	return count(gateway, { set, keysOf: (span) => layout.restingIn(span) });
 }
 
 async function count(

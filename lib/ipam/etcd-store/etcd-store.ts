@@ -2,13 +2,16 @@ import { type Attachment, sameAttachment } from "../../cni/plugin.ts";
 import { EtcdError } from "../../etcd/error.ts";
 import { type KeyValue, read, readPages, transact } from "../../etcd/kv.ts";
 import type { IpAddress } from "../../ip/address.ts";
-import type { IpamStore, Reservation } from "../store.ts";
+import type { AddedPools } from "../added-pools.ts";
+import type { RangeSet } from "../range-set.ts";
+import type { IpamStore, Reservation, ReserveOutcome, Wish } from "../store.ts";
 import { noTags } from "../tags.ts";
 import { addressOfKey } from "./address-name.ts";
 import { doubted, owning } from "./beliefs.ts";
 import { blockName, parseBlock, spanOf } from "./block.ts";
 import { countHeld } from "./count.ts";
-import { openJournal } from "./journal.ts";
+import { namesOf } from "./hint.ts";
+import { addToJournal, countEntries, replay, settle } from "./journal.ts";
 import { attachmentOfKey } from "./layout.ts";
 import type { EtcdStoreOptions } from "./options.ts";
 import { readPools } from "./pool-key.ts";
@@ -25,92 +28,124 @@ import { openStore, type Store } from "./store.ts";
  * throw EtcdError.
  */
 export function createEtcdStore(options: EtcdStoreOptions): IpamStore {
-	const { agent, postponed } = options;
-	const store = openStore(options);
-	const { gateway, layout } = store;
-	const journal = openJournal(store);
+	return new EtcdStore(openStore(options));
+}
 
-	const orLater = async <T>(owner: Attachment, { work, otherwise }: { work: () => Promise<T>; otherwise: T }) => {
+class EtcdStore implements IpamStore {
+	private readonly store: Store;
+
+	constructor(store: Store) {
+		this.store = store;
+	}
+
+	async reserve(owner: Attachment, wishes: readonly Wish[], tags = noTags): Promise<ReserveOutcome> {
+		const { store } = this;
+		if (countEntries(store) > 0) {
+			await settle(store, owner);
+			await replay(store);
+		}
 		try {
-			return await work();
+			return await reserve(store, { owner, wishes, tags });
 		} catch (thrown) {
 			if (!(thrown instanceof EtcdError)) throw thrown;
-			journal.add(owner);
-			postponed(owner, thrown);
-			return otherwise;
+			if (thrown.unsure) addToJournal(store, owner);
+			// What it was about to take is free as before.
+			store.hint.note((hint) => doubted(hint, namesOf(hint)));
+			throw thrown;
 		}
-	};
+	}
 
-	return {
-		async reserve(owner, wishes, tags = noTags) {
-			if (journal.count() > 0) {
-				await journal.settle(owner);
-				await journal.replay();
+	release(owner: Attachment): Promise<readonly IpAddress[]> {
+		const { store } = this;
+		const work = async () => {
+			await replay(store);
+			return await release(store, owner, { rests: true });
+		};
+		return orLater(store, { owner, work });
+	}
+
+	async unreserve(owner: Attachment, only?: readonly IpAddress[]): Promise<void> {
+		await orLater(this.store, { owner, work: () => release(this.store, owner, { only, rests: false }) });
+	}
+
+	async find(owner: Attachment): Promise<readonly IpAddress[]> {
+		const { gateway, layout, options } = this.store;
+		const { found } = await read(gateway, { key: layout.owner(options.agent, owner) });
+		const claimed = parseOwner(found[0]?.value ?? "");
+		const records = await recordsOf(this.store, claimed);
+		const isOurs = (record: AddressRecord | undefined) =>
+			record !== undefined && record.agent === options.agent && sameAttachment(record, owner);
+		return claimed.filter((_, index) => isOurs(records[index]));
+	}
+
+	async holderOf(address: IpAddress): Promise<AddressRecord | undefined> {
+		return (await recordsOf(this.store, [address]))[0];
+	}
+
+	async list(): Promise<readonly Reservation[]> {
+		const { gateway, layout } = this.store;
+		const all: Reservation[] = [];
+		for await (const page of readPages(gateway, layout.allAddresses)) all.push(...page.flatMap(reservationOf));
+		return all;
+	}
+
+	async reclaim(isValid: (owner: Attachment) => boolean): Promise<readonly Reservation[]> {
+		const { store } = this;
+		const { agent } = store.options;
+		await replay(store);
+		const stale: { readonly owner: Attachment; readonly seen: KeyValue }[] = [];
+		for await (const page of readPages(store.gateway, store.layout.ownersOf(agent))) {
+			for (const seen of page) {
+				const owner = attachmentOfKey(seen.key);
+				if (!isValid(owner)) stale.push({ owner, seen });
 			}
-			try {
-				return await reserve(store, { owner, wishes, tags });
-			} catch (thrown) {
-				if (!(thrown instanceof EtcdError)) throw thrown;
-				if (thrown.unsure) journal.add(owner);
-				// What it was about to take is free as before.
-				store.hint.note((hint) => doubted(hint, Object.keys(hint.blocks)));
-				throw thrown;
-			}
-		},
-		release: (owner) =>
-			orLater(owner, {
-				async work() {
-					await journal.replay();
-					return await release(store, owner, { rests: true });
-				},
-				otherwise: [],
-			}),
-		async unreserve(owner, only) {
-			await orLater(owner, { work: () => release(store, owner, { only, rests: false }), otherwise: [] });
-		},
-		async find(owner) {
-			const { found } = await read(gateway, { key: layout.owner(agent, owner) });
-			const claimed = parseOwner(found[0]?.value ?? "");
-			const records = await recordsOf(store, claimed);
-			const isOurs = (record: AddressRecord | undefined) =>
-				record !== undefined && record.agent === agent && sameAttachment(record, owner);
-			return claimed.filter((_, index) => isOurs(records[index]));
-		},
-		holderOf: async (address) => (await recordsOf(store, [address]))[0],
-		async list() {
-			const all: Reservation[] = [];
-			for await (const page of readPages(gateway, layout.allAddresses)) all.push(...page.flatMap(reservationOf));
-			return all;
-		},
-		async reclaim(isValid) {
-			await journal.replay();
-			const stale: { readonly owner: Attachment; readonly seen: KeyValue }[] = [];
-			for await (const page of readPages(gateway, layout.ownersOf(agent))) {
-				for (const seen of page) {
-					const owner = attachmentOfKey(seen.key);
-					if (!isValid(owner)) stale.push({ owner, seen });
-				}
-			}
-			const freed: Reservation[] = [];
-			for (const { owner, seen } of stale) {
-				const addresses = await release(store, owner, { seen, rests: true });
-				freed.push(...addresses.map((address) => ({ address, owner, agent, tags: noTags })));
-			}
-			await tidy(store);
-			return freed;
-		},
-		countTaken: (set) => countHeld(store, set),
-		pools: {
-			known: store.pools.read,
+		}
+		const freed: Reservation[] = [];
+		for (const { owner, seen } of stale) {
+			const addresses = await release(store, owner, { seen, rests: true });
+			freed.push(...addresses.map((address) => ({ address, owner, agent, tags: noTags })));
+		}
+		await tidy(store);
+		return freed;
+	}
+
+	countTaken(set: RangeSet): Promise<number> {
+		return countHeld(this.store, set);
+	}
+
+	get pools(): AddedPools {
+		const { gateway, layout, options, pools } = this.store;
+		return {
+			known: () => pools.read(),
 			async learn() {
-				const pools = await readPools(gateway, layout);
-				store.pools.note(pools);
-				return pools;
+				const learned = await readPools(gateway, layout);
+				pools.note(learned);
+				return learned;
 			},
-			gateways: store.pools.gateways,
-			remedy: `${options.borrow ? "" : 'As "ipam.borrow" is off, blocks of other agents are left to them. '}Add addresses with \`cnictl ipam pool add ${options.network} SUBNET\``,
-		},
-	};
+			gateways: () => pools.gateways(),
+			remedy: remedyFor(options),
+		};
+	}
+}
+
+function remedyFor({ network, borrow }: EtcdStoreOptions): string {
+	const remark = borrow ? "" : 'As "ipam.borrow" is off, blocks of other agents are left to them. ';
+	return `${remark}Add addresses with \`cnictl ipam pool add ${network} SUBNET\``;
+}
+
+/** A release, which is noted where etcd cannot be told of it. */
+async function orLater(
+	store: Store,
+	{ owner, work }: { owner: Attachment; work: () => Promise<readonly IpAddress[]> },
+): Promise<readonly IpAddress[]> {
+	try {
+		return await work();
+	} catch (thrown) {
+		if (!(thrown instanceof EtcdError)) throw thrown;
+		addToJournal(store, owner);
+		store.options.postponed(owner, thrown);
+		return [];
+	}
 }
 
 async function recordsOf(

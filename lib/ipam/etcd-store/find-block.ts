@@ -2,7 +2,7 @@ import type { Gateway } from "../../etcd/gateway.ts";
 import { read } from "../../etcd/kv.ts";
 import type { AddressRange } from "../range.ts";
 import type { RangeSet } from "../range-set.ts";
-import { addressOfKey } from "./address-name.ts";
+import { addressName, addressOfKey } from "./address-name.ts";
 import { type Block, type BlockLengths, blockOf, blockSize } from "./block.ts";
 import type { Layout } from "./layout.ts";
 
@@ -15,13 +15,18 @@ export interface BlockSearch {
 	readonly lengths: BlockLengths;
 }
 
+interface FreeSearch extends BlockSearch {
+	/** Names of blocks that belong to us, as far as we know: they need not be asked about. */
+	readonly ours: ReadonlySet<string>;
+}
+
 /**
  * Blocks of the set that belong to nobody, in the order in which to try them. The first are those at the start of each
  * range; where all are crowded the search goes on from a random place of a range, so that many agents that look for a block
  * together find different ones, and around to where it began: in the last range first, as ranges are added when others are
  * full.
  */
-export async function* freeBlocks(set: RangeSet, search: BlockSearch): AsyncGenerator<Block> {
+export async function* freeBlocks(set: RangeSet, search: FreeSearch): AsyncGenerator<Block> {
 	const parts = set.map((range) => {
 		const first = blockOf(range.start, search.lengths);
 		const last = blockOf(range.end, search.lengths);
@@ -40,19 +45,22 @@ export async function* freeBlocks(set: RangeSet, search: BlockSearch): AsyncGene
 /** The blocks number `from` to `to` of a range that belong to nobody. */
 async function* gaps(
 	{ range, from, to }: { range: AddressRange; from: bigint; to: bigint },
-	{ gateway, layout, lengths }: BlockSearch,
+	{ gateway, layout, lengths, ours }: FreeSearch,
 ): AsyncGenerator<Block> {
 	const base = blockOf(range.start, lengths);
 	const step = blockSize(base);
 	const { family } = base.network;
 	const at = (index: bigint) => ({ family, value: base.network.value + index * step });
-	for (let index = from; index <= to; ) {
+	for (let index = from; ; ) {
+		while (index <= to && ours.has(`${addressName(at(index))}-${base.length}`)) index++;
+		if (index > to) return;
 		const keys = layout.blocks({ first: at(index), last: at(to) });
 		const { found } = await read(gateway, keys, { only: "keys", limit: lookSize });
-		const taken = new Set(found.map(({ key }) => addressOfKey(key)?.value));
+		// Blocks of any size that begin there: names are compared, for to parse one takes longer.
+		const taken = new Set(found.map(({ key }) => key.slice(key.lastIndexOf("/") + 1, key.lastIndexOf("-"))));
 		const end = addressOfKey(found.length < lookSize ? "" : (found.at(-1)?.key ?? ""))?.value ?? at(to).value;
 		for (; index <= to && at(index).value <= end; index++) {
-			if (!taken.has(at(index).value)) yield { network: at(index), length: base.length };
+			if (!taken.has(addressName(at(index)))) yield { network: at(index), length: base.length };
 		}
 	}
 }

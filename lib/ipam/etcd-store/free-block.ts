@@ -3,58 +3,62 @@ import { familyOf, type RangeSet } from "../range-set.ts";
 import { roundRobin, type Span } from "../round-robin.ts";
 import { type Block, blockSize } from "./block.ts";
 
-/** A block, and which of its addresses are free: a bit for each, that of the first one lowest. */
+/** A block, and which of its addresses are free: a digit for each in their order, `1` for a free one, `0` for another. */
 export interface FreeBlock extends Block {
-	readonly free: bigint;
+	readonly free: string;
 }
 
 /** Every address of the block. */
-export function allOf(block: Block): bigint {
-	return (1n << blockSize(block)) - 1n;
+export function allOf(block: Block): string {
+	return "1".repeat(Number(blockSize(block)));
 }
 
-/** The bit of an address; none for one outside the block. */
-export function bitOf(block: Block, { family, value }: IpAddress): bigint {
-	const offset = value - block.network.value;
-	return family === block.network.family && offset >= 0n && offset < blockSize(block) ? 1n << offset : 0n;
+/** None of these, as far as they lie in the block. */
+export function allBut(block: Block, addresses: readonly IpAddress[]): string {
+	const digits = Array.from(allOf(block));
+	for (const address of addresses) {
+		const place = placeIn(block, address);
+		if (place >= 0) digits[place] = "0";
+	}
+	return digits.join("");
 }
 
-export interface Choice {
+/** The same digits without the one at `place`. */
+export function without(free: string, place: number): string {
+	return `${free.slice(0, place)}0${free.slice(place + 1)}`;
+}
+
+/** Which digit is that of an address; -1 for one outside the block. */
+export function placeIn(block: Block, { family, value }: IpAddress): number {
+	const place = value - block.network.value;
+	return family === block.network.family && place >= 0n && place < blockSize(block) ? Number(place) : -1;
+}
+
+export interface Choice<B> {
 	/** The address given last. */
 	readonly cursor?: IpAddress | undefined;
-	readonly blocks: readonly FreeBlock[];
+	/** In the order of their addresses. */
+	readonly blocks: readonly B[];
 }
 
 /** The first address in the order of {@link roundRobin} that is free in one of the blocks. */
-export function firstFree(
+export function firstFree<B extends FreeBlock>(
 	set: RangeSet,
-	{ cursor, blocks }: Choice,
-): { readonly address: IpAddress; readonly block: FreeBlock } | undefined {
+	{ cursor, blocks }: Choice<B>,
+): { readonly address: IpAddress; readonly block: B } | undefined {
+	if (blocks.length === 0) return undefined;
 	const family = familyOf(set);
-	const sorted = blocks
-		.filter(({ network, free }) => network.family === family && free !== 0n)
-		.sort((a, b) => (a.network.value < b.network.value ? -1 : 1));
-	if (sorted.length === 0) return undefined;
 	for (const span of roundRobin(set, cursor)) {
-		for (const block of sorted) {
-			const value = firstWithin(span, block);
-			if (value !== undefined) return { address: { family, value }, block };
+		for (const block of blocks) {
+			const place = block.network.family === family ? firstWithin(span, block) : -1;
+			if (place >= 0) return { address: { family, value: block.network.value + BigInt(place) }, block };
 		}
 	}
 	return undefined;
 }
 
-function firstWithin({ first, last }: Span, block: FreeBlock): bigint | undefined {
-	const base = block.network.value;
-	const size = blockSize(block);
-	const from = first > base ? first - base : 0n;
-	const to = last - base + 1n < size ? last - base + 1n : size;
-	if (from >= to) return undefined;
-	const free = BigInt.asUintN(Number(to), block.free) >> from;
-	return free === 0n ? undefined : base + from + lowestBit(free);
-}
-
-/** How many zeros a number ends in. */
-function lowestBit(bits: bigint): bigint {
-	return BigInt((bits & -bits).toString(2).length - 1);
+function firstWithin({ first, last }: Span, { network, free }: FreeBlock): number {
+	const base = network.value;
+	const place = free.indexOf("1", first > base ? Number(first - base) : 0);
+	return place >= 0 && BigInt(place) <= last - base ? place : -1;
 }

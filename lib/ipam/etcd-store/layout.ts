@@ -24,46 +24,100 @@ type KeyInterval = KeyRange & { readonly end: string };
  * networks, containers and interfaces by the specification, agents because the plugin refuses others.
  */
 export interface Layout {
-	readonly agent: (agent: string) => string;
-	readonly address: (address: IpAddress) => string;
-	readonly addresses: (span: AddressSpan) => KeyInterval;
+	agent(agent: string): string;
+	address(address: IpAddress): string;
+	addresses(span: AddressSpan): KeyInterval;
 	readonly allAddresses: KeyInterval;
-	readonly resting: (address: IpAddress) => string;
-	readonly restingIn: (span: AddressSpan) => KeyInterval;
-	readonly block: (block: Block) => string;
+	resting(address: IpAddress): string;
+	restingIn(span: AddressSpan): KeyInterval;
+	block(block: Block): string;
 	/** Blocks that begin at `first` to `last`, whatever their size. */
-	readonly blocks: (span: AddressSpan) => KeyInterval;
-	readonly pool: (subnet: IpPrefix) => string;
+	blocks(span: AddressSpan): KeyInterval;
+	pool(subnet: IpPrefix): string;
 	readonly pools: KeyInterval;
-	readonly blockOf: (agent: string, block: Block) => string;
-	readonly blocksOf: (agent: string) => KeyInterval;
-	readonly owner: (agent: string, owner: Attachment) => string;
-	readonly ownersOf: (agent: string) => KeyInterval;
+	blockOf(agent: string, block: Block): string;
+	blocksOf(agent: string): KeyInterval;
+	owner(agent: string, owner: Attachment): string;
+	ownersOf(agent: string): KeyInterval;
 }
 
 export function layoutOf(prefix: string, network: string): Layout {
-	const root = `${prefix}/network/${network}`;
-	const between = (kind: string, { first, last }: AddressSpan) => ({
-		key: `${root}/${kind}/${addressName(first)}`,
-		// The first key behind every one that begins with this.
-		end: `${root}/${kind}/${addressName(last)}~`,
-	});
-	return {
-		agent: (agent) => `${prefix}/agent/${agent}`,
-		address: (address) => `${root}/address/${addressName(address)}`,
-		addresses: (span) => between("address", span),
-		allAddresses: prefixRange(`${root}/address/`),
-		resting: (address) => `${root}/resting/${addressName(address)}`,
-		restingIn: (span) => between("resting", span),
-		block: (block) => `${root}/block/${blockName(block)}`,
-		blocks: (span) => between("block", span),
-		pool: ({ address, length }) => `${root}/pool/${blockName({ network: address, length })}`,
-		pools: prefixRange(`${root}/pool/`),
-		blockOf: (agent, block) => `${root}/agent/${agent}/block/${blockName(block)}`,
-		blocksOf: (agent) => prefixRange(`${root}/agent/${agent}/block/`),
-		owner: (agent, { containerId, ifName }) => `${root}/agent/${agent}/owner/${containerId}/${ifName}`,
-		ownersOf: (agent) => prefixRange(`${root}/agent/${agent}/owner/`),
-	};
+	return new PrefixLayout(prefix, network);
+}
+
+class PrefixLayout implements Layout {
+	readonly prefix: string;
+	/** Of the network. */
+	readonly root: string;
+
+	constructor(prefix: string, network: string) {
+		this.prefix = prefix;
+		this.root = `${prefix}/network/${network}`;
+	}
+
+	agent(agent: string) {
+		return `${this.prefix}/agent/${agent}`;
+	}
+
+	address(address: IpAddress) {
+		return `${this.root}/address/${addressName(address)}`;
+	}
+
+	addresses(span: AddressSpan) {
+		return this.between("address", span);
+	}
+
+	get allAddresses() {
+		return prefixRange(`${this.root}/address/`);
+	}
+
+	resting(address: IpAddress) {
+		return `${this.root}/resting/${addressName(address)}`;
+	}
+
+	restingIn(span: AddressSpan) {
+		return this.between("resting", span);
+	}
+
+	block(block: Block) {
+		return `${this.root}/block/${blockName(block)}`;
+	}
+
+	blocks(span: AddressSpan) {
+		return this.between("block", span);
+	}
+
+	pool({ address, length }: IpPrefix) {
+		return `${this.root}/pool/${blockName({ network: address, length })}`;
+	}
+
+	get pools() {
+		return prefixRange(`${this.root}/pool/`);
+	}
+
+	blockOf(agent: string, block: Block) {
+		return `${this.root}/agent/${agent}/block/${blockName(block)}`;
+	}
+
+	blocksOf(agent: string) {
+		return prefixRange(`${this.root}/agent/${agent}/block/`);
+	}
+
+	owner(agent: string, { containerId, ifName }: Attachment) {
+		return `${this.root}/agent/${agent}/owner/${containerId}/${ifName}`;
+	}
+
+	ownersOf(agent: string) {
+		return prefixRange(`${this.root}/agent/${agent}/owner/`);
+	}
+
+	private between(kind: string, { first, last }: AddressSpan): KeyInterval {
+		return {
+			key: `${this.root}/${kind}/${addressName(first)}`,
+			// The first key behind every one that begins with this.
+			end: `${this.root}/${kind}/${addressName(last)}~`,
+		};
+	}
 }
 
 /** The attachment that an owner's key is of. */

@@ -4,8 +4,8 @@ import { absent, type KeyValue, type Operation, type ReadAnswer, transact } from
 import type { IpAddress } from "../../ip/address.ts";
 import type { AddedPool } from "../added-pools.ts";
 import { type AgentState, parseAgent } from "./agent.ts";
-import { type Block, parseBlock } from "./block.ts";
-import type { Hint } from "./hint.ts";
+import { type Block, blockName, parseBlock } from "./block.ts";
+import { type Hint, namesOf } from "./hint.ts";
 import type { Layout } from "./layout.ts";
 import { type Occupancy, occupancyOf, readBlocks } from "./occupancy.ts";
 import { poolsIn } from "./pool-key.ts";
@@ -30,8 +30,8 @@ export interface Seen extends Occupancy {
 	readonly owner: KeyValue | undefined;
 	readonly agent: AgentState;
 	readonly fence: string;
-	/** Blocks that belong to the agent. */
-	readonly blocks: readonly Block[];
+	/** Names of the blocks that belong to the agent. */
+	readonly blocks: readonly string[];
 	/** The network's pools. */
 	readonly pools: readonly AddedPool[];
 	/** The keys of requested addresses that are held. */
@@ -45,14 +45,14 @@ export async function look(gateway: Gateway, view: View): Promise<Seen> {
 }
 
 /** How things are if the hint is right: nothing else is known. */
-export function believed({ fence, blocks }: Hint): Seen {
+export function believed(hint: Hint): Seen {
 	return {
 		...occupancyOf([], 0),
 		looked: [],
 		owner: undefined,
 		agent: { lostSince: undefined },
-		fence,
-		blocks: Object.keys(blocks).flatMap((name) => parseBlock(name) ?? []),
+		fence: hint.fence,
+		blocks: namesOf(hint),
 		pools: [],
 		requested: [],
 	};
@@ -77,7 +77,7 @@ function seenIn({ blocks: looked, requested, now }: View, reads: readonly ReadAn
 		owner: owner?.found[0],
 		agent: parseAgent(agent?.found[0]?.value ?? ""),
 		fence: agent?.found[0]?.modRevision ?? absent,
-		blocks: (own?.found ?? []).flatMap(({ key }) => parseBlock(key) ?? []),
+		blocks: (own?.found ?? []).flatMap(({ key }) => parseBlock(key) ?? []).map(blockName),
 		pools: poolsIn(pools?.found ?? []),
 		requested: others.slice(0, requested.length).flatMap(({ found }) => found),
 	};

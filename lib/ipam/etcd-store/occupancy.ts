@@ -2,13 +2,13 @@ import { absent, type KeyValue, type Operation, type ReadAnswer } from "../../et
 import { type IpAddress, sameAddress } from "../../ip/address.ts";
 import { addressOfKey } from "./address-name.ts";
 import { type Block, spanOf } from "./block.ts";
-import { allOf, bitOf } from "./free-block.ts";
+import { allBut, placeIn } from "./free-block.ts";
 import type { Layout } from "./layout.ts";
 
 /** Which addresses of some blocks can be given. */
 export interface Occupancy {
 	/** The free addresses of a block, as in free-block.ts: all that are neither held nor rest, as far as they were looked at. */
-	freeIn(block: Block): bigint;
+	freeIn(block: Block): string;
 	/** Whether some rest, and so will be free without anybody saying so. */
 	restsIn(block: Block): boolean;
 	/** The revision of the key by which the address rests or has rested. */
@@ -33,8 +33,12 @@ export function occupancyOf(reads: readonly ReadAnswer[], now: number): Occupanc
 	const resting = keys(1);
 	const asleep = resting.filter(({ kv }) => Number(kv.value) > now);
 	return {
-		freeIn: (block) => [...taken, ...asleep].reduce((free, { address }) => free & ~bitOf(block, address), allOf(block)),
-		restsIn: (block) => asleep.some(({ address }) => bitOf(block, address) !== 0n),
+		freeIn: (block) =>
+			allBut(
+				block,
+				[...taken, ...asleep].map(({ address }) => address),
+			),
+		restsIn: (block) => asleep.some(({ address }) => placeIn(block, address) >= 0),
 		restOf: (address) => resting.find((rest) => sameAddress(rest.address, address))?.kv.modRevision ?? absent,
 		rested: resting.filter(({ kv }) => Number(kv.value) <= now).map(({ kv }) => kv),
 	};

@@ -8,7 +8,7 @@ import { findToBorrow } from "./borrow.ts";
 import { countHeld, countResting } from "./count.ts";
 import { freeBlocks } from "./find-block.ts";
 import { firstFree } from "./free-block.ts";
-import type { Hint } from "./hint.ts";
+import { type Hint, namesOf } from "./hint.ts";
 import type { Seen } from "./look.ts";
 import type { Plan } from "./plan.ts";
 import { parseOwner, parseRecord } from "./record.ts";
@@ -86,10 +86,10 @@ async function planAny(
 		drawn = hint.update((before) => draw(before, wish));
 		return drawn !== undefined;
 	};
-	const own = seen.blocks.filter((block) => blockMeets(block, wish.set)).map(blockName);
+	const isUseful = (name: string) => parseBlocks([name]).some((block) => blockMeets(block, wish.set));
 	if (!tryOwn()) {
 		// A hint without blocks may be one that was lost.
-		const isBlind = looks === 0 && own.length === 0;
+		const isBlind = looks === 0 && !seen.blocks.some(isUseful);
 		if (isBlind || staleBlocks(hint.read(), { wishes: [wish], looked }).length > 0) return "look again";
 		// Claims are made by one process at a time: the others find what it has claimed.
 		turn.take(tryOwn);
@@ -98,6 +98,7 @@ async function planAny(
 	const claim = await planClaim(planning, { wish, others });
 	if (claim !== undefined) return claim;
 	// Somebody may have released some of what was full.
+	const own = seen.blocks.filter(isUseful);
 	if (looks === 0 || own.some((name) => !looked.has(name))) {
 		hint.note((before) => doubted(before, own));
 		return "look again";
@@ -113,7 +114,8 @@ async function planClaim(
 	{ wish: { set, setIndex }, others }: { wish: Wish; others: readonly Plan[] },
 ): Promise<Plan | undefined> {
 	const { layout, gateway, options, hint } = store;
-	const cursor = cursorOf(hint.read(), setIndex);
+	const known = hint.read();
+	const cursor = cursorOf(known, setIndex);
 	const from = (block: Block): Plan | undefined => {
 		const first = firstFree(set, { cursor, blocks: [{ ...block, free: seen.freeIn(block) }] });
 		return first && { how: "claim", rest: seen.restOf(first.address), ...first };
@@ -122,7 +124,8 @@ async function planClaim(
 	const candidates = others.flatMap((plan) => (plan.how === "claim" ? (from(plan.block) ?? []) : []));
 	// Who has lost the race for a block passes some over: whoever has lost it too looks at the same.
 	const passing = looks < 2 ? 0 : Math.floor(Math.random() * Math.min(2 ** looks, 64));
-	for await (const block of freeBlocks(set, { gateway, layout, lengths: options.blockLengths })) {
+	const ours = new Set(namesOf(known));
+	for await (const block of freeBlocks(set, { gateway, layout, lengths: options.blockLengths, ours })) {
 		const plan = barren.has(blockName(block)) ? undefined : from(block);
 		if (plan === undefined) continue;
 		candidates.push(plan);
@@ -136,8 +139,11 @@ export function staleBlocks(
 	{ stale }: Hint,
 	{ wishes, looked }: Pick<Planning, "wishes" | "looked">,
 ): readonly Block[] {
-	return stale
-		.filter((name) => !looked.has(name))
-		.flatMap((name) => parseBlock(name) ?? [])
-		.filter((block) => wishes.some(({ set }) => blockMeets(block, set)));
+	return parseBlocks(stale.filter((name) => !looked.has(name))).filter((block) =>
+		wishes.some(({ set }) => blockMeets(block, set)),
+	);
+}
+
+function parseBlocks(names: readonly string[]): readonly Block[] {
+	return names.flatMap((name) => parseBlock(name) ?? []);
 }

@@ -9,6 +9,7 @@ export function poolGuards(
 	layout: Layout,
 	{ plans, pools }: { readonly plans: readonly Pick<Plan, "address">[]; readonly pools: readonly AddedPool[] },
 ): readonly Compare[] {
+	if (pools.length === 0) return [];
 	return pools
 		.filter(({ range }) => plans.some(({ address }) => rangeContains(range, address)))
 		.map(({ range, text }) => ({ key: layout.pool(range.subnet), value: text }));

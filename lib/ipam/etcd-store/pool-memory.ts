@@ -1,6 +1,6 @@
 import { formatPrefix, type IpPrefix, parsePrefix } from "../../ip/address.ts";
 import { inDirectoryOf, unlessAbsent } from "../../linux/absent.ts";
-import { appendFile, readText, rename, unlink, writeFile } from "../../linux/files.ts";
+import { appendFile, exists, readText, rename, unlink, writeFile } from "../../linux/files.ts";
 import { type AddedPool, samePools } from "../added-pools.ts";
 import { parsePool } from "./pool-key.ts";
 
@@ -16,48 +16,56 @@ import { parsePool } from "./pool-key.ts";
  * whoever looks at etcd, as all do before they give up, puts it right. It is written anew and renamed; of two that do so at
  * once either may win.
  */
-export interface PoolMemory {
-	/** @throws SystemError */
-	read(): readonly AddedPool[];
-	/** What etcd has. Nothing is written, or made, where that is known. @throws SystemError */
-	note(pools: readonly AddedPool[]): void;
-	/** With the lengths of their subnets. @throws SystemError */
-	gateways(): readonly IpPrefix[];
-}
+export class PoolMemory {
+	private readonly directory: string;
 
-export function poolMemory(directory: string): PoolMemory {
-	const path = `${directory}/pools`;
-	const gatewaysPath = `${directory}/gateways`;
-	const incomplete = `${directory}/.pools`;
-	const read = () => parseMemory(unlessAbsent(() => readText(path)));
-	const gateways = () => linesOf(unlessAbsent(() => readText(gatewaysPath)) ?? "");
-	return {
-		read,
-		gateways: () => gateways().flatMap((line) => parsePrefix(line) ?? []),
-		note(pools) {
-			if (samePools(read(), pools)) return;
-			const before = gateways();
-			const news = pools.map(gatewayText).filter((text) => !before.includes(text));
-			if (news.length > 0) {
-				inDirectoryOf(gatewaysPath, () => appendFile(gatewaysPath, news.map((text) => `${text}\n`).join("")));
-			}
-			if (pools.length === 0) {
-				unlessAbsent(() => unlink(path));
-				return;
-			}
-			inDirectoryOf(incomplete, () => writeFile(incomplete, JSON.stringify(pools.map(({ text }) => text))));
-			// Another call may have renamed what both have written.
-			unlessAbsent(() => rename(incomplete, path));
-		},
-	};
+	constructor(directory: string) {
+		this.directory = directory;
+	}
+
+	/** @throws SystemError */
+	read(): readonly AddedPool[] {
+		const path = this.pathOf("pools");
+		// As a rule there are none.
+		return exists(path) ? parseMemory(unlessAbsent(() => readText(path))) : [];
+	}
+
+	/** What etcd has. Nothing is written, or made, where that is known. @throws SystemError */
+	note(pools: readonly AddedPool[]): void {
+		if (samePools(this.read(), pools)) return;
+		const before = this.gatewayLines();
+		const news = pools.map(gatewayText).filter((text) => !before.includes(text));
+		if (news.length > 0) {
+			const path = this.pathOf("gateways");
+			inDirectoryOf(path, () => appendFile(path, news.map((text) => `${text}\n`).join("")));
+		}
+		if (pools.length === 0) {
+			unlessAbsent(() => unlink(this.pathOf("pools")));
+			return;
+		}
+		const incomplete = this.pathOf(".pools");
+		inDirectoryOf(incomplete, () => writeFile(incomplete, JSON.stringify(pools.map(({ text }) => text))));
+		// Another call may have renamed what both have written.
+		unlessAbsent(() => rename(incomplete, this.pathOf("pools")));
+	}
+
+	/** With the lengths of their subnets. @throws SystemError */
+	gateways(): readonly IpPrefix[] {
+		return this.gatewayLines().flatMap((line) => parsePrefix(line) ?? []);
+	}
+
+	private gatewayLines(): readonly string[] {
+		const text = unlessAbsent(() => readText(this.pathOf("gateways"))) ?? "";
+		return text.split("\n").filter((line) => line !== "");
+	}
+
+	private pathOf(name: string): string {
+		return `${this.directory}/${name}`;
+	}
 }
 
 function gatewayText({ range: { gateway, subnet } }: AddedPool): string {
 	return formatPrefix({ address: gateway, length: subnet.length });
-}
-
-function linesOf(text: string): readonly string[] {
-	return text.split("\n").filter((line) => line !== "");
 }
 
 function parseMemory(text: string | undefined): readonly AddedPool[] {

@@ -11,11 +11,14 @@ export interface AddressRecord extends Tags, Attachment {
 
 /**
  * One line of JSON: `{"address":"10.1.0.2","agent":"a1","time":1764000000000,"containerId":"c1","ifName":"eth0",
- * "labels":[…],"groups":[…]}`. The address is there for people, who read no hexadecimal digits.
+ * "labels":[…],"groups":[…]}`. The address is there for people, who read no hexadecimal digits. Put together here because
+ * JSON.stringify takes twice as long for an object of seven.
  */
 export function formatRecord(address: IpAddress, record: AddressRecord): string {
 	const { agent, time, containerId, ifName, labels, groups } = record;
-	return JSON.stringify({ address: formatAddress(address), agent, time, containerId, ifName, labels, groups });
+	const json = JSON.stringify;
+	const owner = `"agent":${json(agent)},"time":${time},"containerId":${json(containerId)},"ifName":${json(ifName)}`;
+	return `{"address":"${formatAddress(address)}",${owner},"labels":${json(labels)},"groups":${json(groups)}}`;
 }
 
 /** Undefined for a value that is none of ours. */
@@ -28,14 +31,15 @@ export function parseRecord(text: string): AddressRecord | undefined {
 
 /**
  * The value of an owner's key: what the attachment holds, and a random text, by which a call recognizes what it has
- * written itself when the answer was lost: `{"addresses":["10.1.0.2","fd00::2"],"call":"…"}`.
+ * written itself when the answer was lost: `{"addresses":["10.1.0.2","fd00::2"],"call":"…"}`. It needs no escapes.
  */
 export function formatOwner(addresses: readonly IpAddress[], call: string): string {
-	return JSON.stringify({ addresses: addresses.map(formatAddress), call });
+	return `{"addresses":${JSON.stringify(addresses.map(formatAddress))},"call":"${call}"}`;
 }
 
-/** What the attachment holds. */
+/** What the attachment holds; nothing where there is no such key, which is an empty text here. */
 export function parseOwner(text: string): readonly IpAddress[] {
+	if (text === "") return [];
 	try {
 		const value = JSON.parse(text) as { addresses?: unknown } | null;
 		return Array.isArray(value?.addresses) ? parseAddresses(value.addresses) : [];

@@ -3,6 +3,7 @@ import { absent, type KeyValue, type Operation, read, transact } from "../../etc
 import { type IpAddress, sameAddress } from "../../ip/address.ts";
 import { doubted, emptied, owning } from "./beliefs.ts";
 import { type Block, blockName, blockOf, parseBlock, sameBlock, spanOf } from "./block.ts";
+import { namesOf } from "./hint.ts";
 import { formatOwner, parseOwner } from "./record.ts";
 import type { Store } from "./store.ts";
 
@@ -113,7 +114,7 @@ export async function giveBack(store: Store, empty: readonly Block[]): Promise<v
 			],
 			success: [{ remove: { key: layout.block(block) } }, { remove: { key: layout.blockOf(options.agent, block) } }],
 		});
-		if (!succeeded) hint.note((before) => owning(before, [...Object.keys(before.blocks), name]));
+		if (!succeeded) hint.note((before) => owning(before, [...namesOf(before), name]));
 	}
 }
 

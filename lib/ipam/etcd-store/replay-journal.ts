@@ -1,4 +1,4 @@
-import { openJournal } from "./journal.ts";
+import { countEntries, replay } from "./journal.ts";
 import type { EtcdStoreOptions } from "./options.ts";
 import { openStore } from "./store.ts";
 
@@ -9,7 +9,7 @@ import { openStore } from "./store.ts";
 export async function replayJournal(
 	options: EtcdStoreOptions,
 ): Promise<{ readonly done: number; readonly left: number }> {
-	const journal = openJournal(openStore(options));
-	const done = await journal.replay();
-	return { done, left: journal.count() };
+	const store = openStore(options);
+	const done = await replay(store);
+	return { done, left: countEntries(store) };
 }

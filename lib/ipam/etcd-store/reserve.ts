@@ -12,7 +12,7 @@ import { believed, look, type Seen } from "./look.ts";
 import type { Plan } from "./plan.ts";
 import { planAll, staleBlocks } from "./plan-all.ts";
 import type { Store } from "./store.ts";
-import { openTurn } from "./turn.ts";
+import { Turn } from "./turn.ts";
 
 /**
  * Takes an address for each wish, or none.
@@ -30,10 +30,9 @@ export async function reserve(
 	const { layout, gateway, options, now } = store;
 	const { pools = [] } = wishes[0] ?? {};
 	const call = randomText();
-	const requested = wishes.flatMap(({ requested }) => requested ?? []);
 	const looked = new Set<string>();
 	const barren = new Set<string>();
-	using turn = openTurn(store);
+	using turn = new Turn(store);
 	let { hint, plans } = guess(store, wishes);
 	if (plans === undefined) {
 		// Somebody may be about to find what we need as well.
@@ -72,6 +71,7 @@ export async function reserve(
 			turn.end();
 		}
 		const blocks = worthLooking(store.hint.read(), { wishes, plans, looked });
+		const requested = wishes.flatMap((wish) => wish.requested ?? []);
 		seen = await look(gateway, { layout, agent: options.agent, owner, requested, now: now(), blocks });
 		// It had succeeded, and the answer was lost.
 		if (failed !== undefined && seen.owner?.value === ownerValue(failed)) {
@@ -143,14 +143,17 @@ function reserved(
 	store: Store,
 	{ plans, wishes }: { plans: readonly Plan[]; wishes: readonly Wish[] },
 ): ReserveOutcome {
-	const given = plans.map((plan, index) => ({ plan, setIndex: wishes[index]?.setIndex ?? 0 }));
 	// Those of our own blocks were noted when they were drawn.
-	const news = given.filter(({ plan }) => plan.how !== "own");
-	if (news.length > 0) store.hint.note((hint) => news.reduce(carriedOut, hint));
+	if (plans.some(({ how }) => how !== "own")) {
+		store.hint.note((before) =>
+			plans.reduce((hint, plan, index) => carriedOut(hint, { plan, setIndex: wishes[index]?.setIndex ?? 0 }), before),
+		);
+	}
 	return { kind: "reserved", addresses: plans.map(({ address }) => address) };
 }
 
 function carriedOut(hint: Hint, { plan, setIndex }: { plan: Plan; setIndex: number }): Hint {
+	if (plan.how === "own") return hint;
 	return given(plan.how === "claim" ? owned(hint, plan.block) : hint, { setIndex, address: plan.address });
 }
 

@@ -1,8 +1,8 @@
 import type { Gateway } from "../../etcd/gateway.ts";
-import { type HintFile, hintFile } from "./hint.ts";
+import { HintFile } from "./hint.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 import type { EtcdStoreOptions } from "./options.ts";
-import { type PoolMemory, poolMemory } from "./pool-memory.ts";
+import { PoolMemory } from "./pool-memory.ts";
 
 /** What the parts of this store share. */
 export interface Store {
@@ -22,7 +22,7 @@ export function openStore(options: EtcdStoreOptions): Store {
 		gateway,
 		layout: layoutOf(prefix, network),
 		now,
-		hint: hintFile(directory, lock),
-		pools: poolMemory(directory),
+		hint: new HintFile({ directory, lock }),
+		pools: new PoolMemory(directory),
 	};
 }

@@ -1,6 +1,7 @@
 import { everyOne } from "../../cni/every-one.ts";
 import type { Attachment } from "../../cni/plugin.ts";
 import { formatAddress, type IpAddress, sameAddress } from "../../ip/address.ts";
+import { unlessAbsent } from "../../linux/absent.ts";
 import { Errno, errnoOf } from "../../linux/errno.ts";
 import { makeDirectories } from "../../linux/files.ts";
 import { rangeOf } from "../range-set.ts";
@@ -167,16 +168,9 @@ function lockCreating({ directory, lock: path }: Layout, lock: FileStoreOptions[
 	}
 }
 
-/** ENOTDIR: something else has the place of dataDir. Whatever it is, it holds no reservation. */
-const noDirectory: readonly number[] = [Errno.ENOENT, Errno.ENOTDIR];
-
+/** Whatever has the place of dataDir, and is no directory, holds no reservation. */
 function lockExisting({ lock: path }: Layout, lock: FileStoreOptions["lock"]): Disposable | undefined {
-	try {
-		return lock(path);
-	} catch (thrown) {
-		if (noDirectory.includes(errnoOf(thrown))) return undefined;
-		throw thrown;
-	}
+	return unlessAbsent(() => lock(path));
 }
 
 function pathOf({ directory }: Layout, address: IpAddress): string {

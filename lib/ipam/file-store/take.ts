@@ -34,12 +34,13 @@ export function takeAny(
 	{ set, setIndex }: { set: RangeSet; setIndex: number },
 ): IpAddress | undefined {
 	const { index, directory } = target;
-	const spans = roundRobin(set, readCursor(directory, setIndex));
-	const walk = () => takeFirst(target, { set, spans });
+	const cursor = readCursor(directory, setIndex);
+	const walk = () => takeFirst(target, { set, spans: roundRobin(set, cursor) });
 	const clean = walk();
 	if (clean !== undefined) return clean;
 	const free = setSize(set) - BigInt(countTaken(directory, set));
 	if (free === 0n) return undefined;
+	const spans = [...roundRobin(set, cursor)];
 	const resting = index.endCooldowns().filter(({ address }) => isIn(spans, { set, address }));
 	const reread = () => (index.rebuild() ? walk() : undefined);
 	return (
@@ -52,7 +53,7 @@ export function takeAny(
 
 function takeFirst(
 	target: TakeTarget,
-	{ set, spans }: { set: RangeSet; spans: readonly Span[] },
+	{ set, spans }: { set: RangeSet; spans: Iterable<Span> },
 ): IpAddress | undefined {
 	const family = familyOf(set);
 	for (const { first, last } of spans) {

@@ -1,6 +1,6 @@
 import { Errno } from "../../linux/errno.ts";
 import { sleep } from "../../linux/libc.ts";
-import { attribute, read } from "../wire/attributes.ts";
+import { attribute } from "../wire/attributes.ts";
 import { NetlinkError } from "../wire/error.ts";
 import { decodeAcknowledgement, type Message, NLM_F_ACK, NLMSG_ERROR } from "../wire/message.ts";
 import type { NetlinkSocket } from "../wire/socket.ts";
@@ -70,7 +70,7 @@ export function commit(
 /** The number of the ruleset's present generation; every commit by anybody makes a new one. */
 export function readGeneration(socket: NetlinkSocket): number {
 	const answer = socket.find(nftMessage(NFT_MSG_GETGEN, {}), Errno.ENOENT);
-	return answer === undefined ? 0 : (read.u32be(nftAttributes(answer).get(NFTA_GEN_ID)) ?? 0);
+	return answer === undefined ? 0 : (nftAttributes(answer).u32be(NFTA_GEN_ID) ?? 0);
 }
 
 /** What others' commits between our reading and changing show as, and how often that is believed. */

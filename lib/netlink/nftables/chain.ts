@@ -9,10 +9,12 @@ import {
 	NFT_MSG_DELCHAIN,
 	NFT_MSG_GETCHAIN,
 	NFT_MSG_NEWCHAIN,
+	nftAttribute,
 	nftAttributes,
 	nftMessage,
 	type TableFamily,
 	type TableName,
+	tableAttribute,
 } from "./message.ts";
 import { decodeComment, encodeComment } from "./user-data.ts";
 
@@ -64,7 +66,7 @@ export function addChain({ family, table, chain, hook, comment }: NewChain): Mes
 		family,
 		flags: NLM_F_CREATE,
 		attributes: [
-			attribute.string(NFTA_CHAIN_TABLE, table),
+			tableAttribute(table),
 			attribute.string(NFTA_CHAIN_NAME, chain),
 			...(hook === undefined ? [] : hookAttributes(hook)),
 			...(comment === undefined ? [] : [attribute.bytes(NFTA_CHAIN_USERDATA, encodeComment(comment))]),
@@ -76,7 +78,7 @@ export function addChain({ family, table, chain, hook, comment }: NewChain): Mes
 export function deleteChain({ family, table, chain }: ChainName): Message {
 	return nftMessage(NFT_MSG_DELCHAIN, {
 		family,
-		attributes: [attribute.string(NFTA_CHAIN_TABLE, table), attribute.string(NFTA_CHAIN_NAME, chain)],
+		attributes: [tableAttribute(table), attribute.string(NFTA_CHAIN_NAME, chain)],
 	});
 }
 
@@ -90,6 +92,17 @@ export function findChain(socket: NetlinkSocket, name: ChainName): Chain | undef
 export function findChains(socket: NetlinkSocket, names: readonly ChainName[]): readonly (Chain | undefined)[] {
 	return findAll(socket, names.map(chainRequest)).map((answer) =>
 		answer === undefined ? undefined : decodeChain(answer),
+	);
+}
+
+/**
+ * The same, but only how many uses each has (`uses` of {@link Chain}): few who ask want to know more.
+ *
+ * @throws NetlinkError
+ */
+export function countUses(socket: NetlinkSocket, names: readonly ChainName[]): readonly (number | undefined)[] {
+	return findAll(socket, names.map(chainRequest)).map((answer) =>
+		answer === undefined ? undefined : (read.u32be(nftAttribute(answer, NFTA_CHAIN_USE)) ?? 0),
 	);
 }
 
@@ -110,7 +123,7 @@ export function listChains(socket: NetlinkSocket, { family, table }: TableName):
 }
 
 function chainRequest({ family, table, chain }: ChainName): Message {
-	const attributes = [attribute.string(NFTA_CHAIN_TABLE, table), attribute.string(NFTA_CHAIN_NAME, chain)];
+	const attributes = [tableAttribute(table), attribute.string(NFTA_CHAIN_NAME, chain)];
 	return nftMessage(NFT_MSG_GETCHAIN, { family, attributes });
 }
 
@@ -128,11 +141,11 @@ function hookAttributes({ type, hook, priority, policy }: Hook) {
 function decodeChain(message: ReceivedMessage): Chain {
 	const attributes = nftAttributes(message);
 	return {
-		table: read.string(attributes.get(NFTA_CHAIN_TABLE)) ?? "",
-		name: read.string(attributes.get(NFTA_CHAIN_NAME)) ?? "",
+		table: attributes.string(NFTA_CHAIN_TABLE) ?? "",
+		name: attributes.string(NFTA_CHAIN_NAME) ?? "",
 		hook: decodeHook(attributes),
 		comment: decodeComment(attributes.get(NFTA_CHAIN_USERDATA)),
-		uses: read.u32be(attributes.get(NFTA_CHAIN_USE)) ?? 0,
+		uses: attributes.u32be(NFTA_CHAIN_USE) ?? 0,
 	};
 }
 
@@ -140,11 +153,11 @@ function decodeHook(attributes: ReceivedAttributes): Hook | undefined {
 	const nested = attributes.get(NFTA_CHAIN_HOOK);
 	if (nested === undefined) return undefined;
 	const hook = read.nested(nested);
-	const type = read.string(attributes.get(NFTA_CHAIN_TYPE));
+	const type = attributes.string(NFTA_CHAIN_TYPE);
 	return {
 		type: type === "nat" || type === "route" ? type : "filter",
-		hook: hookNames[read.u32be(hook.get(NFTA_HOOK_HOOKNUM)) ?? 0] ?? "prerouting",
-		priority: (read.u32be(hook.get(NFTA_HOOK_PRIORITY)) ?? 0) | 0,
-		policy: read.u32be(attributes.get(NFTA_CHAIN_POLICY)) === 0 ? "drop" : "accept",
+		hook: hookNames[hook.u32be(NFTA_HOOK_HOOKNUM) ?? 0] ?? "prerouting",
+		priority: (hook.u32be(NFTA_HOOK_PRIORITY) ?? 0) | 0,
+		policy: attributes.u32be(NFTA_CHAIN_POLICY) === 0 ? "drop" : "accept",
 	};
 }

@@ -1,4 +1,4 @@
-import { type Attribute, attribute, decodeAttributeList, read } from "../wire/attributes.ts";
+import { type Attribute, attribute, createMemory, decodeAttributeList, nestedFlag, read } from "../wire/attributes.ts";
 import { type Message, NLM_F_CREATE, type ReceivedMessage } from "../wire/message.ts";
 import type { NetlinkSocket } from "../wire/socket.ts";
 import { dumpIfThere } from "./dump-if-there.ts";
@@ -10,11 +10,11 @@ import {
 	nftAttributes,
 	nftMessage,
 	type SetName,
+	tableAttribute,
 } from "./message.ts";
 import { decodeComment, encodeComment } from "./user-data.ts";
 import { decodeVerdict, encodeVerdict, type Verdict } from "./verdict.ts";
 
-const NFTA_SET_ELEM_LIST_TABLE = 1;
 const NFTA_SET_ELEM_LIST_SET = 2;
 const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
 const NFTA_SET_ELEM_KEY = 1;
@@ -95,26 +95,46 @@ function elementMessage(type: number, { set: { family, table, set }, elements, f
 		family,
 		flags,
 		attributes: [
-			attribute.string(NFTA_SET_ELEM_LIST_TABLE, table),
+			tableAttribute(table),
 			attribute.string(NFTA_SET_ELEM_LIST_SET, set),
 			...(elements === undefined
 				? []
 				: [
 						attribute.nested(
 							NFTA_SET_ELEM_LIST_ELEMENTS,
-							elements.map((element, index) => attribute.nested(index + 1, elementAttributes(element))),
+							elements.map((element, index) => elementAttribute(index + 1, element)),
 						),
 					]),
 		],
 	});
 }
 
-function elementAttributes({ key, value, comment }: SetElement): readonly Attribute[] {
-	return [
+function elementAttribute(type: number, { key, value, comment }: SetElement): Attribute {
+	if (value === undefined) return attribute.nestedBytes(type, plainElement(key, comment));
+	return attribute.nested(type, [
 		attribute.nested(NFTA_SET_ELEM_KEY, [attribute.bytes(NFTA_DATA_VALUE, key)]),
-		...(value === undefined ? [] : [attribute.nested(NFTA_SET_ELEM_DATA, [valueAttribute(value)])]),
+		attribute.nested(NFTA_SET_ELEM_DATA, [valueAttribute(value)]),
 		...(comment === undefined ? [] : [attribute.bytes(NFTA_SET_ELEM_USERDATA, encodeComment(comment))]),
-	];
+	]);
+}
+
+/** Key and comment: what most elements have, of which an ADD sends dozens. Written out, it takes a third of the time. */
+function plainElement(key: Uint8Array, comment: string | undefined): Uint8Array {
+	const userData = comment === undefined ? undefined : encodeComment(comment);
+	const end = 8 + padded(key.byteLength);
+	const { bytes, words } = createMemory(userData === undefined ? end : end + 4 + padded(userData.byteLength));
+	words[0] = end | ((NFTA_SET_ELEM_KEY | nestedFlag) << 16);
+	words[1] = (4 + key.byteLength) | (NFTA_DATA_VALUE << 16);
+	bytes.set(key, 8);
+	if (userData !== undefined) {
+		words[end >> 2] = (4 + userData.byteLength) | (NFTA_SET_ELEM_USERDATA << 16);
+		bytes.set(userData, end + 4);
+	}
+	return bytes;
+}
+
+function padded(length: number): number {
+	return (length + 3) & ~3;
 }
 
 function valueAttribute(value: Uint8Array | Verdict): Attribute {

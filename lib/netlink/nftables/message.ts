@@ -1,4 +1,11 @@
-import { type Attribute, decodeAttributes, type ReceivedAttributes } from "../wire/attributes.ts";
+import {
+	type Attribute,
+	attribute,
+	decodeAttributes,
+	findAttribute,
+	type PlainAttribute,
+	type ReceivedAttributes,
+} from "../wire/attributes.ts";
 import type { Message, ReceivedMessage } from "../wire/message.ts";
 
 /** NFNL_SUBSYS_NFTABLES: the high byte of every message type. */
@@ -45,9 +52,21 @@ export function nftMessage(
 	type: number,
 	{ family, flags = 0, attributes = [] }: { family?: TableFamily; flags?: number; attributes?: readonly Attribute[] },
 ): Message {
-	const number = family === undefined ? 0 : familyNumbers[family];
-	return { type: (subsystem << 8) | type, flags, header: nfgenmsg(number, 0), attributes };
+	const header = family === undefined ? anyFamily : headers[family];
+	return { type: (subsystem << 8) | type, flags, header, attributes };
 }
+
+/** What every message but a table's own says first: NFTA_*_TABLE, which is 1 in all of them, and so is NFTA_TABLE_NAME. */
+export function tableAttribute(table: string): PlainAttribute {
+	const kept = tableAttributes.get(table) ?? attribute.string(NFTA_TABLE, table);
+	tableAttributes.set(table, kept);
+	return kept;
+}
+
+/** Of the few tables that there are to name, in message after message. */
+const tableAttributes = new Map<string, PlainAttribute>();
+
+const NFTA_TABLE = 1;
 
 export const NFNL_MSG_BATCH_BEGIN = 0x10;
 export const NFNL_MSG_BATCH_END = 0x11;
@@ -58,6 +77,11 @@ export function batchMessage(
 	attributes: readonly Attribute[],
 ): Message {
 	return { type, header: nfgenmsg(0, subsystem), attributes };
+}
+
+/** Of the attributes of an answer only the one of this type. */
+export function nftAttribute({ body }: ReceivedMessage, type: number): Uint8Array | undefined {
+	return findAttribute(body.subarray(4), type);
 }
 
 /** The attributes of an answer of nf_tables. */
@@ -72,6 +96,16 @@ export function familyOf({ body }: ReceivedMessage): TableFamily | undefined {
 	}
 	return undefined;
 }
+
+/** Nobody writes to a header: all messages of a family have the same. */
+const headers = {
+	inet: nfgenmsg(familyNumbers.inet, 0),
+	ip: nfgenmsg(familyNumbers.ip, 0),
+	bridge: nfgenmsg(familyNumbers.bridge, 0),
+	ip6: nfgenmsg(familyNumbers.ip6, 0),
+} as const satisfies Record<TableFamily, Uint8Array>;
+
+const anyFamily = nfgenmsg(0, 0);
 
 /** `struct nfgenmsg`: u8 family, u8 version 0, u16 resource, big-endian. */
 function nfgenmsg(family: number, resource: number): Uint8Array {

@@ -12,10 +12,10 @@ import {
 	NFT_MSG_NEWRULE,
 	nftAttributes,
 	nftMessage,
+	tableAttribute,
 } from "./message.ts";
 import { decodeComment, encodeComment } from "./user-data.ts";
 
-const NFTA_RULE_TABLE = 1;
 const NFTA_RULE_CHAIN = 2;
 const NFTA_RULE_HANDLE = 3;
 const NFTA_RULE_EXPRESSIONS = 4;
@@ -91,5 +91,5 @@ function decodeRule(message: ReceivedMessage): Rule {
 }
 
 function nameAttributes({ table, chain }: ChainName) {
-	return [attribute.string(NFTA_RULE_TABLE, table), attribute.string(NFTA_RULE_CHAIN, chain)];
+	return [tableAttribute(table), attribute.string(NFTA_RULE_CHAIN, chain)];
 }

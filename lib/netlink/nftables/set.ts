@@ -8,13 +8,13 @@ import {
 	NFT_MSG_DELSET,
 	NFT_MSG_GETSET,
 	NFT_MSG_NEWSET,
-	nftAttributes,
+	nftAttribute,
 	nftMessage,
 	type SetName,
 	type TableName,
+	tableAttribute,
 } from "./message.ts";
 
-const NFTA_SET_TABLE = 1;
 const NFTA_SET_NAME = 2;
 const NFTA_SET_FLAGS = 3;
 const NFTA_SET_KEY_TYPE = 4;
@@ -47,7 +47,7 @@ export function addSet({ family, table, set, key, value, size }: NewSet): Messag
 		family,
 		flags: NLM_F_CREATE,
 		attributes: [
-			attribute.string(NFTA_SET_TABLE, table),
+			tableAttribute(table),
 			attribute.string(NFTA_SET_NAME, set),
 			attribute.u32be(NFTA_SET_FLAGS, value === undefined ? 0 : NFT_SET_MAP),
 			attribute.u32be(NFTA_SET_KEY_TYPE, typeNumber(key)),
@@ -65,22 +65,22 @@ export function addSet({ family, table, set, key, value, size }: NewSet): Messag
 export function deleteSet({ family, table, set }: SetName): Message {
 	return nftMessage(NFT_MSG_DELSET, {
 		family,
-		attributes: [attribute.string(NFTA_SET_TABLE, table), attribute.string(NFTA_SET_NAME, set)],
+		attributes: [tableAttribute(table), attribute.string(NFTA_SET_NAME, set)],
 	});
 }
 
 /** Whether the set or map exists. @throws NetlinkError */
 export function hasSet(socket: NetlinkSocket, { family, table, set }: SetName): boolean {
-	const attributes = [attribute.string(NFTA_SET_TABLE, table), attribute.string(NFTA_SET_NAME, set)];
+	const attributes = [tableAttribute(table), attribute.string(NFTA_SET_NAME, set)];
 	return socket.find(nftMessage(NFT_MSG_GETSET, { family, attributes }), Errno.ENOENT) !== undefined;
 }
 
 /** The names of the sets and maps of a table; none when it does not exist. `nft list sets table …` @throws NetlinkError */
 export function listSets(socket: NetlinkSocket, { family, table }: TableName): ReadonlySet<string> {
-	const attributes = [attribute.string(NFTA_SET_TABLE, table)];
+	const attributes = [tableAttribute(table)];
 	const names = new Set<string>();
 	for (const set of dumpIfThere(socket, nftMessage(NFT_MSG_GETSET, { family, attributes }))) {
-		const name = read.string(nftAttributes(set).get(NFTA_SET_NAME));
+		const name = read.string(nftAttribute(set, NFTA_SET_NAME));
 		if (name !== undefined) names.add(name);
 	}
 	return names;

@@ -2,10 +2,10 @@ import { Errno } from "../../linux/errno.ts";
 import { attribute } from "../wire/attributes.ts";
 import type { Message } from "../wire/message.ts";
 import type { NetlinkSocket } from "../wire/socket.ts";
-import { NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, nftMessage, type TableName } from "./message.ts";
+import { findAll } from "./find-all.ts";
+import { NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, nftMessage, type TableName, tableAttribute } from "./message.ts";
 import { encodeComment } from "./user-data.ts";
 
-const NFTA_TABLE_NAME = 1;
 const NFTA_TABLE_FLAGS = 2;
 const NFTA_TABLE_USERDATA = 6;
 
@@ -14,7 +14,7 @@ export function addTable({ family, table }: TableName, { comment }: { comment?: 
 	return nftMessage(NFT_MSG_NEWTABLE, {
 		family,
 		attributes: [
-			attribute.string(NFTA_TABLE_NAME, table),
+			tableAttribute(table),
 			attribute.u32be(NFTA_TABLE_FLAGS, 0),
 			...(comment === undefined ? [] : [attribute.bytes(NFTA_TABLE_USERDATA, encodeComment(comment))]),
 		],
@@ -22,7 +22,15 @@ export function addTable({ family, table }: TableName, { comment }: { comment?: 
 }
 
 /** Whether the table exists. @throws NetlinkError */
-export function hasTable(socket: NetlinkSocket, { family, table }: TableName): boolean {
-	const attributes = [attribute.string(NFTA_TABLE_NAME, table)];
-	return socket.find(nftMessage(NFT_MSG_GETTABLE, { family, attributes }), Errno.ENOENT) !== undefined;
+export function hasTable(socket: NetlinkSocket, name: TableName): boolean {
+	return socket.find(tableRequest(name), Errno.ENOENT) !== undefined;
+}
+
+/** The same for several, in one go. @throws NetlinkError */
+export function haveTables(socket: NetlinkSocket, names: readonly TableName[]): readonly boolean[] {
+	return findAll(socket, names.map(tableRequest)).map((found) => found !== undefined);
+}
+
+function tableRequest({ family, table }: TableName): Message {
+	return nftMessage(NFT_MSG_GETTABLE, { family, attributes: [tableAttribute(table)] });
 }

@@ -1,10 +1,9 @@
-import { concatBytes } from "../../linux/bytes.ts";
 import { Errno, errnoOf } from "../../linux/errno.ts";
 import { NetlinkError } from "./error.ts";
 import {
 	decodeAcknowledgement,
 	decodeMessages,
-	encodeMessage,
+	encodeMessages,
 	type Message,
 	NLM_F_ACK,
 	NLM_F_DUMP,
@@ -184,10 +183,7 @@ class Conversation implements NetlinkSocket {
 	#send(messages: readonly Message[]): number {
 		const first = this.#sequence;
 		this.#sequence += messages.length;
-		const encoded = messages.map((message, index) =>
-			encodeMessage(message, { sequence: first + index, portId: this.#transport.portId }),
-		);
-		this.#transport.send(concatBytes(encoded));
+		this.#transport.send(encodeMessages(messages, { sequence: first, portId: this.#transport.portId }));
 		return first;
 	}
 
@@ -196,8 +192,10 @@ class Conversation implements NetlinkSocket {
 	 * after an error may still be queued.
 	 */
 	#receive(first: number, count: number): readonly ReceivedMessage[] {
-		return decodeMessages(this.#transport.receive()).filter(
-			({ sequence, portId }) => portId === this.#transport.portId && sequence >= first && sequence < first + count,
+		const messages = decodeMessages(this.#transport.receive());
+		const { portId } = this.#transport;
+		return messages.filter(
+			(message) => message.portId === portId && message.sequence >= first && message.sequence < first + count,
 		);
 	}
 }

@@ -1,4 +1,13 @@
-import { type Attribute, decodeAttributes, encodeAttributes, read } from "./attributes.ts";
+import {
+	type Attribute,
+	createMemory,
+	findAttribute,
+	read,
+	sizeOfAttributes,
+	u32,
+	wordsOf,
+	writeAttributes,
+} from "./attributes.ts";
 
 /** `struct nlmsghdr`: u32 length, u16 type, u16 flags, u32 sequence, u32 port id. */
 const headerSize = 16;
@@ -38,40 +47,53 @@ export interface ReceivedMessage {
 	readonly body: Uint8Array;
 }
 
-/** The bytes of a message; its length is padded to 4 bytes, so that messages can follow each other in one datagram. */
-export function encodeMessage(
-	message: Message,
+/**
+ * The bytes of one datagram: each message is padded to 4 bytes. The first has the given sequence number, and every other
+ * one that of the message before it and 1.
+ */
+export function encodeMessages(
+	messages: readonly Message[],
 	{ sequence, portId }: { sequence: number; portId: number },
 ): Uint8Array {
-	const attributes = encodeAttributes(message.attributes ?? []);
-	const headerEnd = headerSize + ((message.header.byteLength + 3) & ~3);
-	const bytes = new Uint8Array(headerEnd + attributes.byteLength);
-	const view = new DataView(bytes.buffer);
-	view.setUint32(0, bytes.byteLength, true);
-	view.setUint16(4, message.type, true);
-	view.setUint16(6, NLM_F_REQUEST | (message.flags ?? 0), true);
-	view.setUint32(8, sequence, true);
-	view.setUint32(12, portId, true);
-	bytes.set(message.header, headerSize);
-	bytes.set(attributes, headerEnd);
+	const none: readonly Attribute[] = [];
+	let size = 0;
+	for (const { header, attributes = none } of messages) {
+		size += headerSize + ((header.byteLength + 3) & ~3) + sizeOfAttributes(attributes);
+	}
+	const memory = createMemory(size);
+	const { bytes, words } = memory;
+	let start = 0;
+	let number = sequence;
+	for (const { type, flags = 0, header, attributes = none } of messages) {
+		const body = start + headerSize;
+		bytes.set(header, body);
+		const end = writeAttributes(memory, { attributes, offset: body + ((header.byteLength + 3) & ~3) });
+		const word = start >> 2;
+		words[word] = end - start;
+		words[word + 1] = type | ((NLM_F_REQUEST | flags) << 16);
+		words[word + 2] = number++;
+		words[word + 3] = portId;
+		start = end;
+	}
 	return bytes;
 }
 
 /** The messages of one received datagram. @throws Error when the datagram ends within a message */
 export function decodeMessages(datagram: Uint8Array): readonly ReceivedMessage[] {
-	const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength);
+	const words = wordsOf(datagram);
 	const messages: ReceivedMessage[] = [];
 	for (let offset = 0; offset < datagram.byteLength; ) {
 		const left = datagram.byteLength - offset;
-		const length = left < headerSize ? 0 : view.getUint32(offset, true);
+		const at = offset >> 2;
+		const length = left < headerSize ? 0 : (words[at] ?? 0);
 		if (length < headerSize || length > left) {
 			throw new Error(`Cannot read a netlink datagram of ${datagram.byteLength} bytes: it ends within a message`);
 		}
 		messages.push({
-			type: view.getUint16(offset + 4, true),
-			flags: view.getUint16(offset + 6, true),
-			sequence: view.getUint32(offset + 8, true),
-			portId: view.getUint32(offset + 12, true),
+			type: (words[at + 1] ?? 0) & 0xffff,
+			flags: (words[at + 1] ?? 0) >>> 16,
+			sequence: words[at + 2] ?? 0,
+			portId: words[at + 3] ?? 0,
 			body: datagram.subarray(offset + headerSize, offset + length),
 		});
 		offset += (length + 3) & ~3;
@@ -90,14 +112,13 @@ const NLMSGERR_ATTR_MSG = 1;
 
 /** Reads `struct nlmsgerr` with its extended-ack attributes; NLMSG_DONE has the same form without the copy. */
 export function decodeAcknowledgement({ type, flags, body }: ReceivedMessage): Acknowledgement {
-	const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
 	if (body.byteLength < 4) return { errno: 0, text: "" };
-	const errno = 0 - view.getInt32(0, true);
+	const errno = 0 - (u32(body, 0) | 0);
 	if (!(flags & NLM_F_ACK_TLVS)) return { errno, text: "" };
 	let offset = 4;
 	if (type === NLMSG_ERROR && body.byteLength >= 4 + headerSize) {
 		// A copy of the request follows: its header alone when capped, else all of it.
-		offset += flags & NLM_F_CAPPED ? headerSize : (view.getUint32(4, true) + 3) & ~3;
+		offset += flags & NLM_F_CAPPED ? headerSize : (u32(body, 4) + 3) & ~3;
 	}
-	return { errno, text: read.string(decodeAttributes(body.subarray(offset)).get(NLMSGERR_ATTR_MSG)) ?? "" };
+	return { errno, text: read.string(findAttribute(body.subarray(offset), NLMSGERR_ATTR_MSG)) ?? "" };
 }

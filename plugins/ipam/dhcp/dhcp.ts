@@ -94,7 +94,8 @@ const timeoutsMs: Readonly<Record<Method, number>> = {
 
 /** Calls the daemon with what the runtime has said. @throws CniError code 50 when there is none */
 function call(method: Method, request: NetworkRequest<DhcpConfig> & Partial<Request>): GobObject {
-	const { containerId = "", netns = "", ifName = "", args = "", stdin, config } = request;
+	const { containerId = "", netns = "", ifName = "", args = "", config } = request;
+	const stdin = request.stdin();
 	const socketPath = socketPathOf(config);
 	try {
 		return callDaemon(socketPath, {

@@ -36,9 +36,9 @@ interface Work {
 /** ADD: allocates addresses, and makes everything that the description says, each step with its undo. */
 export async function attach(request: Request): Promise<Result> {
 	const settings = parseSettings(request);
-	using sandbox = openSandbox(request.netns);
+	const sandbox = request.shared(openSandbox, request.netns);
 	refuseExistingInterface(sandbox, request.ifName);
-	using host = openRouteSocket();
+	const host = request.shared(openRouteSocket);
 	const { log } = request;
 	const plan = (allocation: Result) => {
 		const allocated = planResult(settings, allocation);
@@ -113,9 +113,9 @@ function becomeGateway(
 
 function masquerade({ request, description }: Work): void {
 	if (description.masquerade === undefined) return;
-	const { masquerade: wanted } = description;
-	request.rollback.push("masquerade", () => removeMasquerade(request, wanted));
-	applyMasquerade(request, wanted);
+	const options = { ...description.masquerade, shared: request.shared };
+	request.rollback.push("masquerade", () => removeMasquerade(request, options));
+	applyMasquerade(request, options);
 }
 
 /**

@@ -5,7 +5,7 @@ import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { Plugin } from "../../../lib/cni/plugin.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
-import { collectMasquerade, removeMasqueradeOf } from "../../../lib/firewall/masquerade.ts";
+import { collectMasquerade, isMasqueradeRecorded, removeMasqueradeOf } from "../../../lib/firewall/masquerade.ts";
 import { probeNat } from "../../../lib/firewall/probe-nat.ts";
 import { collectSpoofChecks, removeSpoofCheck } from "../../../lib/firewall/spoof-check.ts";
 import { findLink } from "../../../lib/netlink/link.ts";
@@ -28,7 +28,10 @@ export const bridge: Plugin<BridgeConfig> = {
 		await tearDownWithIpam(teardown, { ipam, verb: "del" }, async () => {
 			await teardown.step("links", () => removePair(request));
 			if (config.macspoofchk) await teardown.step("spoof check", () => removeSpoofCheck(request));
-			if (config.ipMasq) await teardown.step("masquerade", () => removeMasqueradeOf(request));
+			// The configuration may have changed since, and the address is given to somebody else.
+			if (config.ipMasq || isMasqueradeRecorded(request)) {
+				await teardown.step("masquerade", () => removeMasqueradeOf(request));
+			}
 		});
 		teardown.finish();
 	},

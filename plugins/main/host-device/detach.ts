@@ -1,4 +1,6 @@
+import { isOfAnother } from "../../../lib/attachment/link-owner.ts";
 import { openSandboxIfPresent, type Sandbox } from "../../../lib/attachment/sandbox.ts";
+import type { NetworkAttachment } from "../../../lib/cni/attachment-tag.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { Log } from "../../../lib/cni/log.ts";
 import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
@@ -22,7 +24,7 @@ export function detach(request: AttachmentRequest<HostDeviceConfig>): void {
 		using host = openRouteSocket();
 		const link = sandbox === undefined ? undefined : findLink(sandbox.socket, { name: ifName });
 		// As for an attachment of the reference's: the alias is all that is known. A program in user space leaves none.
-		if (sandbox !== undefined && link !== undefined && !config.DPDKMode) {
+		if (sandbox !== undefined && link !== undefined && !config.DPDKMode && mayBeGiven(link, request)) {
 			moveOut(host, { sandbox, link, home: homeByAlias(link) });
 		} else if (config.device !== "") restoreAtHome(host, { device: config.device, mac: undefined, up: false });
 	}
@@ -46,6 +48,14 @@ function findGiven({ socket }: Sandbox, { ifName, device, mac }: HostDeviceRecor
 	const unnamed = findLink(socket, { name: device });
 	return unnamed?.mac === mac ? unnamed : undefined;
 }
+
+/** Whether it may be a device of the host, though no record says so; else it is what an ADD has found in its way. */
+function mayBeGiven(link: Link, attachment: NetworkAttachment): boolean {
+	return link.index !== loopbackIndex && !isOfAnother(link, attachment);
+}
+
+/** That of `lo`, in every namespace. */
+const loopbackIndex = 1;
 
 function homeByAlias({ name, alias }: Link): Home {
 	try {

@@ -82,8 +82,9 @@ function applyHost(
 
 function masquerade(request: Request, { masquerade: wanted }: PtpDescription): void {
 	if (wanted === undefined) return;
-	request.rollback.push("masquerade", () => removeMasquerade(request, wanted));
-	applyMasquerade(request, wanted);
+	const options = { ...wanted, shared: request.shared };
+	request.rollback.push("masquerade", () => removeMasquerade(request, options));
+	applyMasquerade(request, options);
 }
 
 function interfacesOf({ port, container }: VethPair, sandbox: string): Result["interfaces"] {

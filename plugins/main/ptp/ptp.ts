@@ -3,7 +3,7 @@ import { removePair } from "../../../lib/attachment/remove-interface.ts";
 import type { Plugin } from "../../../lib/cni/plugin.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
-import { collectMasquerade, removeMasqueradeOf } from "../../../lib/firewall/masquerade.ts";
+import { collectMasquerade, isMasqueradeRecorded, removeMasqueradeOf } from "../../../lib/firewall/masquerade.ts";
 import { probeNat } from "../../../lib/firewall/probe-nat.ts";
 import { openRouteSocket } from "../../../lib/netlink/rtnetlink.ts";
 import { attach } from "./attach.ts";
@@ -22,7 +22,10 @@ export const ptp: Plugin<PtpConfig> = {
 		const { config, ipam, log } = request;
 		const teardown = createTeardown(log);
 		await teardown.step("link", () => removePair(request));
-		if (config.ipMasq) await teardown.step("masquerade", () => removeMasqueradeOf(request));
+		// The configuration may have changed since, and the address is given to somebody else.
+		if (config.ipMasq || isMasqueradeRecorded(request)) {
+			await teardown.step("masquerade", () => removeMasqueradeOf(request));
+		}
 		// Last: nobody else may get the address while its old owner could still use it.
 		await teardown.step("ipam", () => ipam?.del());
 		teardown.finish();

@@ -1,5 +1,6 @@
 import { allocate } from "../../../lib/attachment/allocate.ts";
 import { applyInterface } from "../../../lib/attachment/apply-interface.ts";
+import { ownerAlias } from "../../../lib/attachment/host-links.ts";
 import { openSandbox, type Sandbox } from "../../../lib/attachment/sandbox.ts";
 import { refuseSmallMtu } from "../../../lib/attachment/small-mtu.ts";
 import { dnsOf } from "../../../lib/cni/common-keys.ts";
@@ -22,7 +23,7 @@ export async function attach(request: AddRequest<TapConfig>): Promise<Result> {
 	refuseSmallMtu(settings.mtu, allocated);
 
 	const device = log.step("device", () => createDevice(request, { sandbox, settings }));
-	log.step("attributes", () => setAttributes(sandbox, { device, settings, bridge }));
+	log.step("attributes", () => setAttributes(sandbox, { device, settings, bridge, alias: ownerAlias(request) }));
 	log.step("interface", () =>
 		applyInterface(sandbox, { link: device, description: describeTap(ifName, { settings, result: allocated }) }),
 	);
@@ -47,14 +48,14 @@ interface Attributes {
 	readonly device: Link;
 	readonly settings: TapSettings;
 	readonly bridge: Link | undefined;
+	/** Says whose it is. */
+	readonly alias: string;
 }
 
-function setAttributes({ socket }: Sandbox, { device, settings: { mac, mtu }, bridge }: Attributes): void {
+function setAttributes({ socket }: Sandbox, { device, settings: { mac, mtu }, bridge, alias }: Attributes): void {
 	const { name, index } = device;
-	if (mac !== undefined || mtu !== undefined) {
-		const changes = { ...(mac === undefined ? {} : { mac }), ...(mtu === undefined ? {} : { mtu }) };
-		annotate(`failed to set MAC and MTU of tap "${name}"`, () => socket.request(setLink({ index }, changes)));
-	}
+	const changes = { alias, ...(mac === undefined ? {} : { mac }), ...(mtu === undefined ? {} : { mtu }) };
+	annotate(`failed to set MAC and MTU of tap "${name}"`, () => socket.request(setLink({ index }, changes)));
 	if (bridge === undefined) return;
 	annotate(`failed to set tap ${name} as a port of bridge ${bridge.name}`, () =>
 		socket.request(setLink({ index }, { master: bridge.index })),

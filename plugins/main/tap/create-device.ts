@@ -32,7 +32,7 @@ export function createDevice(
 		});
 	}
 	rollback.push(`tap "${name}"`, () => {
-		removeInterface(request);
+		removeInterface(request, "tun");
 	});
 	const link = findLink(sandbox.socket, { name });
 	if (link !== undefined) return link;

@@ -21,7 +21,7 @@ export const tap: Plugin<TapConfig> = {
 		const { ipam, log } = request;
 		const teardown = createTeardown(log);
 		await teardown.step("link", () => {
-			removeInterface(request);
+			removeInterface(request, "tun");
 		});
 		await teardown.step("ipam", () => ipam?.del());
 		teardown.finish();

@@ -1,5 +1,4 @@
 import type { DelegateAnswer } from "../../../lib/cni/delegate.ts";
-import { encodeResult } from "../../../lib/cni/encode-result.ts";
 import type { Log } from "../../../lib/cni/log.ts";
 import { pluginRequest } from "../../../lib/cni/plugin-request.ts";
 import type { Result } from "../../../lib/cni/result.ts";
@@ -28,12 +27,11 @@ export async function callMember(
 	const document = pluginRequest(member.config, {
 		name: network,
 		cniVersion: version,
-		prevResult: prevResult === undefined ? undefined : encodeResult(prevResult, version),
 		capabilityArgs,
 		extra,
 	});
 	const warn = (message: string) => log.warn(`${member.title}: ${message}`);
 	return await log.step(`${verb} ${member.title}`, () =>
-		inMember(member, () => member.delegate.run(verb, { document, log: { ...log, warn } })),
+		inMember(member, () => member.delegate.run(verb, { document, prevResult, log: { ...log, warn } })),
 	);
 }

@@ -31,7 +31,7 @@ export function describeMember(
 			details: "Groups prove where packets come from by addresses: give the network an IPAM plugin",
 		});
 	}
-	using host = openRouteSocket();
+	const host = request.shared(openRouteSocket);
 	const port = findPort(host, { request, link });
 	return {
 		attachment: { network, containerId, ifName },
@@ -47,7 +47,7 @@ export function describeMember(
 type Request = AttachmentRequest<GroupsConfig>;
 
 function findInterface(request: Request): Link {
-	using sandbox = openSandbox(request.netns);
+	const sandbox = request.shared(openSandbox, request.netns);
 	const link = findLink(sandbox.socket, { name: request.ifName });
 	if (link !== undefined) return link;
 	throw unsuitable(request, `it is not in "${request.netns}"`, {

@@ -15,14 +15,14 @@ export const groups: Plugin<GroupsConfig> = {
 
 	add(request: AddRequest<GroupsConfig>): Result {
 		const settings = parseSettings(request.config);
-		const { prevResult, log, rollback } = request;
+		const { prevResult, log, rollback, shared } = request;
 		if (prevResult === undefined) {
 			throw new CniError(ErrorCode.invalidNetworkConfig, "must be called as chained plugin", {
 				details: 'Put groups behind the plugin that makes the interface, in "plugins" of a .conflist or of a chain',
 			});
 		}
 		const member = log.step("interface", () => describeMember(request, { settings, prevResult }));
-		log.step("groups", () => applyGroups(request, { member, rollback }));
+		log.step("groups", () => applyGroups(request, { member, rollback, shared }));
 		return prevResult;
 	},
 
@@ -41,7 +41,7 @@ export const groups: Plugin<GroupsConfig> = {
 	/** By what is on record: neither configuration nor result is needed. */
 	async del(request) {
 		const teardown = createTeardown(request.log);
-		await teardown.step("groups", () => removeGroups(request));
+		await teardown.step("groups", () => removeGroups(request, { shared: request.shared }));
 		teardown.finish();
 	},
 

@@ -18,11 +18,11 @@ export interface Mapped {
 
 /** @throws CniError code 102 when there is no address, 103 when the ports cannot be mapped */
 export function mapPorts(request: AddRequest<MapperConfig>, { settings, result }: Mapped): void {
-	const { log, rollback } = request;
+	const { log, rollback, shared } = request;
 	const portMap = describe(request, { settings, result });
 	inPorts(() => {
 		refuseTaken(request, settings);
-		applyPortMap(request, { portMap, backend: settings.backend, rollback, log });
+		applyPortMap(request, { portMap, backend: settings.backend, rollback, log, shared });
 	});
 }
 
@@ -36,10 +36,10 @@ export function verifyPorts(request: AttachmentRequest<MapperConfig>, { settings
 
 /** @throws CniError code 103 */
 export function unmapPorts(request: AttachmentRequest<MapperConfig>, networkInfo: NetworkInfo | undefined): void {
-	const { prevResult, ifName, log } = request;
+	const { prevResult, ifName, log, shared } = request;
 	const addresses = prevResult === undefined ? [] : containerAddresses(prevResult, ifName);
 	const told = { mappings: networkInfo?.portMappings ?? [], addresses };
-	inPorts(() => removePortMap(request, { told, log }));
+	inPorts(() => removePortMap(request, { told, log, shared }));
 }
 
 /** @throws CniError code 103 */

@@ -74,7 +74,7 @@ function makePlan(host: NetlinkSocket, { request, hostLink, limits }: Work): Pla
 	let newName: string | undefined;
 	if (limits.egress !== undefined) {
 		refuseForeignFilters(before, hostLink);
-		const { link, freeName } = findIfbDevice(host, { attachment: request, hostLink: () => hostLink });
+		const { link, freeName } = findIfbDevice(host, { attachment: request, hostLink });
 		const alias = ownerAlias(request);
 		if (link !== undefined) {
 			device = link;

@@ -1,5 +1,7 @@
+import { hostEndOf } from "../../../lib/attachment/host-end.ts";
 import { ownerAlias } from "../../../lib/attachment/host-links.ts";
-import { openSandbox, openSandboxIfPresent, type Sandbox } from "../../../lib/attachment/sandbox.ts";
+import { isOfAnother } from "../../../lib/attachment/link-owner.ts";
+import { openSandbox, type Sandbox } from "../../../lib/attachment/sandbox.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import type { AttachmentRequest } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
@@ -28,7 +30,7 @@ export function findHostLink(host: NetlinkSocket, request: Request & { readonly 
 	if (inside.kind !== "veth") {
 		throw noPeer(ifName, `not a veth interface`, `It is of type "${inside.kind}": only veth pairs can be limited`);
 	}
-	const link = peerOf(host, inside);
+	const link = hostEndOf(host, inside);
 	if (link === undefined) throw failed(`veth peer with index ${inside.peerIndex} is not in host ns`);
 	if (isNamed && !prevResult.interfaces.some(({ name, sandbox: path }) => !path && name === link.name)) {
 		throw failed(
@@ -40,22 +42,20 @@ export function findHostLink(host: NetlinkSocket, request: Request & { readonly 
 }
 
 /** The same for DEL, told less: by the pair, or by the alias that our plugins give. Undefined when it is gone. */
-export function findHostLinkIfPresent(host: NetlinkSocket, request: Request): Link | undefined {
-	using sandbox = openSandboxIfPresent(request.netns, request.log);
-	if (sandbox !== undefined) return peerOfName(host, sandbox, request.ifName);
+export function findHostLinkIfPresent(
+	host: NetlinkSocket,
+	{ request, sandbox }: { request: Request; sandbox: Sandbox | undefined },
+): Link | undefined {
+	if (sandbox !== undefined) return ownPeer(host, { sandbox, request });
 	const owner = ownerAlias(request);
 	return listLinks(host).find(({ alias, kind }) => kind === "veth" && alias === owner);
 }
 
-function peerOfName(host: NetlinkSocket, sandbox: Sandbox, name: string): Link | undefined {
-	const inside = findLink(sandbox.socket, { name });
-	return inside?.kind === "veth" ? peerOf(host, inside) : undefined;
-}
-
-/** Indexes are counted in each namespace by itself: another link may have that of a peer that is elsewhere. */
-function peerOf(host: NetlinkSocket, inside: Link): Link | undefined {
-	const link = findLink(host, { index: inside.peerIndex });
-	return link?.kind === "veth" && link.peerIndex === inside.index ? link : undefined;
+/** Not that of another network, which has the interface's name: a DEL that follows a failed ADD would lift its limits. */
+function ownPeer(host: NetlinkSocket, { sandbox, request }: { sandbox: Sandbox; request: Request }): Link | undefined {
+	const inside = findLink(sandbox.socket, { name: request.ifName });
+	if (inside === undefined || isOfAnother(inside, request)) return undefined;
+	return hostEndOf(host, inside);
 }
 
 function noPeer(ifName: string, reason: string, details = ""): CniError {

@@ -15,7 +15,7 @@ export function verifyLimits(
 	const shaping = readShaping(host, hostLink);
 	if (limits.ingress !== undefined) verifyBucket(shaping.root, { link: hostLink, limit: limits.ingress });
 	if (limits.egress === undefined) return;
-	const { link: device } = findIfbDevice(host, { attachment: request, hostLink: () => hostLink });
+	const { link: device } = findIfbDevice(host, { attachment: request, hostLink });
 	if (device === undefined) {
 		throw fault("get ifb device: Link not found", `It had one of the names ${ifbNames(request).join(", ")}`);
 	}

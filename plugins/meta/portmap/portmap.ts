@@ -46,7 +46,8 @@ export const portmap: Plugin<PortmapConfig> = {
 		await teardown.step("port mappings", () => {
 			const mappings = usableMappings(request.config);
 			const addresses = request.prevResult === undefined ? [] : containerAddresses(request.prevResult, request.ifName);
-			removePortMap(request, { told: { mappings, addresses }, log: request.log });
+			const { log, shared } = request;
+			removePortMap(request, { told: { mappings, addresses }, log, shared });
 		});
 		teardown.finish();
 	},
@@ -78,6 +79,6 @@ function describe(
 }
 
 function mapPorts(request: AddRequest<PortmapConfig>, { portMap, backend }: Description): void {
-	const { log, rollback } = request;
-	log.step("port mappings", () => applyPortMap(request, { portMap, backend, rollback, log }));
+	const { log, rollback, shared } = request;
+	log.step("port mappings", () => applyPortMap(request, { portMap, backend, rollback, log, shared }));
 }

@@ -76,7 +76,7 @@ export const sbr: Plugin<SbrConfig> = {
 				lockOpenFile(sandbox.namespace.fd);
 				if (record === undefined) {
 					const addresses = prevResult === undefined ? [] : ownIps(prevResult, ifName).map((ip) => ip.address.address);
-					takeBackUnrecorded(sandbox, { ifName, addresses, table: config.table });
+					takeBackUnrecorded(sandbox, { attachment: request, addresses, table: config.table });
 				} else for (const complaint of takeBack(sandbox, record)) log.warn(complaint);
 			}
 			// Last: whoever has to try again needs it.

@@ -1,4 +1,6 @@
+import { isOfAnother } from "../../../lib/attachment/link-owner.ts";
 import type { Sandbox } from "../../../lib/attachment/sandbox.ts";
+import type { NetworkAttachment } from "../../../lib/cni/attachment-tag.ts";
 import type { IpAddress } from "../../../lib/ip/address.ts";
 import { Errno } from "../../../lib/linux/errno.ts";
 import { listAddresses } from "../../../lib/netlink/address.ts";
@@ -48,17 +50,22 @@ export function takeBack({ socket }: Sandbox, record: SourceRoutingRecord): read
 const firstOwnTable = 100;
 const firstReservedTable = 253;
 
+export interface Unrecorded {
+	readonly attachment: NetworkAttachment;
+	readonly addresses: readonly IpAddress[];
+	/** That of the configuration, which has no tables of its own then. */
+	readonly table: number | undefined;
+}
+
 /**
  * The same without a record, as for an attachment of the reference's: rules by the interface's addresses, and what the
  * interface has in their tables; main is not restored, as nobody knows what was in it.
  *
  * @throws NetlinkError
  */
-export function takeBackUnrecorded(
-	{ socket }: Sandbox,
-	{ ifName, addresses, table }: { ifName: string; addresses: readonly IpAddress[]; table: number | undefined },
-): void {
-	const link = findLink(socket, { name: ifName });
+export function takeBackUnrecorded({ socket }: Sandbox, { attachment, addresses, table }: Unrecorded): void {
+	const named = findLink(socket, { name: attachment.ifName });
+	const link = named === undefined || isOfAnother(named, attachment) ? undefined : named;
 	const present = listRules(socket);
 	const own = link === undefined ? [] : listAddresses(socket, link.index).map(({ prefix }) => prefix.address);
 	const removed = [...own, ...addresses].flatMap((source) =>

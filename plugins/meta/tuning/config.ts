@@ -1,8 +1,8 @@
+import { requestedMac } from "../../../lib/attachment/requested-mac.ts";
 import { parseArgs } from "../../../lib/cni/args.ts";
 import { commonKeys } from "../../../lib/cni/common-keys.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import { boolean, type Infer, integer, object, record, required, string } from "../../../lib/cni/schema.ts";
-import { formatMac, parseMac } from "../../../lib/netlink/mac.ts";
 import { defaultTuningDirectory } from "../../../lib/state/tuning-record.ts";
 import { sysctlPath } from "./sysctl-path.ts";
 
@@ -57,7 +57,10 @@ export function parseSettings(
 	const { sysctl, mac, promisc, mtu, allmulti, txQLen } = config.args?.cni ?? {};
 	return {
 		sysctls: parseSysctls([config.sysctl ?? {}, sysctl ?? {}], ifName),
-		mac: parseMacText(mac ?? (config.runtimeConfig?.mac || fromArgs || config.mac)),
+		mac: requestedMac(
+			mac ?? (config.runtimeConfig?.mac || fromArgs || config.mac),
+			(text) => `invalid args ${text} for MAC addr`,
+		),
 		promiscuous: (promisc ?? config.promisc) ? true : undefined,
 		mtu: inBounds("mtu", mtu ?? config.mtu) || undefined,
 		allMulticast: allmulti ?? config.allmulti,
@@ -86,16 +89,6 @@ function parseSysctls(sources: readonly Readonly<Record<string, string>>[], ifNa
 
 export function duplicate(details: string): CniError {
 	return invalid("duplicated sysctl keys are not allowed", details);
-}
-
-function parseMacText(text: string | undefined): string | undefined {
-	if (!text) return undefined;
-	const bytes = parseMac(text);
-	if (bytes !== undefined) return formatMac(bytes);
-	throw invalid(
-		`invalid args ${text} for MAC addr: address ${text}: invalid MAC address`,
-		"A MAC address has the form 02:00:00:00:00:01",
-	);
 }
 
 const largestI32 = 0x7fff_ffff;

@@ -1,9 +1,11 @@
-import { openSandbox } from "../../../lib/attachment/sandbox.ts";
+import { isOfAnother } from "../../../lib/attachment/link-owner.ts";
+import { openSandbox, openSandboxIfPresent } from "../../../lib/attachment/sandbox.ts";
 import { CniError, ErrorCode } from "../../../lib/cni/error.ts";
 import { type AttachmentRequest, type NetworkRequest, type Plugin, sameAttachment } from "../../../lib/cni/plugin.ts";
 import type { Result } from "../../../lib/cni/result.ts";
 import { createTeardown } from "../../../lib/cni/teardown.ts";
 import { specVersions } from "../../../lib/cni/version.ts";
+import { findLink } from "../../../lib/netlink/link.ts";
 import { isSandboxGone } from "../../../lib/state/sandbox-identity.ts";
 import { listTuning, readTuning, removeTuning, retainTuning } from "../../../lib/state/tuning-record.ts";
 import { requireAllowed } from "./allow-list.ts";
@@ -54,6 +56,8 @@ export const tuning: Plugin<TuningConfig> = {
 			const state = readTuning(dataDir, request);
 			const sandbox = state.record?.sandbox;
 			const known = sandbox === undefined || isSandboxGone(sandbox) ? "" : sandbox.path;
+			// The reference's file says nothing of the network: it may be that of another one, whose interface has the name.
+			if (state.record === undefined && isInterfaceOfAnother(request)) return;
 			for (const complaint of putBack({ netns: netns || known, ifName, state })) log.warn(complaint);
 			removeTuning(dataDir, request);
 		});
@@ -90,10 +94,16 @@ export const tuning: Plugin<TuningConfig> = {
 	},
 };
 
+function isInterfaceOfAnother(request: AttachmentRequest<TuningConfig>): boolean {
+	using sandbox = openSandboxIfPresent(request.netns, { warn: () => {} });
+	const link = sandbox === undefined ? undefined : findLink(sandbox.socket, { name: request.ifName });
+	return link !== undefined && isOfAnother(link, request);
+}
+
 /** Looked for only where there is something to find: it reads the whole text again. */
 function refuseDuplicates({ config, stdin }: NetworkRequest<TuningConfig>): void {
 	if (config.sysctl === undefined) return;
-	const found = duplicateSysctl(stdin);
+	const found = duplicateSysctl(stdin());
 	if (found !== undefined) throw duplicate(`"${found}" is there twice`);
 }
 

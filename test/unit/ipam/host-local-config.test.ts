@@ -75,6 +75,12 @@ describe("pools", () => {
 		[{ ipam: { subnet: "10.1.2.0/24", cooldown: -1 } }, `Cannot use "ipam.cooldown" -1: it is negative`],
 		[{ ipam: { subnet: "10.1.2.0/24", routes: [{ gw: "10.1.2.1" }] } }, `it has no "dst"`],
 		[{ ipam: { subnet: "10.1.2.0/24", routes: [{ dst: "10.1.2.1" }] } }, "invalid CIDR address: 10.1.2.1"],
+		...[{ mtu: -1 }, { advmss: 2 ** 32 }, { priority: -5 }, { table: 2 ** 32 }, { table: -1 }, { scope: 256 }].map(
+			(numbers): [object, string] => [
+				{ ipam: { subnet: "10.1.2.0/24", routes: [{ dst: "10.9.0.0/16", ...numbers }] } },
+				`Cannot use "${Object.keys(numbers)[0]}" ${Object.values(numbers)[0]} of a route in "ipam.routes"`,
+			],
+		),
 	])("%j is refused: %s", (document, message) => {
 		expect(() => pools(document)).toThrow(
 			expect.objectContaining({ code: 7, message: expect.stringContaining(message) }),

@@ -28,7 +28,7 @@ import { decodeAttributeList } from "../../../lib/netlink/wire/attributes.ts";
 import {
 	decodeAcknowledgement,
 	decodeMessages,
-	encodeMessage,
+	encodeMessages,
 	type Message,
 	NLM_F_ACK,
 	NLMSG_DONE,
@@ -53,7 +53,7 @@ function only(hex: string): ReceivedMessage {
 /** Our request, told the sequence number and the port that iproute2 used. */
 function encoded(message: Message, like: ReceivedMessage): string {
 	const request = { ...message, flags: (message.flags ?? 0) | NLM_F_ACK };
-	return Buffer.from(encodeMessage(request, like)).toString("hex");
+	return Buffer.from(encodeMessages([request], like)).toString("hex");
 }
 
 describe("requests are what iproute2 sends, byte for byte", () => {

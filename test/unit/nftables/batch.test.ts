@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { BatchError, commit, ERESTART, retryDisturbed } from "../../../lib/netlink/nftables/batch.ts";
 import { addTable } from "../../../lib/netlink/nftables/table.ts";
+import { attribute } from "../../../lib/netlink/wire/attributes.ts";
 import { type Message, NLM_F_ACK } from "../../../lib/netlink/wire/message.ts";
 import type { Answer, NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
 
@@ -24,7 +25,7 @@ test("a batch is one datagram with a begin, an end, and one acknowledgement aske
 test("the generation is said in the begin, in network order", () => {
 	const { socket, sent } = socketWith([[2, 0]]);
 	commit(socket, messages, { generation: 258 });
-	expect(sent[0]?.attributes).toEqual([{ type: 1, payload: new Uint8Array([0, 0, 1, 2]) }]);
+	expect(sent[0]?.attributes).toEqual([attribute.u32be(1, 258)]);
 });
 
 test("nothing to do sends nothing", () => {

@@ -5,7 +5,7 @@ import { type Expression, sameExpressions } from "../../../lib/netlink/nftables/
 import { matchAddress, matchFamily, matchInputInterface, matchSourceMac } from "../../../lib/netlink/nftables/match.ts";
 import { addRule, deleteRule, flushChain, listRules } from "../../../lib/netlink/nftables/rule.ts";
 import { addTable } from "../../../lib/netlink/nftables/table.ts";
-import { encodeMessage, type Message } from "../../../lib/netlink/wire/message.ts";
+import { encodeMessages, type Message } from "../../../lib/netlink/wire/message.ts";
 import type { NetlinkSocket } from "../../../lib/netlink/wire/socket.ts";
 import { received, sent } from "./recorded.ts";
 
@@ -176,7 +176,7 @@ function prefix(text: string): IpPrefix {
 }
 
 function hexOf(message: Message): string {
-	const bytes = encodeMessage(message, { sequence: 1, portId: 0 });
+	const bytes = encodeMessages([message], { sequence: 1, portId: 0 });
 	return Buffer.from(bytes.subarray(16)).toString("hex");
 }
 

@@ -16,7 +16,7 @@ import {
 import { addRule } from "../../../lib/netlink/nftables/rule.ts";
 import { addSet } from "../../../lib/netlink/nftables/set.ts";
 import { encodeAttributes } from "../../../lib/netlink/wire/attributes.ts";
-import { encodeMessage, type Message } from "../../../lib/netlink/wire/message.ts";
+import { encodeMessages, type Message } from "../../../lib/netlink/wire/message.ts";
 import { sentForSets } from "./recorded-sets.ts";
 
 const table = { family: "inet", table: "cni_suite" } as const;
@@ -169,5 +169,5 @@ function bytes(text: string): Uint8Array {
 }
 
 function hexOf(message: Message): string {
-	return Buffer.from(encodeMessage(message, { sequence: 1, portId: 0 }).subarray(16)).toString("hex");
+	return Buffer.from(encodeMessages([message], { sequence: 1, portId: 0 }).subarray(16)).toString("hex");
 }

@@ -33,6 +33,7 @@ export function addAgentOptions(command: Command): Command {
 
 /** An isolator as an agent with these flags would have it. @throws CniError */
 export function isolatorOf({ runtimeDir, configDir, pluginsDir, defaultContainerDns }: AgentOptions): Isolator {
+	requireBoth(configDir, pluginsDir);
 	return createIsolator({
 		runtimeDirectory: resolve(runtimeDir),
 		configDirectory: configDir,
@@ -41,6 +42,16 @@ export function isolatorOf({ runtimeDir, configDir, pluginsDir, defaultContainer
 		metrics: true,
 		path: process.env.PATH,
 		log: (line) => writeStderr(`${line}\n`),
+	});
+}
+
+/** The isolator names the agent's flags, which nobody has given here. */
+function requireBoth(configDir = "", pluginsDir = ""): void {
+	if ((configDir === "") === (pluginsDir === "")) return;
+	const [missing, option, variable] =
+		configDir === "" ? ["networks", "--config-dir", "NETCONFPATH"] : ["plugins", "--plugins-dir", "CNI_PATH"];
+	throw new CniError(ErrorCode.invalidEnvironment, `Cannot run tasks: nothing names the directory of the ${missing}`, {
+		details: `Give ${option}, or set ${variable}. Without networks and plugins, tasks run on the host's network`,
 	});
 }
 
