@@ -44,6 +44,10 @@ test.each<[string, HttpResponse, string]>([
 	});
 });
 
+test("an answer that has nothing to say is one, where it is not of keys", async () => {
+	expect(await gatewayTo({ etcd: { status: 200, body: "{}" } }).call("maintenance/defragment", {})).toEqual({});
+});
+
 test.each(["invalid auth token", "user name is empty", "revision of auth store is old"])(
 	"a token that etcd takes no more (%s) is replaced by a new login",
 	async (cause) => {
