@@ -55,7 +55,7 @@ export function createGateway({ endpoints, timeoutMs, post, login }: GatewayOpti
 			const headers = token === undefined ? {} : { Authorization: token };
 			try {
 				const response = await post(endpoint, { path: `/v3/${path}`, headers, body, deadline: share });
-				const answer = judge(response);
+				const answer = judge(response, path);
 				if (answer.kind !== "failed") {
 					first = at;
 					return answer;
@@ -135,14 +135,14 @@ const passingCodes: readonly unknown[] = [4, 14];
 /** What a proxy says whose members are away. */
 const passingStatuses: readonly number[] = [502, 503, 504];
 
-function judge({
-	status,
-	body,
-}: HttpResponse): Exclude<Round, { kind: "away" }> | ({ kind: "failed" } & Omit<Failure, "endpoint" | "sent">) {
+function judge(
+	{ status, body }: HttpResponse,
+	path: string,
+): Exclude<Round, { kind: "away" }> | ({ kind: "failed" } & Omit<Failure, "endpoint" | "sent">) {
 	const answer = parseObject(body);
 	// This one, of all that its gateway says, is plain text.
 	if (body.includes(commonNameRefused)) return { kind: "refused", message: body.trim() };
-	if (answer === undefined || !isOfEtcd(status, answer)) {
+	if (answer === undefined || !isOfEtcd(answer, { status, path })) {
 		const cause = `no answer of etcd, but HTTP status ${status}: ${shorten(body)}`;
 		const passes = passingStatuses.includes(status);
 		return { kind: "failed", cause, passes, refusal: passes ? undefined : strangerHelp };
@@ -155,14 +155,18 @@ function judge({
 	return { kind: "refused", message };
 }
 
-/** Each of its answers has a header, or is one of several in a stream; each of its errors says what is wrong. */
-function isOfEtcd(status: number, { header, result, message, error }: Readonly<Record<string, unknown>>): boolean {
-	return status === 200 ? (header ?? result) !== undefined : (message ?? error) !== undefined;
+/** Whatever it says of keys has a header, and each of its errors says what is wrong. */
+function isOfEtcd(
+	{ header, message, error }: Readonly<Record<string, unknown>>,
+	{ status, path }: { status: number; path: string },
+): boolean {
+	if (status !== 200) return (message ?? error) !== undefined;
+	return header !== undefined || !path.startsWith("kv/");
 }
 
 const commonNameRefused = "CommonName of client";
 
-const strangerHelp = 'Something else than etcd listens there: check "endpoints"';
+const strangerHelp = 'Something else than etcd 3.4 or later listens there: check "endpoints"';
 
 function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
 	try {

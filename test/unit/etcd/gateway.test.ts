@@ -20,7 +20,7 @@ test.each<[string, HttpResponse]>([
 	expect(await gatewayTo({ stranger: answer, etcd: own }).call("kv/range", {})).toMatchObject({ count: "7" });
 	await expect(gatewayTo({ stranger: answer }).call("kv/range", {})).rejects.toMatchObject({
 		message: `Cannot reach etcd at "stranger": no answer of etcd, but HTTP status ${answer.status}: ${JSON.stringify(answer.body.trim())}`,
-		details: 'Something else than etcd listens there: check "endpoints"',
+		details: 'Something else than etcd 3.4 or later listens there: check "endpoints"',
 		kind: "refused",
 	});
 });
@@ -34,12 +34,18 @@ test.each([502, 503, 504])(
 	},
 );
 
-test("what etcd itself refuses is asked of nobody else", async () => {
-	const refusal = { status: 403, body: '{"error":"etcdserver: permission denied","code":7}' };
+test.each<[string, HttpResponse, string]>([
+	["", { status: 403, body: '{"error":"etcdserver: permission denied","code":7}' }, "etcdserver: permission denied"],
+	[", in plain text", { status: 400, body: "CommonName of client…" }, "CommonName of client…"],
+])("what etcd itself refuses%s is asked of nobody else", async (_, refusal, cause) => {
 	await expect(gatewayTo({ one: refusal, two: own }).call("kv/range", {})).rejects.toMatchObject({
-		message: "etcd refuses etcdserver: permission denied",
+		message: `etcd refuses ${cause}`,
 		kind: "refused",
 	});
+});
+
+test("an answer that has nothing to say is one, where it is not of keys", async () => {
+	expect(await gatewayTo({ etcd: { status: 200, body: "{}" } }).call("maintenance/defragment", {})).toEqual({});
 });
 
 test.each(["invalid auth token", "user name is empty", "revision of auth store is old"])(
