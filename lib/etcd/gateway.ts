@@ -140,8 +140,8 @@ function judge(
 	path: string,
 ): Exclude<Round, { kind: "away" }> | ({ kind: "failed" } & Omit<Failure, "endpoint" | "sent">) {
 	const answer = parseObject(body);
-	// This one, of all that its gateway says, is plain text.
-	if (body.includes(commonNameRefused)) return { kind: "refused", message: body.trim() };
+	// This one, of all that it says, is plain text.
+	if (answer === undefined && body.includes(commonNameRefused)) return { kind: "refused", message: body.trim() };
 	if (answer === undefined || !isOfEtcd(answer, { status, path })) {
 		const cause = `no answer of etcd, but HTTP status ${status}: ${shorten(body)}`;
 		const passes = passingStatuses.includes(status);

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { makeCertificates } from "../support/certificates.ts";
-import { anyEndpoint, type Etcd, keysNow, startEtcd } from "../support/etcd.ts";
+import { type Etcd, keysNow, startEtcd } from "../support/etcd.ts";
 import { attempt, type Namespace, runIn } from "../support/namespace.ts";
 import { type PluginOutcome, runPlugin, runPluginAsync } from "../support/run-plugin.ts";
 import { ping } from "../support/traffic.ts";
@@ -181,27 +181,12 @@ test("with etcd full, ADD says what helps, DEL succeeds, and all is made good wh
 
 	const { header } = await gateway.call("kv/deleterange", { key });
 	await gateway.call("kv/compaction", { revision: (header as { revision: string }).revision, physical: true });
-	await maintain(etcd, { action: "defragment" });
-	const { alarms } = await maintain(etcd, { action: "alarm", body: { action: "GET" } });
-	for (const alarm of alarms as object[]) {
-		await maintain(etcd, { action: "alarm", body: { action: "DEACTIVATE", ...alarm } });
-	}
+	await gateway.call("maintenance/defragment", {});
+	const { alarms } = await gateway.call("maintenance/alarm", { action: "GET" });
+	for (const alarm of alarms as object[]) await gateway.call("maintenance/alarm", { action: "DEACTIVATE", ...alarm });
 	expect(addressIn(call("ADD", ipam, { id: "c2" }))).toHaveLength(1);
 	expect([...keysNow(etcd, "/cni-suite/network/net/agent/a1/owner").keys()]).toEqual(["c2/eth0"]);
 });
-
-/** What an operator asks of etcd; not through the gateway, which takes an answer without a header for a stranger's. */
-async function maintain({ post }: Etcd, { action, body = {} }: { action: string; body?: object }) {
-	const path = `/v3/maintenance/${action}`;
-	const answer = await post(anyEndpoint, {
-		path,
-		headers: {},
-		body: JSON.stringify(body),
-		deadline: performance.now() + 10_000,
-	});
-	expect(answer).toMatchObject({ status: 200 });
-	return JSON.parse(answer.body) as Record<string, unknown>;
-}
 
 describe("with TLS", () => {
 	let etcd: Etcd;
