@@ -20,6 +20,8 @@ export interface ClaimOrder {
 	readonly network: string;
 	readonly directory: string;
 	readonly worker: number;
+	/** Prefix length of the agent's blocks. */
+	readonly blocks: number;
 	/** How many. */
 	readonly each: number;
 }
@@ -37,7 +39,7 @@ export async function main(): Promise<never> {
 }
 
 /** With a connection for each, as a plugin has. */
-async function claim({ kind, url, network, directory, worker, each }: ClaimOrder): Promise<void> {
+async function claim({ kind, url, network, directory, worker, blocks, each }: ClaimOrder): Promise<void> {
 	const endpoint = parseEndpoint(url);
 	if (endpoint === undefined) throw new Error(`no endpoint: ${url}`);
 	const run = Math.random().toString(36).slice(2);
@@ -62,7 +64,7 @@ async function claim({ kind, url, network, directory, worker, each }: ClaimOrder
 			prefix: "/cni-suite",
 			network,
 			agent: "bench",
-			blockLengths: { 4: 26, 6: 122 },
+			blockLengths: { 4: blocks, 6: 122 },
 			borrow: true,
 			cooldownMs: 60_000,
 			tokenLabel: "token",

@@ -22,7 +22,8 @@ export async function clusterFigures(bench: Bench): Promise<Figure[]> {
 		return [
 			...attachment(bench, setting),
 			await requests(bench, setting),
-			await claims(bench, etcd),
+			await claims(bench, { etcd, blocks: 26 }),
+			await claims(bench, { etcd, blocks: 24 }),
 			...(await growth(bench, setting)),
 		];
 	} finally {
@@ -98,7 +99,7 @@ async function handled({ url }: Etcd): Promise<number> {
 }
 
 /** Eight processes at once: claims of addresses, and as many transactions that write as much and choose nothing. */
-async function claims(bench: Bench, etcd: Etcd): Promise<Figure> {
+async function claims(bench: Bench, { etcd, blocks }: { etcd: Etcd; blocks: number }): Promise<Figure> {
 	const program = join(bench.directory, "claims");
 	const made = attempt([join(root, "bin/link"), join(root, "test/bench/cluster-claims.ts"), program]);
 	if (made.exitCode !== 0) throw new Error(`Cannot make the program that claims: ${made.stderr}`);
@@ -107,10 +108,10 @@ async function claims(bench: Bench, etcd: Etcd): Promise<Figure> {
 	const perSecond: Record<ClaimOrder["kind"], number[]> = { claim: [], bare: [] };
 	for (let round = -1; round < rounds; round++) {
 		for (const kind of round % 2 === 0 ? (["claim", "bare"] as const) : (["bare", "claim"] as const)) {
-			const network = `claims-${kind}-${round + 1}`;
+			const network = `claims-${kind}-${blocks}-${round + 1}`;
 			const directory = join(bench.directory, network);
 			const workers = Array.from({ length: 8 }, (_, worker) => {
-				const order: ClaimOrder = { kind, url: etcd.url, network, directory, worker, each };
+				const order: ClaimOrder = { kind, url: etcd.url, network, directory, worker, blocks, each };
 				return Bun.spawn([program], { env: { ORDER: JSON.stringify(order) }, stdin: "pipe", stdout: "pipe" });
 			});
 			// All are ready before the first begins.
@@ -124,7 +125,7 @@ async function claims(bench: Bench, etcd: Etcd): Promise<Figure> {
 	}
 	const ratio = median(perSecond.claim.map((value, index) => value / (perSecond.bare[index] ?? Number.NaN)));
 	return {
-		what: "addresses claimed by 8 processes at once, over bare transactions of as many compares and puts",
+		what: `addresses claimed by 8 processes at once in blocks of /${blocks}, over bare transactions of as many compares and puts`,
 		ours: `${Math.round(median(perSecond.claim))} /s`,
 		stock: `${Math.round(median(perSecond.bare))} /s, bare`,
 		ratio: ratio.toFixed(2),
