@@ -6,7 +6,7 @@ import { root } from "../support/paths.ts";
 import type { Bench } from "./figure.ts";
 
 /** One paragraph: what the figures were measured on and with. */
-export function machine({ stock, quick }: Bench): string {
+export function machine({ stock, quick }: Pick<Bench, "stock" | "quick">): string {
 	const processors = cpus();
 	const gigabytes = Math.round(totalmem() / 1024 ** 3);
 	const parts = [

@@ -7,6 +7,7 @@
  * starts children without copying this process (vfork) and tells what each one used (wait4); Node does neither.
  * Everything happens inside a namespace made for it: this file starts itself again in there.
  */
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { enter } from "../support/namespace.ts";
 import { distribution, tools } from "../support/paths.ts";
@@ -19,6 +20,7 @@ import { clusterFigures } from "./cluster.ts";
 import { clusterScaleFigures } from "./cluster-scale.ts";
 import { concurrencyFigures } from "./concurrency.ts";
 import { type Bench, type Figure, table } from "./figure.ts";
+import { freshCopy } from "./fresh-copy.ts";
 import { groupsFigures } from "./groups.ts";
 import { isolateFigures } from "./isolate.ts";
 import { machine } from "./machine.ts";
@@ -49,7 +51,12 @@ function restartInside(): number {
 }
 
 async function measure(directory: string): Promise<number> {
-	const bench: Bench = { directory, quick: values.quick, ours: values.ours, stock: values.stock };
+	const bench: Bench = {
+		directory,
+		quick: values.quick,
+		ours: freshCopy(values.ours, join(directory, "ours")),
+		stock: freshCopy(values.stock, join(directory, "stock")),
+	};
 	const parts = {
 		agents: agentsFigures,
 		attachment: attachmentFigures,
@@ -68,6 +75,6 @@ async function measure(directory: string): Promise<number> {
 	const figures: Figure[] = [];
 	for (const [name, part] of Object.entries(parts))
 		if (name.startsWith(values.only)) figures.push(...(await part(bench)));
-	console.log(`${table(figures)}\n\n${machine(bench)}`);
+	console.log(`${table(figures)}\n\n${machine(values)}`);
 	return figures.some(({ verdict }) => verdict === "missed") ? 1 : 0;
 }
