@@ -1,24 +1,17 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll } from "@jest/globals";
 import { createEtcdStore } from "../../lib/ipam/etcd-store/etcd-store.ts";
-import { type Etcd, startEtcd } from "../support/etcd.ts";
-import { createWorld, type World } from "../support/world.ts";
+import type { Etcd } from "../support/etcd.ts";
+import { etcdForAll } from "../support/etcd-for-all.ts";
 import { creatingLock } from "../unit/ipam/creating-lock.ts";
 import { describeIpamStore } from "./ipam-store.ts";
 
-let world: World;
 let etcd: Etcd;
 let stores = 0;
 
-beforeAll(async () => {
-	world = createWorld();
-	etcd = await startEtcd(world.host);
-});
-afterAll(async () => {
-	await etcd[Symbol.asyncDispose]();
-	world.dispose();
+etcdForAll((started) => {
+	({ etcd } = started);
 });
 
 describeIpamStore("etcd", async () => {

@@ -1,19 +1,14 @@
-import { afterAll, beforeAll, describe } from "@jest/globals";
-import { type Etcd, keysNow, startEtcd } from "../support/etcd.ts";
+import { describe } from "@jest/globals";
+import { type Etcd, keysNow } from "../support/etcd.ts";
+import { etcdForAll } from "../support/etcd-for-all.ts";
 import { mustRunPlugin } from "../support/run-plugin.ts";
-import { createWorld, type World } from "../support/world.ts";
+import type { World } from "../support/world.ts";
 import { crashTests, type Scenario } from "./crash-tests.ts";
 
-let machine: World;
 let etcd: Etcd;
 
-beforeAll(async () => {
-	machine = createWorld();
-	etcd = await startEtcd(machine.host);
-});
-afterAll(async () => {
-	await etcd[Symbol.asyncDispose]();
-	machine.dispose();
+etcdForAll((started) => {
+	({ etcd } = started);
 });
 
 /** Beside a running container; with `journal`, a DEL that did not reach etcd waits to be replayed. */

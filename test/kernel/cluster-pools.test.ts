@@ -1,6 +1,6 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import { transact } from "../../lib/etcd/kv.ts";
 import { formatAddress, formatPrefix, parseAddress } from "../../lib/ip/address.ts";
 import { allocate } from "../../lib/ipam/allocate.ts";
@@ -9,29 +9,23 @@ import { layoutOf } from "../../lib/ipam/etcd-store/layout.ts";
 import { parsePoolKey } from "../../lib/ipam/etcd-store/pool-key.ts";
 import { parseRange, type RangeText } from "../../lib/ipam/range.ts";
 import { parseRangeSet } from "../../lib/ipam/range-set.ts";
-import { type Agent, createPool, network, type Pool } from "../support/cluster-agents.ts";
-import { inconsistencies, keysBelow } from "../support/cluster-keys.ts";
-import { type Etcd, keysNow, startEtcd } from "../support/etcd.ts";
+import { type Agent, createPool, faults, network, numbered, type Pool } from "../support/cluster-agents.ts";
+import { keysBelow } from "../support/cluster-keys.ts";
+import { type Etcd, keysNow } from "../support/etcd.ts";
+import { etcdForAll } from "../support/etcd-for-all.ts";
 import type { Namespace } from "../support/namespace.ts";
 import { type PluginOutcome, runPlugin } from "../support/run-plugin.ts";
 import { ping } from "../support/traffic.ts";
-import { createWorld, type World } from "../support/world.ts";
+import type { World } from "../support/world.ts";
 import { globalAddresses } from "./bridge-network.ts";
 
 let world: World;
 let etcd: Etcd;
 
-beforeAll(async () => {
-	world = createWorld();
-	etcd = await startEtcd(world.host);
-});
-afterAll(async () => {
-	await etcd[Symbol.asyncDispose]();
-	world.dispose();
+etcdForAll((started) => {
+	({ world, etcd } = started);
 });
 
-const numbered = (count: number) => Array.from({ length: count }, (_, index) => `c${index}`);
-const faults = (pool: Pool) => inconsistencies(pool.gateway(), { prefix: pool.prefix, network });
 const placeOf = (pool: Pool) => ({ gateway: pool.gateway(), layout: layoutOf(pool.prefix, network) });
 
 /** As `cnictl ipam pool add` does. */

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import { EtcdError } from "../../lib/etcd/error.ts";
 import { transact } from "../../lib/etcd/kv.ts";
 import type { Post } from "../../lib/etcd/post.ts";
@@ -6,26 +6,17 @@ import { AttemptError } from "../../lib/http/attempt-error.ts";
 import { formatAddress } from "../../lib/ip/address.ts";
 import { formatAgent } from "../../lib/ipam/etcd-store/agent.ts";
 import { parseRange } from "../../lib/ipam/range.ts";
-import { type Agent, createPool, network, type Pool } from "../support/cluster-agents.ts";
-import { inconsistencies, keysBelow } from "../support/cluster-keys.ts";
-import { type Etcd, startEtcd } from "../support/etcd.ts";
+import { type Agent, createPool, faults, network, numbered, type Pool } from "../support/cluster-agents.ts";
+import { keysBelow } from "../support/cluster-keys.ts";
+import type { Etcd } from "../support/etcd.ts";
+import { etcdForAll } from "../support/etcd-for-all.ts";
 import { seeded } from "../support/seeded.ts";
-import { createWorld, type World } from "../support/world.ts";
 
-let world: World;
 let etcd: Etcd;
 
-beforeAll(async () => {
-	world = createWorld();
-	etcd = await startEtcd(world.host);
+etcdForAll((started) => {
+	({ etcd } = started);
 });
-afterAll(async () => {
-	await etcd[Symbol.asyncDispose]();
-	world.dispose();
-});
-
-const numbered = (count: number) => Array.from({ length: count }, (_, index) => `c${index}`);
-const faults = (pool: Pool) => inconsistencies(pool.gateway(), { prefix: pool.prefix, network });
 
 async function blocksIn(pool: Pool): Promise<string[]> {
 	const keys = await keysBelow(pool.gateway(), `${pool.prefix}/network/${network}/block`);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import { markByHand, releaseByHand } from "../../lib/cli/agents/release-by-hand.ts";
 import type { AgentSource, Sighting } from "../../lib/cluster/agent-source.ts";
 import type { Grace } from "../../lib/cluster/agents/grace.ts";
@@ -12,19 +12,15 @@ import type { Post } from "../../lib/etcd/post.ts";
 import { AttemptError } from "../../lib/http/attempt-error.ts";
 import { createPool, network, type Pool } from "../support/cluster-agents.ts";
 import { inconsistencies, keysBelow } from "../support/cluster-keys.ts";
-import { anyEndpoint, type Etcd, startEtcd } from "../support/etcd.ts";
-import { createWorld, type World } from "../support/world.ts";
+import { anyEndpoint, type Etcd } from "../support/etcd.ts";
+import { etcdForAll } from "../support/etcd-for-all.ts";
+import type { World } from "../support/world.ts";
 
 let world: World;
 let etcd: Etcd;
 
-beforeAll(async () => {
-	world = createWorld();
-	etcd = await startEtcd(world.host);
-});
-afterAll(async () => {
-	await etcd[Symbol.asyncDispose]();
-	world.dispose();
+etcdForAll((started) => {
+	({ world, etcd } = started);
 });
 
 const minute = 60_000;

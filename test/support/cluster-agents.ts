@@ -9,6 +9,7 @@ import type { EtcdStoreOptions } from "../../lib/ipam/etcd-store/options.ts";
 import { parseRangeSet, rangeOf } from "../../lib/ipam/range-set.ts";
 import type { IpamStore, ReserveOutcome } from "../../lib/ipam/store.ts";
 import { creatingLock } from "../unit/ipam/creating-lock.ts";
+import { inconsistencies } from "./cluster-keys.ts";
 import { anyEndpoint, type Etcd } from "./etcd.ts";
 
 /** A pool that several agents of one process share. */
@@ -32,6 +33,16 @@ export interface Agent {
 }
 
 export const network = "net";
+
+/** Names of containers. */
+export function numbered(count: number): readonly string[] {
+	return Array.from({ length: count }, (_, index) => `c${index}`);
+}
+
+/** What does not fit together in the pool's part of etcd. */
+export function faults(pool: Pool): Promise<string[]> {
+	return inconsistencies(pool.gateway(), { prefix: pool.prefix, network });
+}
 const counter = { next: 0 };
 
 export function createPool(etcd: Etcd, ...subnets: readonly string[]): Pool {
